@@ -1,0 +1,163 @@
+"""What a result promises, and the one place where numbers become text.
+
+A result is a frozen record: its fields are the numbers, ``.table()`` is the same as a long table with
+the schema below, ``str()`` is one sentence as it would stand in a report. A quantity that cannot be
+estimated is a value with its reason: ``inf`` for a time that is not reached, ``nan`` beside a
+non-empty ``reason`` otherwise; in the long table both are an empty ``value`` with a ``text`` and a ``reason``.
+
+Rounding is half away from zero on the shortest decimal that names the number, so that 0.125 prints as
+0.13 and 2.5 as 3 (Python's own ``round`` gives 0.12 and 2).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from decimal import ROUND_HALF_UP, Decimal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    import polars as pl
+
+Origin = Literal["observed", "simulated", "reconstructed", "dummy"]
+
+NOT_REACHED = "not reached"
+NOT_ESTIMABLE = "not estimable"
+ROUNDING_NOTE = "numbers are rounded half away from zero"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One number of a study's results: the fields are the columns of the long table, in order."""
+
+    analysis: str = ""
+    role: str = ""
+    estimand: str = ""
+    population: str = ""
+    endpoint: str = ""
+    group: str = ""
+    statistic: str
+    at: float | None = None
+    level: float | None = None
+    value: float | None = None
+    text: str = ""
+    unit: str = ""
+    method: str = ""
+    reason: str = ""
+    toml_path: str = ""
+    origin: str = "observed"
+
+
+COLUMNS: tuple[str, ...] = tuple(f.name for f in fields(Row))
+_NUMERIC = ("at", "level", "value")
+
+
+def number(value: float, text: str, reason: str = "") -> dict[str, object]:
+    """``value``, ``text`` and ``reason`` of a row: what is not finite becomes an empty value with a reason.
+
+    >>> number(2.5, "2.5")
+    {'value': 2.5, 'text': '2.5', 'reason': ''}
+    >>> number(math.inf, "", "the curve stays above 0.5")["text"]
+    'not reached'
+    """
+    if math.isfinite(value):
+        return {"value": float(value), "text": text, "reason": reason}
+    missing = NOT_REACHED if math.isinf(value) else NOT_ESTIMABLE
+    return {"value": None, "text": missing, "reason": reason or missing}
+
+
+def long_table(rows: Iterable[Row]) -> pl.DataFrame:
+    """The long table of results with its fixed schema (one row a number)."""
+    import polars as pl
+
+    rows = list(rows)
+    schema = {name: (pl.Float64 if name in _NUMERIC else pl.String) for name in COLUMNS}
+    return pl.DataFrame({name: [getattr(r, name) for r in rows] for name in COLUMNS}, schema=schema)
+
+
+def fixed(value: float, digits: int) -> str:
+    """A number with a fixed count of decimals, half away from zero.
+
+    >>> fixed(2.5, 0), fixed(0.125, 2), fixed(-0.125, 2), fixed(-0.001, 2)
+    ('3', '0.13', '-0.13', '0.00')
+    """
+    if math.isnan(value):
+        return NOT_ESTIMABLE
+    if math.isinf(value):
+        return NOT_REACHED
+    quantum = Decimal(1).scaleb(-digits)
+    rounded = Decimal(repr(float(value))).quantize(quantum, rounding=ROUND_HALF_UP)
+    return format(rounded.copy_abs() if rounded == 0 else rounded, "f")
+
+
+def interval(limits: tuple[float, float], digits: int) -> str:
+    """An interval as ``(a, b)``; a limit that is not reached says so.
+
+    >>> interval((0.468, 0.84), 2), interval((3.7, math.inf), 1)
+    ('(0.47, 0.84)', '(3.7, not reached)')
+    """
+    if all(math.isnan(x) for x in limits):
+        return NOT_ESTIMABLE
+    return f"({fixed(limits[0], digits)}, {fixed(limits[1], digits)})"
+
+
+def p_value(p: float) -> str:
+    """A P value with four decimals, bounded at both ends.
+
+    >>> p_value(0.00159), p_value(0.00001), p_value(0.99999), p_value(1.0)
+    ('0.0016', '<0.0001', '>0.9999', '1.0000')
+    """
+    if math.isnan(p):
+        return NOT_ESTIMABLE
+    if p < 0.0001:
+        return "<0.0001"
+    if 0.9999 < p < 1.0:
+        return ">0.9999"
+    return fixed(p, 4)
+
+
+def p_equals(p: float) -> str:
+    """A P value in a sentence.
+
+    >>> p_equals(0.0123), p_equals(1e-9)
+    ('P = 0.0123', 'P < 0.0001')
+    """
+    text = p_value(p)
+    if text[0] in "<>":
+        return f"P {text[0]} {text[1:]}"
+    return f"P {text}" if text == NOT_ESTIMABLE else f"P = {text}"
+
+
+def percent(count: int, total: int, digits: int = 1) -> str:
+    """A percentage from counts, in exact arithmetic.
+
+    >>> percent(1, 8), percent(0, 8), percent(8, 8), percent(1, 8, 0)
+    ('12.5', '0', '100', '13')
+    """
+    if total == 0:
+        return NOT_ESTIMABLE
+    if count in (0, total):
+        return "0" if count == 0 else "100"
+    quantum = Decimal(1).scaleb(-digits)
+    return format((Decimal(100 * count) / Decimal(total)).quantize(quantum, rounding=ROUND_HALF_UP), "f")
+
+
+def count_percent(count: int, total: int) -> str:
+    """``n (xx.x)``, as counts stand in a table.
+
+    >>> count_percent(24, 103), count_percent(0, 103)
+    ('24 (23.3)', '0')
+    """
+    return "0" if count == 0 else f"{count} ({percent(count, total)})"
+
+
+def significant(value: float, digits: int = 4) -> str:
+    """A number to so many significant digits, never in exponent form.
+
+    >>> significant(25.4444356), significant(0.00012345), significant(1234567.0)
+    ('25.44', '0.0001235', '1234567')
+    """
+    if not math.isfinite(value) or value == 0:
+        return fixed(value, 0 if value == 0 else digits)
+    return fixed(value, max(0, digits - 1 - math.floor(math.log10(abs(value)))))

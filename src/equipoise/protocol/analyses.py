@@ -1,0 +1,52 @@
+"""``[analyses.*]`` and ``[testing]``: how each estimand is estimated and tested, and in which order."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from .section import Duration, Section, Text
+
+Role = Literal["primary", "key secondary", "sensitivity", "supplementary", "exploratory", "post hoc"]
+
+
+class Subgroup(Section):
+    """A baseline column whose levels are the rows of a forest plot."""
+
+    column: Text
+    label: Text
+
+
+class Analysis(Section):
+    """One analysis of one estimand. ``ties`` and ``conf_type`` default to the convention's."""
+
+    estimand: Text
+    role: Role
+    test: Literal["logrank", "cox"] = "logrank"
+    rho: Annotated[float, Field(ge=0)] = 0.0
+    gamma: Annotated[float, Field(ge=0)] = 0.0
+    stratified: bool | None = None
+    strata: Literal["as randomized", "as verified"] = "as randomized"
+    covariates: list[Text] = []
+    ties: Literal["efron", "breslow", "discrete", "exact-marginal"] | None = None
+    conf_type: Literal["plain", "log", "log-log"] | None = None
+    convention: Literal["house", "r", "sas"] = "house"
+    confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
+    landmarks: list[Duration] = []
+    subgroups: list[Subgroup] = []
+
+    @model_validator(mode="after")
+    def _weights_belong_to_the_log_rank(self) -> Analysis:
+        if self.test == "cox" and (self.rho or self.gamma):
+            raise ValueError('rho and gamma weight the log-rank test; with test = "cox" they mean nothing')
+        return self
+
+
+class Testing(Section):
+    """The confirmatory tests: analyses tested in ``order`` at ``alpha``. Any other P value is nominal."""
+
+    procedure: Literal["fixed sequence", "holm"]
+    alpha: Annotated[float, Field(gt=0, lt=0.5)]
+    sided: Literal[1, 2]
+    order: Annotated[list[Text], Field(min_length=1)]

@@ -1,0 +1,38 @@
+"""``[data]``: how this sponsor names things in the files of the trial."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from ..units import TimeUnit
+from .section import Section, Table, Text
+
+
+class Strata(Section):
+    """Columns of the stratification factors, as randomized and as verified later."""
+
+    as_randomized: list[Text] = []
+    as_verified: list[Text] = []
+
+
+class DataNames(Section):
+    """Names of columns and codes; the defaults are CDISC ADaM's.
+
+    ``arms`` maps an arm of the protocol to its label in the data (default: the same). ``path`` is
+    relative to the protocol file. ``event_codes`` are the CNSR values that count as the event.
+    """
+
+    path: Text | None = None
+    subject: Text = "USUBJID"
+    arm: Text = "TRT01P"
+    parameter: Text = "PARAMCD"
+    time: Text = "AVAL"
+    time_unit: TimeUnit = "days"
+    censoring: Text = "CNSR"
+    event_codes: Annotated[list[int], Field(min_length=1)] = [0]
+    start_date: Text = "STARTDT"
+    end_date: Text = "ADT"
+    arms: Table[Text] = Field(default_factory=dict, validate_default=True)
+    strata: Strata = Field(default_factory=Strata)

@@ -1,0 +1,165 @@
+"""protocol.toml -> Protocol. Unknown keys, doses without a unit and names that lead nowhere are refused."""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from collections.abc import Iterator
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from ..errors import ProtocolError
+from .trial import Protocol, check_references, quoted
+
+_EXAMPLES = Path(__file__).parent / "examples"
+
+
+def read(path: str | Path) -> Protocol:
+    """Read a protocol file.
+
+    Raises ``ProtocolError`` with the TOML path (or the line, where the file is not TOML at all).
+
+    >>> example("veteran").name
+    'veteran'
+    """
+    path = Path(path)
+    try:
+        raw = path.read_bytes()
+    except FileNotFoundError:
+        raise ProtocolError(
+            f"there is no protocol file {str(path)!r}",
+            remedy=f"Give a file, or the name of a bundled example: {', '.join(examples())}.",
+        ) from None
+    except OSError as error:
+        raise ProtocolError(f"the protocol file {str(path)!r} cannot be read: {error.strerror}") from None
+    try:
+        content = tomllib.loads(raw.decode("utf-8"))
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ProtocolError(
+            f"{path.name} is not a TOML file: {error}", remedy="Mend the line named; the rest was not read."
+        ) from None
+    return _protocol(content, path, hashlib.sha256(raw).hexdigest())
+
+
+def example(name: str) -> Protocol:
+    """A bundled protocol by name, as in ``eq.protocol.example("tandem")``."""
+    path = _EXAMPLES / f"{name}.toml"
+    if name not in examples():
+        raise ProtocolError(
+            f"there is no bundled example {name!r}", remedy=f"Known: {', '.join(examples())}."
+        )
+    return read(path)
+
+
+def examples() -> tuple[str, ...]:
+    """Names of the bundled protocols."""
+    return tuple(sorted(p.stem for p in _EXAMPLES.glob("*.toml")))
+
+
+def find(protocol: str) -> Protocol:
+    """A protocol file (which wins) or the name of a bundled example."""
+    return example(protocol) if not Path(protocol).exists() and protocol in examples() else read(protocol)
+
+
+def _protocol(content: dict[str, Any], path: Path, digest: str) -> Protocol:
+    for reserved in ("unknown", "assumed", "source", "digest"):
+        if reserved in content:
+            raise ProtocolError(f"unknown key {reserved!r}", where=reserved, remedy="Remove it.")
+    unknown: dict[str, str] = {}
+    assumed: dict[str, str] = {}
+    content = _take_out_reasons(content, (), unknown, assumed)
+    try:
+        protocol = Protocol.model_validate(
+            {**content, "unknown": unknown, "assumed": assumed, "source": path, "digest": digest}
+        )
+    except ValidationError as error:
+        raise _first_error(error, content, unknown) from None
+    check_references(protocol)
+    return protocol
+
+
+def _take_out_reasons(node: Any, at: tuple[str | int, ...], unknown: dict[str, str], assumed: dict[str, str]) -> Any:
+    """Replace ``{unknown = "reason"}`` by None and ``{value = v, assumed = "reason"}`` by v, keeping the reasons."""
+    if isinstance(node, list):
+        return [_take_out_reasons(item, (*at, i), unknown, assumed) for i, item in enumerate(node)]
+    if not isinstance(node, dict):
+        return node
+    for word, keys, reasons in (("unknown", {"unknown"}, unknown), ("assumed", {"value", "assumed"}, assumed)):
+        if word not in node or (word == "assumed" and "value" not in node):
+            continue
+        reason = node[word]
+        if set(node) != keys or not isinstance(reason, str) or not reason.strip():
+            raise ProtocolError(
+                f"an {word} item carries its reason and nothing else",
+                where=dotted(at),
+                remedy='Write { unknown = "why" } or { value = ..., assumed = "why" }.',
+            )
+        reasons[dotted(at)] = reason
+        return node.get("value")
+    rest: dict[str, Any] = {}
+    for key, value in node.items():
+        if key == "assumed" and isinstance(value, str):
+            assumed[dotted(at)] = value  # a whole section that is assumed
+        else:
+            rest[key] = _take_out_reasons(value, (*at, key), unknown, assumed)
+    return rest
+
+
+def dotted(path: tuple[str | int, ...]) -> str:
+    """A TOML path as text.
+
+    >>> dotted(("arms", "T+A", "regimen", 0, "drug"))
+    'arms."T+A".regimen[0].drug'
+    """
+    text = ""
+    for part in path:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        else:
+            text += ("." if text else "") + quoted(part)
+    return text
+
+
+def _first_error(error: ValidationError, content: Any, unknown: dict[str, str]) -> ProtocolError:
+    """The first thing pydantic found, as one sentence with the TOML path."""
+    found = error.errors(include_url=False)[0]
+    loc = tuple(p for p in found["loc"] if not (isinstance(p, str) and p.startswith("function-")))
+    where, kind = dotted(loc), found["type"]
+    if kind == "extra_forbidden":
+        close = get_close_matches(str(loc[-1]), sorted(_all_keys()), n=1)
+        hint = f'Did you mean "{close[0]}"?' if close else "Remove it, or see the protocol reference for the keys."
+        return ProtocolError(f"unknown key {loc[-1]!r}", where=where, remedy=hint)
+    if kind == "missing":
+        return ProtocolError(f"{loc[-1]!r} is missing", where=where, remedy="Add it.")
+    if where in unknown:
+        return ProtocolError(f"{loc[-1]!r} is unknown, but needed", where=where, remedy="Give it a value.")
+    given = "" if isinstance(found.get("input"), dict | list) else f"{found.get('input')!r}: "
+    message = found["msg"].removeprefix("Value error, ")
+    if kind == "value_error":
+        return ProtocolError(message.rstrip("."), where=where)
+    return ProtocolError(f"{given}{message[0].lower()}{message[1:]}", where=where)
+
+
+def _all_keys() -> set[str]:
+    keys: set[str] = set()
+
+    def visit(annotation: Any) -> None:
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            fields = annotation.model_fields
+            if not set(fields) <= keys or not fields:
+                keys.update(fields)
+                for field in fields.values():
+                    visit(field.annotation)
+            return
+        for inner in _arguments(annotation):
+            visit(inner)
+
+    visit(Protocol)
+    return keys - {"unknown", "assumed", "source", "digest"}
+
+
+def _arguments(annotation: Any) -> Iterator[Any]:
+    yield from getattr(annotation, "__args__", ())

@@ -1,0 +1,33 @@
+"""What every section of a protocol is: frozen, typed, and closed to keys nobody defined."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Annotated, Any, TypeVar
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, StringConstraints
+
+from ..units import days
+
+T = TypeVar("T")
+
+Table = Annotated[Mapping[str, T], AfterValidator(lambda m: MappingProxyType(dict(m)))]
+"""Named entries of one kind, in the order of the file; read-only."""
+
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+
+
+def _check_duration(value: Any) -> Any:
+    days(value)
+    return value
+
+
+Duration = Annotated[str, BeforeValidator(_check_duration)]
+"""A duration as written, with its unit ("8 weeks"); ``units.days`` gives its days."""
+
+
+class Section(BaseModel):
+    """A part of the protocol. ``None`` means that the file says ``unknown`` or says nothing."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, arbitrary_types_allowed=False)

@@ -1,0 +1,114 @@
+"""The protocol as a synopsis that a physician can read, and a patient's dose calendar, as lines of text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from .arms import dose_calendar, plain
+from .estimands import Estimand
+from .trial import Protocol
+
+Section = tuple[str, list[str]]
+
+
+def synopsis(protocol: Protocol) -> list[Section]:
+    """(heading, lines) in the order in which a reader asks: who, what is given, what is measured, how it is judged."""
+    about = protocol.trial
+    first = [about.title]
+    first += [f"Phase {about.phase}"] if about.phase else []
+    first += [text for text in (about.design, about.indication) if text]
+    first += [f"Sponsor: {about.sponsor}"] if about.sponsor else []
+    first += [f"Registry: {about.registry}"] if about.registry else []
+    sections: list[Section] = [("Trial", first)]
+    sections.append(("Treatment", list(_treatment(protocol))))
+    sections.append(("Patients", list(_patients(protocol))))
+    sections.append(("Visits", [_visit(v) for v in protocol.visits.values()]))
+    sections.append(("Endpoints", list(_endpoints(protocol))))
+    sections.append(("Estimands", [f"{n}: {describe(e, protocol)}" for n, e in protocol.estimands.items()]))
+    sections.append(("Analyses", list(_analyses(protocol))))
+    sections.append(("Assumed", [f"{path}: {why}" for path, why in protocol.assumed.items()]))
+    sections.append(("Unknown", [f"{path}: {why}" for path, why in protocol.unknown.items()]))
+    sections.append(("Sources", list(about.sources)))
+    return [(heading, lines) for heading, lines in sections if lines]
+
+
+def calendars(protocol: Protocol, weight_kg: float, last_day: int = 28) -> list[Section]:
+    """For each arm, what a patient of this weight is given on which day of the first four weeks."""
+    sections: list[Section] = []
+    for name, arm in protocol.arms.items():
+        heading = f"{name}: {arm.label}, patient of {plain(weight_kg)} kg, days 1 to {last_day}"
+        path = f"arms.{name}.regimen"
+        if arm.regimen is None:
+            sections.append((heading, [f"no dose calendar: {protocol.unknown.get(path, 'no regimen is given')}"]))
+            continue
+        lines = []
+        for entry in dose_calendar(arm, weight_kg, last_day):
+            run = entry.last_day > entry.first_day
+            when = f"days {entry.first_day} to {entry.last_day}" if run else f"day {entry.first_day}"
+            lines.append(
+                f"{when}: {entry.drug} {plain(entry.amount)} {entry.unit}{' each day' if run else ''}, {entry.route}"
+            )
+        until = {r.until for r in arm.regimen}
+        lines.append(f"and so on until {' or '.join(sorted(until))}")
+        sections.append((heading, lines))
+    return sections
+
+
+def describe(estimand: Estimand, protocol: Protocol) -> str:
+    """An estimand in one plain sentence."""
+    arms, t = protocol.arms, estimand.treatment
+    events = "; ".join(f"{name}: {rule.strategy}" for name, rule in estimand.intercurrent_events.items())
+    summary = estimand.summary
+    if estimand.restriction_time:
+        summary = f"{summary} up to {estimand.restriction_time}"  # type: ignore[assignment]
+    return (
+        f"the {summary} of {protocol.endpoints[estimand.variable].label.lower()}, "
+        f"{arms[t.experimental].label} against {arms[t.control].label}, "
+        f"in {_lower_first(protocol.populations[estimand.population].label)}; intercurrent events: "
+        f"{events or 'none named'}"
+    )
+
+
+def _lower_first(text: str) -> str:
+    return text if text[:2].isupper() else text[0].lower() + text[1:]
+
+
+def _treatment(protocol: Protocol) -> Iterator[str]:
+    for name, arm in protocol.arms.items():
+        head = f"{name} ({arm.role}): {arm.label}"
+        if arm.regimen is None:
+            yield f"{head}; regimen not given"
+        else:
+            yield head
+            yield from (f"  {regimen}" for regimen in arm.regimen)
+
+
+def _patients(protocol: Protocol) -> Iterator[str]:
+    rules = protocol.eligibility
+    for heading, lines in (("eligible", rules and rules.include), ("not eligible", rules and rules.exclude)):
+        yield from (f"{heading}: {line}" for line in lines or ())
+    for name, population in protocol.populations.items():
+        yield f"population {name}: {population.label}"
+
+
+def _visit(visit: object) -> str:
+    label, at, every, until = (getattr(visit, k) for k in ("label", "at", "every", "until"))
+    return label + (f", {at}" if at else "") + (f", every {every}" if every else "") + (f", until {until}" if until else "")
+
+
+def _endpoints(protocol: Protocol) -> Iterator[str]:
+    for name, endpoint in protocol.endpoints.items():
+        meaning = f": {endpoint.definition}" if endpoint.definition else ""
+        yield f"{name}, {endpoint.label}{meaning}" + (" (the event is a benefit)" if endpoint.event_is == "benefit" else "")
+
+
+def _analyses(protocol: Protocol) -> Iterator[str]:
+    for name, analysis in protocol.analyses.items():
+        strata = {True: ", stratified", False: ", unstratified", None: ", stratified if there are strata"}
+        kind = {"logrank": "log-rank test", "cox": "Cox model"}[analysis.test]
+        if analysis.rho or analysis.gamma:
+            kind = f"Fleming-Harrington ({plain(analysis.rho)}, {plain(analysis.gamma)}) test"
+        yield f"{name} ({analysis.role}): {analysis.estimand}; {kind}{strata[analysis.stratified]}"
+    if protocol.testing:
+        t = protocol.testing
+        yield f"tested by {t.procedure}, {t.sided}-sided alpha {plain(t.alpha)}: {', '.join(t.order)}; other P values are nominal"

@@ -1,0 +1,124 @@
+"""The Protocol: every section together, with the references between them checked."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from ..errors import ProtocolError, UnsupportedError
+from .analyses import Analysis, Testing
+from .arms import Arm
+from .endpoints import Eligibility, Endpoint, Population, Visit
+from .estimands import Estimand
+from .names import DataNames
+from .section import Section, Table, Text
+
+Reasons = Annotated[Mapping[str, str], AfterValidator(lambda m: MappingProxyType(dict(m)))]
+
+
+class About(Section):
+    """``[trial]``: what the trial is, for the synopsis and the title page."""
+
+    title: Text
+    short_name: Text
+    phase: Text | None = None
+    indication: Text | None = None
+    design: Text | None = None
+    sponsor: Text | None = None
+    registry: Text | None = None
+    sources: list[Text] = []
+
+
+class Protocol(Section):
+    """One trial, as its protocol file says it. Frozen; ``digest`` is the SHA-256 of the file.
+
+    ``unknown`` and ``assumed`` map a TOML path to the reason the file gives; a command that needs such
+    an item prints it.
+    """
+
+    trial: About
+    arms: Table[Arm]
+    eligibility: Eligibility | None = None
+    populations: Table[Population] = Field(default_factory=dict, validate_default=True)
+    visits: Table[Visit] = Field(default_factory=dict, validate_default=True)
+    endpoints: Table[Endpoint] = Field(default_factory=dict, validate_default=True)
+    estimands: Table[Estimand] = Field(default_factory=dict, validate_default=True)
+    analyses: Table[Analysis] = Field(default_factory=dict, validate_default=True)
+    testing: Testing | None = None
+    data: DataNames = Field(default_factory=DataNames)
+
+    unknown: Reasons = Field(default_factory=dict, validate_default=True)
+    assumed: Reasons = Field(default_factory=dict, validate_default=True)
+    source: Path
+    digest: str
+
+    @property
+    def name(self) -> str:
+        return self.trial.short_name
+
+    def arm_in_data(self, arm: str) -> str:
+        """The label that the files use for an arm of the protocol."""
+        return self.data.arms.get(arm, arm)
+
+    def parameter(self, endpoint: str) -> str:
+        """The PARAMCD of an endpoint."""
+        return self.endpoints[endpoint].parameter or endpoint
+
+    def __str__(self) -> str:
+        arms = " v ".join(self.arms)
+        return f"{self.name}: {self.trial.title} ({arms}; {len(self.analyses)} analyses)"
+
+
+def check_references(protocol: Protocol) -> None:
+    """Every name that one section takes from another exists there; refuses with the TOML path."""
+    if len(protocol.arms) < 2:
+        raise ProtocolError(
+            "a randomized trial has at least two arms", where="arms", remedy="Add the missing [arms.NAME] table."
+        )
+    if not any(a.role == "control" for a in protocol.arms.values()):
+        raise ProtocolError("no arm has the role control", where="arms", remedy='Set role = "control" for one.')
+    for name, estimand in protocol.estimands.items():
+        path = f"estimands.{quoted(name)}"
+        for side in ("experimental", "control"):
+            arm = getattr(estimand.treatment, side)
+            _known(arm, protocol.arms, "arm", f"{path}.treatment.{side}")
+        _known(estimand.population, protocol.populations, "population", f"{path}.population")
+        _known(estimand.variable, protocol.endpoints, "endpoint", f"{path}.variable")
+        for event, rule in estimand.intercurrent_events.items():
+            if rule.strategy == "principal stratum":
+                raise UnsupportedError(
+                    "the principal stratum strategy is not supported",
+                    where=f"{path}.intercurrent_events.{quoted(event)}.strategy",
+                    remedy="Its estimators need assumptions that no method here makes; choose another strategy.",
+                )
+    for name, analysis in protocol.analyses.items():
+        _known(analysis.estimand, protocol.estimands, "estimand", f"analyses.{quoted(name)}.estimand")
+    for i, name in enumerate(protocol.testing.order if protocol.testing else ()):
+        _known(name, protocol.analyses, "analysis", f"testing.order[{i}]")
+        if name in protocol.testing.order[:i]:  # type: ignore[union-attr]
+            raise ProtocolError(f"the analysis {name!r} is tested twice", where=f"testing.order[{i}]")
+    for arm in protocol.data.arms:
+        _known(arm, protocol.arms, "arm", f"data.arms.{quoted(arm)}")
+
+
+def _known(name: str, among: Collection[str], kind: str, path: str) -> None:
+    if name in among:
+        return
+    close = get_close_matches(name, list(among), n=1)
+    hint = f'Did you mean "{close[0]}"?' if close else f"Known: {', '.join(among) or 'none'}."
+    raise ProtocolError(f"there is no {kind} {name!r}", where=path, remedy=hint)
+
+
+def quoted(key: str) -> str:
+    """A TOML key as it stands in a path: quoted unless it is bare.
+
+    >>> quoted("primary"), quoted("PFS, ITT")
+    ('primary', '"PFS, ITT"')
+    """
+    bare = key != "" and all(c.isalnum() or c in "-_" for c in key)
+    return key if bare else f'"{key}"'

@@ -40,8 +40,10 @@ response <- function(d) if (is.null(d$entry)) Surv(d$time, d$event) else Surv(d$
 km_arm <- function(d, timefix = TRUE) guarded({
   d$y <- response(d)
   if (is.null(d$weight)) d$weight <- 1
+  d$row <- seq_len(nrow(d))
   fit_with <- function(ct, robust = FALSE) {
-    if (robust) survfit(y ~ 1, data = d, weights = weight, robust = TRUE, conf.type = ct, timefix = timefix)
+    # left-truncated data need the subjects named for the robust variance
+    if (robust) survfit(y ~ 1, data = d, weights = weight, cluster = row, conf.type = ct, timefix = timefix)
     else survfit(y ~ 1, data = d, weights = weight, robust = FALSE, conf.type = ct, timefix = timefix)
   }
   f <- fit_with("plain")
@@ -91,7 +93,7 @@ cox_fit <- function(d, terms, ties, control, timefix = TRUE, robust = FALSE, use
   control$timefix <- timefix
   args <- list(formula = as.formula(paste("y ~", rhs)), data = d, ties = ties, control = control, robust = robust)
   if (!is.null(d$weight)) args$weights <- d$weight
-  if (use_cluster) args$cluster <- d$cluster
+  if (robust) args$cluster <- if (use_cluster) d$cluster else seq_len(nrow(d))
   f <- do.call(coxph, args)
   out <- list(terms = terms, coef = unname(coef(f)), var = unname(as.matrix(f$var)), loglik = f$loglik,
               score = one(f$score), wald = one(as.numeric(f$wald.test)),
@@ -154,7 +156,7 @@ add("half_flat_to_end", "S stays at 1/2 to the end; arm 0 by censoring later, ar
 add("quarter_flat", "S exactly 3/4, 1/2 and 1/4 on flat stretches",
     list(time = c(1,2,3,4, 2,2,4,4,6,6,9,9), event = c(1,1,1,0, 1,1,1,1,1,1,0,0), arm = rep(0:1, c(4, 8))))
 for (n in seq(4, 20, 2)) {
-  set.seed(100 + n)
+  set.seed(200 + n)
   add(sprintf("even_n_%02d", n), "no censoring, even size: S passes 1/2 exactly at n/2",
       list(time = c(seq_len(n) + .5, sample(n) / 3), event = rep(1, 2 * n), arm = rep(0:1, each = n)))
 }

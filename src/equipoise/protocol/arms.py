@@ -42,7 +42,9 @@ class Dose:
                 f"a dose of {self} needs the body surface area",
                 remedy="The dose calendar knows the weight only; work this drug out by hand.",
             )
-        return (self.amount * weight_kg, self.unit.partition("/")[0]) if self.per else (self.amount, self.unit)
+        return (
+            (self.amount * weight_kg, self.unit.partition("/")[0]) if self.per else (self.amount, self.unit)
+        )
 
     def __str__(self) -> str:
         return f"{plain(self.amount)} {self.unit}"
@@ -186,7 +188,12 @@ def dose_calendar(arm: Arm, weight_kg: float, last_day: int = 28) -> tuple[Calen
             else:
                 first = day
             run = CalendarEntry(
-                drug=regimen.drug, route=regimen.route, first_day=first, last_day=day, amount=amount, unit=unit
+                drug=regimen.drug,
+                route=regimen.route,
+                first_day=first,
+                last_day=day,
+                amount=amount,
+                unit=unit,
             )
             entries.append(run)
     return tuple(sorted(entries, key=lambda e: e.first_day))

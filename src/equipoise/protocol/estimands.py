@@ -9,9 +9,7 @@ from pydantic import Field, model_validator
 
 from .section import Duration, Section, Table, Text
 
-Strategy = Literal[
-    "treatment policy", "hypothetical", "composite", "while on treatment", "principal stratum"
-]
+Strategy = Literal["treatment policy", "hypothetical", "composite", "while on treatment", "principal stratum"]
 Summary = Literal[
     "hazard ratio",
     "difference in restricted mean survival time",
@@ -48,7 +46,9 @@ class IntercurrentEvent(Section):
     @model_validator(mode="after")
     def _has_date(self) -> IntercurrentEvent:
         if self.strategy in ("hypothetical", "composite", "while on treatment") and self.date is None:
-            raise ValueError(f'the strategy "{self.strategy}" needs `date`, the column with the date of the event')
+            raise ValueError(
+                f'the strategy "{self.strategy}" needs `date`, the column with the date of the event'
+            )
         return self
 
 

@@ -81,13 +81,18 @@ def _protocol(content: dict[str, Any], path: Path, digest: str) -> Protocol:
     return protocol
 
 
-def _take_out_reasons(node: Any, at: tuple[str | int, ...], unknown: dict[str, str], assumed: dict[str, str]) -> Any:
+def _take_out_reasons(
+    node: Any, at: tuple[str | int, ...], unknown: dict[str, str], assumed: dict[str, str]
+) -> Any:
     """Replace ``{unknown = "reason"}`` by None and ``{value = v, assumed = "reason"}`` by v, keeping the reasons."""
     if isinstance(node, list):
         return [_take_out_reasons(item, (*at, i), unknown, assumed) for i, item in enumerate(node)]
     if not isinstance(node, dict):
         return node
-    for word, keys, reasons in (("unknown", {"unknown"}, unknown), ("assumed", {"value", "assumed"}, assumed)):
+    for word, keys, reasons in (
+        ("unknown", {"unknown"}, unknown),
+        ("assumed", {"value", "assumed"}, assumed),
+    ):
         if word not in node or (word == "assumed" and "value" not in node):
             continue
         reason = node[word]
@@ -125,12 +130,18 @@ def dotted(path: tuple[str | int, ...]) -> str:
 
 def _first_error(error: ValidationError, content: Any, unknown: dict[str, str]) -> ProtocolError:
     """The first thing pydantic found, as one sentence with the TOML path."""
-    found = error.errors(include_url=False)[0]
+    all_found = error.errors(include_url=False)
+    # A misspelt key also leaves its right spelling missing: the misspelling is the cause.
+    found = next((e for e in all_found if e["type"] == "extra_forbidden"), all_found[0])
     loc = tuple(p for p in found["loc"] if not (isinstance(p, str) and p.startswith("function-")))
     where, kind = dotted(loc), found["type"]
     if kind == "extra_forbidden":
         close = get_close_matches(str(loc[-1]), sorted(_all_keys()), n=1)
-        hint = f'Did you mean "{close[0]}"?' if close else "Remove it, or see the protocol reference for the keys."
+        hint = (
+            f'Did you mean "{close[0]}"?'
+            if close
+            else "Remove it, or see the protocol reference for the keys."
+        )
         return ProtocolError(f"unknown key {loc[-1]!r}", where=where, remedy=hint)
     if kind == "missing":
         return ProtocolError(f"{loc[-1]!r} is missing", where=where, remedy="Add it.")

@@ -39,7 +39,9 @@ def calendars(protocol: Protocol, weight_kg: float, last_day: int = 28) -> list[
         heading = f"{name}: {arm.label}, patient of {plain(weight_kg)} kg, days 1 to {last_day}"
         path = f"arms.{name}.regimen"
         if arm.regimen is None:
-            sections.append((heading, [f"no dose calendar: {protocol.unknown.get(path, 'no regimen is given')}"]))
+            sections.append(
+                (heading, [f"no dose calendar: {protocol.unknown.get(path, 'no regimen is given')}"])
+            )
             continue
         lines = []
         for entry in dose_calendar(arm, weight_kg, last_day):
@@ -93,13 +95,20 @@ def _patients(protocol: Protocol) -> Iterator[str]:
 
 def _visit(visit: object) -> str:
     label, at, every, until = (getattr(visit, k) for k in ("label", "at", "every", "until"))
-    return label + (f", {at}" if at else "") + (f", every {every}" if every else "") + (f", until {until}" if until else "")
+    return (
+        label
+        + (f", {at}" if at else "")
+        + (f", every {every}" if every else "")
+        + (f", until {until}" if until else "")
+    )
 
 
 def _endpoints(protocol: Protocol) -> Iterator[str]:
     for name, endpoint in protocol.endpoints.items():
         meaning = f": {endpoint.definition}" if endpoint.definition else ""
-        yield f"{name}, {endpoint.label}{meaning}" + (" (the event is a benefit)" if endpoint.event_is == "benefit" else "")
+        yield f"{name}, {endpoint.label}{meaning}" + (
+            " (the event is a benefit)" if endpoint.event_is == "benefit" else ""
+        )
 
 
 def _analyses(protocol: Protocol) -> Iterator[str]:

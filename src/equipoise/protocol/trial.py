@@ -78,10 +78,14 @@ def check_references(protocol: Protocol) -> None:
     """Every name that one section takes from another exists there; refuses with the TOML path."""
     if len(protocol.arms) < 2:
         raise ProtocolError(
-            "a randomized trial has at least two arms", where="arms", remedy="Add the missing [arms.NAME] table."
+            "a randomized trial has at least two arms",
+            where="arms",
+            remedy="Add the missing [arms.NAME] table.",
         )
     if not any(a.role == "control" for a in protocol.arms.values()):
-        raise ProtocolError("no arm has the role control", where="arms", remedy='Set role = "control" for one.')
+        raise ProtocolError(
+            "no arm has the role control", where="arms", remedy='Set role = "control" for one.'
+        )
     for name, estimand in protocol.estimands.items():
         path = f"estimands.{quoted(name)}"
         for side in ("experimental", "control"):

@@ -31,9 +31,7 @@ def days_per(unit: str) -> float:
     7.0
     """
     if unit not in DAYS_PER:
-        raise DurationError(
-            f"unknown time unit {unit!r}", remedy=f"Use one of: {', '.join(get_args(TimeUnit))}."
-        )
+        raise DurationError(f"unknown time unit {unit!r}", remedy=f"Use one of: {', '.join(get_args(TimeUnit))}.")
     return DAYS_PER[unit]
 
 

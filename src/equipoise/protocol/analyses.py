@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from .section import Duration, Section, Text
+from .section import Duration, Many, Section, Text
 
 Role = Literal["primary", "key secondary", "sensitivity", "supplementary", "exploratory", "post hoc"]
 
@@ -28,13 +28,13 @@ class Analysis(Section):
     gamma: Annotated[float, Field(ge=0)] = 0.0
     stratified: bool | None = None
     strata: Literal["as randomized", "as verified"] = "as randomized"
-    covariates: list[Text] = []
+    covariates: Many[Text] = ()
     ties: Literal["efron", "breslow", "discrete", "exact-marginal"] | None = None
     conf_type: Literal["plain", "log", "log-log"] | None = None
     convention: Literal["house", "r", "sas"] = "house"
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
-    landmarks: list[Duration] = []
-    subgroups: list[Subgroup] = []
+    landmarks: Many[Duration] = ()
+    subgroups: Many[Subgroup] = ()
 
     @model_validator(mode="after")
     def _weights_belong_to_the_log_rank(self) -> Analysis:
@@ -49,4 +49,4 @@ class Testing(Section):
     procedure: Literal["fixed sequence", "holm"]
     alpha: Annotated[float, Field(gt=0, lt=0.5)]
     sided: Literal[1, 2]
-    order: Annotated[list[Text], Field(min_length=1)]
+    order: Annotated[Many[Text], Field(min_length=1)]

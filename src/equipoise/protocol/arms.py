@@ -12,7 +12,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from ..errors import EquipoiseError, UnsupportedError
 from ..results import fixed
 from ..units import days
-from .section import Duration, Section, Text
+from .section import Duration, Many, Section, Text
 
 _DOSE = re.compile(r"^\s*([0-9]*\.?[0-9]+)\s*([A-Za-zµμ][A-Za-zµμ0-9/²]*)\s*$")
 _AMOUNTS = ("g", "mg", "mcg", "ug", "µg", "mL", "IU", "U", "MBq", "Gy")
@@ -42,9 +42,7 @@ class Dose:
                 f"a dose of {self} needs the body surface area",
                 remedy="The dose calendar knows the weight only; work this drug out by hand.",
             )
-        return (
-            (self.amount * weight_kg, self.unit.partition("/")[0]) if self.per else (self.amount, self.unit)
-        )
+        return (self.amount * weight_kg, self.unit.partition("/")[0]) if self.per else (self.amount, self.unit)
 
     def __str__(self) -> str:
         return f"{plain(self.amount)} {self.unit}"
@@ -145,7 +143,7 @@ class Arm(Section):
 
     label: Text
     role: Literal["experimental", "control"]
-    regimen: Annotated[list[Regimen], Field(min_length=1)] | None = None
+    regimen: Annotated[Many[Regimen], Field(min_length=1)] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

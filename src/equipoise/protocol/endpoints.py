@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from .section import Duration, Section, Table, Text
+from .section import Duration, Many, Section, Table, Text
 
 
 class Endpoint(Section):
@@ -38,5 +38,5 @@ class Visit(Section):
 class Eligibility(Section):
     """Who may enter, in the words of the protocol."""
 
-    include: Annotated[list[Text], Field(min_length=1)] | None = None
-    exclude: list[Text] | None = None
+    include: Annotated[Many[Text], Field(min_length=1)] | None = None
+    exclude: Many[Text] | None = None

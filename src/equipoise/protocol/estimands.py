@@ -46,9 +46,7 @@ class IntercurrentEvent(Section):
     @model_validator(mode="after")
     def _has_date(self) -> IntercurrentEvent:
         if self.strategy in ("hypothetical", "composite", "while on treatment") and self.date is None:
-            raise ValueError(
-                f'the strategy "{self.strategy}" needs `date`, the column with the date of the event'
-            )
+            raise ValueError(f'the strategy "{self.strategy}" needs `date`, the column with the date of the event')
         return self
 
 

@@ -7,14 +7,14 @@ from typing import Annotated
 from pydantic import Field
 
 from ..units import TimeUnit
-from .section import Section, Table, Text
+from .section import Many, Section, Table, Text
 
 
 class Strata(Section):
     """Columns of the stratification factors, as randomized and as verified later."""
 
-    as_randomized: list[Text] = []
-    as_verified: list[Text] = []
+    as_randomized: Many[Text] = ()
+    as_verified: Many[Text] = ()
 
 
 class DataNames(Section):
@@ -31,7 +31,7 @@ class DataNames(Section):
     time: Text = "AVAL"
     time_unit: TimeUnit = "days"
     censoring: Text = "CNSR"
-    event_codes: Annotated[list[int], Field(min_length=1)] = [0]
+    event_codes: Annotated[Many[int], Field(min_length=1)] = (0,)
     start_date: Text = "STARTDT"
     end_date: Text = "ADT"
     arms: Table[Text] = Field(default_factory=dict, validate_default=True)

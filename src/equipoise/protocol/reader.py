@@ -48,9 +48,7 @@ def example(name: str) -> Protocol:
     """A bundled protocol by name, as in ``eq.protocol.example("tandem")``."""
     path = _EXAMPLES / f"{name}.toml"
     if name not in examples():
-        raise ProtocolError(
-            f"there is no bundled example {name!r}", remedy=f"Known: {', '.join(examples())}."
-        )
+        raise ProtocolError(f"there is no bundled example {name!r}", remedy=f"Known: {', '.join(examples())}.")
     return read(path)
 
 
@@ -81,9 +79,7 @@ def _protocol(content: dict[str, Any], path: Path, digest: str) -> Protocol:
     return protocol
 
 
-def _take_out_reasons(
-    node: Any, at: tuple[str | int, ...], unknown: dict[str, str], assumed: dict[str, str]
-) -> Any:
+def _take_out_reasons(node: Any, at: tuple[str | int, ...], unknown: dict[str, str], assumed: dict[str, str]) -> Any:
     """Replace ``{unknown = "reason"}`` by None and ``{value = v, assumed = "reason"}`` by v, keeping the reasons."""
     if isinstance(node, list):
         return [_take_out_reasons(item, (*at, i), unknown, assumed) for i, item in enumerate(node)]
@@ -137,11 +133,7 @@ def _first_error(error: ValidationError, content: Any, unknown: dict[str, str]) 
     where, kind = dotted(loc), found["type"]
     if kind == "extra_forbidden":
         close = get_close_matches(str(loc[-1]), sorted(_all_keys()), n=1)
-        hint = (
-            f'Did you mean "{close[0]}"?'
-            if close
-            else "Remove it, or see the protocol reference for the keys."
-        )
+        hint = f'Did you mean "{close[0]}"?' if close else "Remove it, or see the protocol reference for the keys."
         return ProtocolError(f"unknown key {loc[-1]!r}", where=where, remedy=hint)
     if kind == "missing":
         return ProtocolError(f"{loc[-1]!r} is missing", where=where, remedy="Add it.")

@@ -15,6 +15,9 @@ T = TypeVar("T")
 Table = Annotated[Mapping[str, T], AfterValidator(lambda m: MappingProxyType(dict(m)))]
 """Named entries of one kind, in the order of the file; read-only."""
 
+Many = Annotated[tuple[T, ...], BeforeValidator(lambda v: tuple(v) if isinstance(v, list) else v)]
+"""A TOML array of one kind of item; read-only."""
+
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 
 

@@ -39,9 +39,7 @@ def calendars(protocol: Protocol, weight_kg: float, last_day: int = 28) -> list[
         heading = f"{name}: {arm.label}, patient of {plain(weight_kg)} kg, days 1 to {last_day}"
         path = f"arms.{name}.regimen"
         if arm.regimen is None:
-            sections.append(
-                (heading, [f"no dose calendar: {protocol.unknown.get(path, 'no regimen is given')}"])
-            )
+            sections.append((heading, [f"no dose calendar: {protocol.unknown.get(path, 'no regimen is given')}"]))
             continue
         lines = []
         for entry in dose_calendar(arm, weight_kg, last_day):

@@ -16,7 +16,7 @@ from .arms import Arm
 from .endpoints import Eligibility, Endpoint, Population, Visit
 from .estimands import Estimand
 from .names import DataNames
-from .section import Section, Table, Text
+from .section import Many, Section, Table, Text
 
 Reasons = Annotated[Mapping[str, str], AfterValidator(lambda m: MappingProxyType(dict(m)))]
 
@@ -31,7 +31,7 @@ class About(Section):
     design: Text | None = None
     sponsor: Text | None = None
     registry: Text | None = None
-    sources: list[Text] = []
+    sources: Many[Text] = ()
 
 
 class Protocol(Section):
@@ -83,9 +83,7 @@ def check_references(protocol: Protocol) -> None:
             remedy="Add the missing [arms.NAME] table.",
         )
     if not any(a.role == "control" for a in protocol.arms.values()):
-        raise ProtocolError(
-            "no arm has the role control", where="arms", remedy='Set role = "control" for one.'
-        )
+        raise ProtocolError("no arm has the role control", where="arms", remedy='Set role = "control" for one.')
     for name, estimand in protocol.estimands.items():
         path = f"estimands.{quoted(name)}"
         for side in ("experimental", "control"):

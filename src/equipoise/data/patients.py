@@ -1,0 +1,140 @@
+"""Patients: the data sets of one trial, typed, with where they came from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from types import MappingProxyType
+
+import polars as pl
+
+from ..errors import DataError
+from ..protocol import DataNames
+from ..results import Origin
+from .data_cut import Frames, as_date, cut_frames, free_code
+from .dummy import shuffled_arms, with_arms
+
+_CUT_NOTE, _DUMMY_NOTE = "Data cut ", "DUMMY"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Patients:
+    """ADTTE, and ADSL and ADAE where there are any, of one origin.
+
+    ``files`` and ``digests`` map a data set to its file name and SHA-256 (of the content, for a frame).
+    ``names`` are the protocol's ``[data]`` names in upper case, as the columns are. ``cut_code`` is the
+    CNSR code that the data cut gave.
+    """
+
+    adtte: pl.DataFrame
+    adsl: pl.DataFrame | None = None
+    adae: pl.DataFrame | None = None
+    files: Mapping[str, str]
+    digests: Mapping[str, str]
+    origin: Origin
+    cutoff: date | None = None
+    cut_code: int | None = None
+    notes: tuple[str, ...] = ()
+    names: DataNames
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "files", MappingProxyType(dict(self.files)))
+        object.__setattr__(self, "digests", MappingProxyType(dict(self.digests)))
+
+    def __str__(self) -> str:
+        counts = self.adtte.group_by(self.names.parameter, maintain_order=True).len()
+        records = ", ".join(f"{name}: {count} records" for name, count in counts.iter_rows())
+        patients = self.adtte[self.names.subject].n_unique()
+        cut = f", cut on {self.cutoff}" if self.cutoff else ""
+        origin = "DUMMY" if self.origin == "dummy" else self.origin
+        return f"{patients} patients in ADTTE ({records}){cut}, origin {origin}"
+
+    def cut(self, cutoff: str | date) -> Patients:
+        """The patients as a data monitoring committee would have seen them on ``cutoff``.
+
+        What happened on the day itself is in. Patients who entered later are gone; a record that goes on
+        is censored at the cut, with a CNSR code that the file does not use (one more than its highest)
+        and AVAL counted as the file counts; adverse events that start later are gone, and dates after
+        the cut are null. Cutting again at a later date changes nothing.
+        """
+        day = as_date(cutoff)
+        code = free_code(self.adtte, self.names) if self.cut_code is None else self.cut_code
+        frames = Frames(adtte=self.adtte, adsl=self.adsl, adae=self.adae, file=self._file("adtte"))
+        known = day if self.cutoff is None else min(day, self.cutoff)
+        after = cut_frames(frames, self.names, known, code)
+        note = (
+            f"{_CUT_NOTE}{known}: records that go on after it are censored there "
+            f"({self.names.censoring} = {code}), since ADTTE does not hold the last assessment before it"
+        )
+        return replace(
+            self,
+            adtte=after.adtte,
+            adsl=after.adsl,
+            adae=after.adae,
+            cutoff=known,
+            cut_code=code,
+            notes=(*(n for n in self.notes if not n.startswith(_CUT_NOTE)), note),
+        )
+
+    def with_dummy_labels(self, seed: int) -> Patients:
+        """The same patients with their arm labels permuted, for a dry run before unblinding.
+
+        One permutation for all data sets; columns that are one to one with the arm follow it, other
+        columns that tell a treatment (TRT01A, TRTA, ARM, ...) are dropped. The origin becomes "dummy".
+        """
+        frames = {"adsl": self.adsl, "adtte": self.adtte, "adae": self.adae}
+        present = {name: frame for name, frame in frames.items() if frame is not None}
+        shuffled = shuffled_arms(present, self.names, seed)
+        dropped: list[str] = []
+        relabeled: dict[str, pl.DataFrame] = {}
+        for name, frame in present.items():
+            relabeled[name], gone = with_arms(frame, shuffled, self.names)
+            dropped += [f"{name.upper()}.{column}" for column in gone]
+        notes = [
+            *(n for n in self.notes if not n.startswith(_DUMMY_NOTE)),
+            f"{_DUMMY_NOTE}: arm labels were permuted over patients (seed {seed}); no number here compares treatments",
+        ]
+        if dropped:
+            notes.append(f"{_DUMMY_NOTE}: columns dropped because they tell the arm: {', '.join(dropped)}")
+        return replace(
+            self,
+            adtte=relabeled["adtte"],
+            adsl=relabeled.get("adsl"),
+            adae=relabeled.get("adae"),
+            origin="dummy",
+            notes=tuple(notes),
+        )
+
+    def endpoint_rows(self, parameter: str) -> pl.DataFrame:
+        """ADTTE's records of one PARAMCD, with the columns of ADSL that ADTTE lacks.
+
+        Where both have a column ADTTE's own stands (rule TTE-14 says whether they agree).
+        """
+        names = self.names
+        rows = self.adtte.filter(pl.col(names.parameter) == parameter)
+        if rows.height == 0:
+            held = self.adtte[names.parameter].drop_nulls().unique(maintain_order=True).to_list()
+            raise DataError(
+                f"there is no record with {names.parameter} {parameter!r}",
+                file=self._file("adtte"),
+                column=names.parameter,
+                remedy=f"Set the endpoint's parameter in the protocol; the file holds: {', '.join(held)}.",
+            )
+        if self.adsl is None:
+            return rows
+        twice = self.adsl.filter(self.adsl[names.subject].is_duplicated())
+        if twice.height:
+            raise DataError(
+                "ADSL holds more than one record of a subject",
+                file=self._file("adsl"),
+                column=names.subject,
+                subjects=twice[names.subject].unique(maintain_order=True).to_list(),
+                remedy="Keep one record a subject.",
+            )
+        wanted = [names.subject, *(c for c in self.adsl.columns if c not in rows.columns)]
+        return rows.join(self.adsl.select(wanted), on=names.subject, how="left", maintain_order="left")
+
+    def _file(self, dataset: str) -> str:
+        file = self.files.get(dataset, "")
+        return file if file and not file.startswith("<") else f"{dataset.upper()} frame"

@@ -1,0 +1,467 @@
+"""TimeToEvent: one endpoint in one population, as aligned read-only arrays. Checked once, here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..errors import DataError
+from ..results import Origin
+from ..units import TimeUnit, days_per
+from .factor import Factor, factor, missing_values, strata_factor
+
+WeightType = Literal["case", "probability"]
+
+# Times whose gap is at most this share of the mean time are one time: two computations of the same
+# moment differ by rounding, and R's survival settles them so too (its relative rule; its absolute rule
+# would merge every time below 1.5e-8, whatever the unit).
+NEAR_TIE = float(np.sqrt(np.finfo(float).eps))
+
+
+class TimeToEvent:
+    """One endpoint in one population: who was followed how long, in which arm, and what ended it.
+
+    Times are in days. All arrays have shape (n,) and are read-only.
+
+    Parameters
+    ----------
+    time : follow-up time, zero or later, in ``unit``
+    event : 0 censored, 1 the event, 2... competing causes (booleans are taken as 0 and 1)
+    arm : arm label by subject, or None for a single group
+    control, experimental : the labels of a two-arm contrast; required when there are two arms. With more
+        than two, ``control`` alone may name the reference group
+    unit : unit of ``time`` and ``entry``: days, weeks, months (30.4375 days) or years
+    subject : identifiers, unique; row numbers from 1 if None
+    strata : one array of labels, or a mapping name -> array of the stratification factors
+    entry : start of observation (left truncation): at risk at t means entry < t <= time
+    weight, weight_type : positive weights, "case" (replication) or "probability" (robust variance)
+    event_is : whether the event is a "harm" or a "benefit"; sets the sign of z
+    missing : "refuse", or "drop" rows with a missing time, event, arm, stratum, entry or weight, counted
+        and named in ``dropped``
+    settle_near_ties : merge times that differ by rounding only; ``near_ties`` counts the distinct
+        times that were merged into an earlier one
+
+    Raises ``DataError`` naming the column and the first five subjects.
+
+    >>> tte = TimeToEvent([5, 8, 8, 12], [1, 0, 1, 1], ["A", "B", "A", "B"], control="A",
+    ...                   experimental="B", unit="days")
+    >>> print(tte)
+    4 subjects, 3 events (A: 2 subjects, 2 events; B: 2 subjects, 1 event)
+    """
+
+    __slots__ = (
+        "arm",
+        "arms",
+        "control",
+        "dropped",
+        "entry",
+        "event",
+        "event_is",
+        "experimental",
+        "kept",
+        "near_ties",
+        "order",
+        "origin",
+        "rows_given",
+        "strata",
+        "strata_names",
+        "stratum",
+        "subject",
+        "time",
+        "weight",
+        "weight_type",
+    )
+
+    subject: NDArray[Any]
+    time: NDArray[np.float64]
+    event: NDArray[np.int64]
+    arm: NDArray[np.int64]  # codes into ``arms``
+    arms: tuple[str, ...]  # labels; with two arms (control, experimental)
+    stratum: NDArray[np.int64]  # codes into ``strata``; all 0 without strata
+    strata: tuple[str, ...]  # labels of the strata present; empty without strata
+    strata_names: tuple[str, ...]
+    entry: NDArray[np.float64] | None
+    weight: NDArray[np.float64] | None
+    weight_type: WeightType | None
+    control: str | None
+    experimental: str | None
+    event_is: Literal["harm", "benefit"]
+    origin: Origin
+    near_ties: int
+    dropped: tuple[str, ...]
+    rows_given: int
+    kept: NDArray[np.int64] | None  # input rows that remain after dropping and selecting; None: all
+    order: NDArray[np.int64]  # rows sorted by stratum, then time
+
+    def __init__(  # noqa: PLR0913 - a record's constructor names every one of its columns
+        self,
+        time: ArrayLike,
+        event: ArrayLike,
+        arm: ArrayLike | None = None,
+        *,
+        control: object = None,
+        experimental: object = None,
+        unit: TimeUnit,
+        subject: ArrayLike | None = None,
+        strata: ArrayLike | Mapping[str, ArrayLike] | None = None,
+        entry: ArrayLike | None = None,
+        weight: ArrayLike | None = None,
+        weight_type: WeightType | None = None,
+        event_is: Literal["harm", "benefit"] = "harm",
+        origin: Origin = "observed",
+        missing: Literal["refuse", "drop"] = "refuse",
+        settle_near_ties: bool = True,
+    ) -> None:
+        scale = days_per(unit)
+        n = np.shape(np.asarray(time))[0] if np.ndim(time) == 1 else -1
+        if n < 0:
+            raise DataError("times must be one-dimensional", column="time")
+        factors = _strata_columns(strata)
+        columns = {"event": event, "arm": arm, "subject": subject, "entry": entry, "weight": weight, **factors}
+        for name, column in columns.items():
+            if column is not None and np.shape(_array(column)) != (n,):
+                raise DataError(
+                    f"{name} has shape {np.shape(_array(column))}, time has ({n},)", column=name, remedy="Align them."
+                )
+        ids = np.arange(1, n + 1) if subject is None else _array(subject)
+        given = {"time": time, "event": event, "arm": arm, **factors, "entry": entry, "weight": weight}
+        arrays = {name: _array(column) for name, column in given.items() if column is not None}
+        keep = _settle_missing(arrays, ids, missing)
+        dropped: tuple[str, ...] = ()
+        if keep is not None:
+            dropped = tuple(str(s) for s in ids[~keep])
+            arrays = {name: column[keep] for name, column in arrays.items()}
+            ids = ids[keep]
+        if len(ids) == 0:
+            raise DataError("nobody is in the population", remedy="Check the population's flag and the arm labels.")
+        _unique(ids, subject is not None)
+        times = _numbers(arrays["time"], "time", ids) * scale
+        codes = _events(arrays["event"], ids)
+        entries = None if entry is None else _numbers(arrays["entry"], "entry", ids) * scale
+        merged = 0
+        if settle_near_ties:
+            times, entries, merged = _merge_near_ties(times, entries)
+        _refuse(times < 0, "a time is below zero", "time", ids, "Times run from the start of observation.")
+        if entries is not None:
+            what = "the entry is not before the time, so the subject was never at risk"
+            _refuse(entries >= times, what, "entry", ids, "Remove the subject, or mend the dates.")
+        weights = _weights(arrays.get("weight"), weight_type, ids)
+        arm_factor = _arm_factor(arrays.get("arm"), len(ids), control, experimental)
+        strata_coded = strata_factor({name: arrays[name] for name in factors}, len(ids))
+        self._set(
+            subject=ids,
+            time=times,
+            event=codes,
+            arm=arm_factor.codes,
+            arms=arm_factor.levels,
+            stratum=strata_coded.codes,
+            strata=strata_coded.levels if factors else (),
+            strata_names=tuple(n for n in factors if n != "strata"),
+            entry=entries,
+            weight=weights,
+            weight_type=weight_type,
+            control=None if control is None else str(control),
+            experimental=None if experimental is None else str(experimental),
+            event_is=event_is,
+            origin=origin,
+            near_ties=merged,
+            dropped=dropped,
+            rows_given=n,
+            kept=None if keep is None else np.flatnonzero(keep),
+        )
+
+    def _set(self, **fields: Any) -> None:
+        single = len(fields["strata"]) < 2
+        time, stratum = fields["time"], fields["stratum"]
+        fields["order"] = np.argsort(time) if single else np.lexsort((time, stratum))
+        for name, value in fields.items():
+            if isinstance(value, np.ndarray):
+                value = np.ascontiguousarray(value)
+                value = value.view()
+                value.flags.writeable = False
+            object.__setattr__(self, name, value)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"a TimeToEvent is read-only: {name} cannot be set")
+
+    @classmethod
+    def from_frame(
+        cls,
+        frame: Any,
+        *,
+        time: str,
+        event: str | tuple[str, object],
+        arm: str | None = None,
+        subject: str | None = None,
+        strata: str | Sequence[str] | None = None,
+        entry: str | None = None,
+        weight: str | None = None,
+        **settings: Any,
+    ) -> Self:
+        """From the named columns of any frame that narwhals supports (polars, pandas, arrow ...).
+
+        ``event`` is a column of 0/1 codes, or ``(column, value)``, where the value or values mark the
+        event and all others are censored: ``("CNSR", 0)`` in ADaM. ``settings`` are those of the class.
+        """
+        import narwhals as nw
+
+        data = nw.from_native(frame, eager_only=True)
+        names = [strata] if isinstance(strata, str) else list(strata or ())
+        event_column, event_codes = event if isinstance(event, tuple) else (event, None)
+        wanted = [time, event_column, arm, subject, entry, weight, *names]
+        for name in (w for w in wanted if w is not None):
+            if name not in data.columns:
+                raise DataError("there is no such column", column=name, remedy=f"Columns: {', '.join(data.columns)}.")
+
+        def column(name: str | None) -> NDArray[Any] | None:
+            return None if name is None else data[name].to_numpy()
+
+        events = column(event_column)
+        if event_codes is not None and events is not None:
+            ids = column(subject)
+            whole = _numbers_or_missing(events, event_column, np.arange(1, len(data) + 1) if ids is None else ids)
+            wanted_codes = np.atleast_1d(np.asarray(event_codes, dtype=float))
+            events = np.where(np.isnan(whole), np.nan, np.isin(whole, wanted_codes).astype(float))
+        return cls(
+            data[time].to_numpy(),
+            events if events is not None else [],
+            column(arm),
+            subject=column(subject),
+            strata={name: data[name].to_numpy() for name in names} or None,
+            entry=column(entry),
+            weight=column(weight),
+            **settings,
+        )
+
+    def swap(self) -> TimeToEvent:
+        """The same data with experimental and control exchanged."""
+        if self.control is None or self.experimental is None:
+            raise DataError("there is no two-arm contrast to swap", remedy="Name control and experimental.")
+        return self._with(arm=1 - self.arm, arms=self.arms[::-1], control=self.experimental, experimental=self.control)
+
+    def select(self, rows: ArrayLike) -> TimeToEvent:
+        """The subjects marked by a boolean array of shape (n,), as a TimeToEvent of its own.
+
+        Refuses a selection that leaves nobody, or nobody in one of the arms.
+        """
+        mask = np.asarray(rows)
+        if mask.dtype != np.bool_ or mask.shape != (self.n,):
+            raise DataError(f"select takes a boolean array of shape ({self.n},)", column="rows")
+        if not mask.any():
+            raise DataError("nobody is in the selection", column="rows")
+        present = np.bincount(self.arm[mask], minlength=len(self.arms))
+        if (present == 0).any():
+            raise DataError(f"the selection has nobody in arm {self.arms[int(np.argmin(present))]}", column="rows")
+        rows_in = np.arange(self.rows_given) if self.kept is None else self.kept
+        fields: dict[str, Any] = {
+            name: getattr(self, name)[mask] for name in ("subject", "time", "event", "arm", "stratum")
+        }
+        for name in ("entry", "weight"):
+            column = getattr(self, name)
+            fields[name] = None if column is None else column[mask]
+        return self._with(**fields, kept=rows_in[mask])
+
+    def _with(self, **changed: Any) -> TimeToEvent:
+        fields = {name: getattr(self, name) for name in self.__slots__ if name != "order"}
+        twin = object.__new__(TimeToEvent)
+        twin._set(**{**fields, **changed})
+        return twin
+
+    @property
+    def n(self) -> int:
+        """Number of subjects (rows)."""
+        return len(self.time)
+
+    def __len__(self) -> int:
+        return len(self.time)
+
+    def __str__(self) -> str:
+        def count(k: int, noun: str) -> str:
+            return f"{k} {noun}" if k == 1 else f"{k} {noun}s"
+
+        happened = self.event > 0
+        text = f"{count(self.n, 'subject')}, {count(int(happened.sum()), 'event')}"
+        if len(self.arms) > 1:
+            by = (
+                f"{a}: {count(int((self.arm == i).sum()), 'subject')}, "
+                f"{count(int((happened & (self.arm == i)).sum()), 'event')}"
+                for i, a in enumerate(self.arms)
+            )
+            text += f" ({'; '.join(by)})"
+        if self.near_ties:
+            text += f"; {count(self.near_ties, 'time')} merged into near-tied earlier ones"
+        if self.dropped:
+            text += f"; {count(len(self.dropped), 'subject')} with missing values dropped"
+        return text
+
+    def __repr__(self) -> str:
+        return f"TimeToEvent({self})"
+
+
+def _array(column: Any) -> NDArray[Any]:
+    return column if isinstance(column, np.ndarray) else np.asarray(column)
+
+
+def _strata_columns(strata: Any) -> dict[str, Any]:
+    if strata is None:
+        return {}
+    if isinstance(strata, Mapping):
+        return {str(name): column for name, column in strata.items()}
+    if np.ndim(_array(strata)) == 2:
+        return {f"strata[{i}]": column for i, column in enumerate(strata)}
+    return {"strata": strata}
+
+
+def _settle_missing(arrays: dict[str, NDArray[Any]], ids: NDArray[Any], missing: str) -> NDArray[np.bool_] | None:
+    """The rows to keep, or None when nothing is missing. Refuses unless missing = "drop"."""
+    if missing not in ("refuse", "drop"):
+        raise DataError(f"missing = {missing!r} is unknown", remedy='Use "refuse" or "drop".')
+    keep: NDArray[np.bool_] | None = None
+    for name, column in arrays.items():
+        absent = missing_values(column)
+        if not absent.any():
+            continue
+        if missing == "refuse":
+            raise DataError(
+                f"{name} is missing for {int(absent.sum())} of {len(absent)} subjects",
+                column=name,
+                subjects=ids[absent].tolist(),
+                remedy='Complete them, or pass missing="drop", which counts and names them.',
+            )
+        keep = ~absent if keep is None else keep & ~absent
+    return keep
+
+
+def _refuse(bad: NDArray[np.bool_], what: str, column: str, ids: NDArray[Any], remedy: str = "") -> None:
+    if bad.any():
+        raise DataError(what, column=column, subjects=ids[bad].tolist(), remedy=remedy)
+
+
+def _unique(ids: NDArray[Any], given: bool) -> None:
+    if not given:
+        return
+    seen: set[object] = set()
+    listed = ids.tolist()
+    if len(set(listed)) == len(listed):
+        return
+    twice = [s for s in listed if s in seen or seen.add(s)]  # type: ignore[func-returns-value]
+    raise DataError(
+        "a subject has more than one row",
+        column="subject",
+        subjects=list(dict.fromkeys(twice)),
+        remedy="Give one row per subject; select one endpoint first.",
+    )
+
+
+def _numbers_or_missing(column: NDArray[Any], name: str, ids: NDArray[Any]) -> NDArray[np.float64]:
+    """A column of numbers as float64, missing as NaN; text is refused."""
+    if column.dtype.kind in "fiub":
+        return column.astype(np.float64)
+    values = np.empty(len(column))
+    bad = np.zeros(len(column), dtype=bool)
+    absent = missing_values(column)
+    for i, value in enumerate(column.tolist()):
+        try:
+            values[i] = np.nan if absent[i] else float(value)
+            bad[i] = isinstance(value, str) and not absent[i]
+        except (TypeError, ValueError):
+            bad[i] = True
+    _refuse(bad, f"{name} holds something that is not a number", name, ids, "Mend the values, or their type.")
+    return values
+
+
+def _numbers(column: NDArray[Any], name: str, ids: NDArray[Any]) -> NDArray[np.float64]:
+    values = _numbers_or_missing(column, name, ids)
+    if not np.isfinite(values).all():
+        _refuse(~np.isfinite(values), f"{name} is not finite", name, ids)
+    return values
+
+
+def _events(column: NDArray[Any], ids: NDArray[Any]) -> NDArray[np.int64]:
+    values = _numbers(column, "event", ids)
+    codes = values.astype(np.int64)
+    bad = (codes != values) | (codes < 0)
+    _refuse(bad, "an event code is not a whole number from 0 up", "event", ids, "0 is censored, 1 the event.")
+    return codes
+
+
+def _weights(
+    column: NDArray[Any] | None, weight_type: WeightType | None, ids: NDArray[Any]
+) -> NDArray[np.float64] | None:
+    if column is None:
+        if weight_type is not None:
+            raise DataError("weight_type is given without weights", column="weight")
+        return None
+    if weight_type not in ("case", "probability"):
+        raise DataError(
+            f"weight_type is {weight_type!r}",
+            column="weight",
+            remedy='Say what the weights are: "case" (replication) or "probability" (robust variance).',
+        )
+    values = _numbers(column, "weight", ids)
+    _refuse(values <= 0, "a weight is not above zero", "weight", ids, "Leave the subject out instead.")
+    return values
+
+
+def _merge_near_ties(
+    time: NDArray[np.float64], entry: NDArray[np.float64] | None
+) -> tuple[NDArray[np.float64], NDArray[np.float64] | None, int]:
+    """Give times that differ by rounding only the earliest of their values; count the values merged."""
+    everything = time if entry is None else np.concatenate([time, entry])
+    order = np.argsort(everything)
+    ordered = everything[order]
+    gaps = np.diff(ordered)
+    # No mean exceeds the largest time, so most data are settled by this line.
+    if not ((gaps > 0) & (gaps <= NEAR_TIE * max(abs(ordered[0]), abs(ordered[-1])))).any():
+        return time, entry, 0
+    mean = np.abs(ordered[np.concatenate([[True], gaps > 0])]).mean()
+    begins = np.concatenate([[True], gaps > NEAR_TIE * mean])
+    merged = int((gaps > 0).sum()) + 1 - int(begins.sum())
+    settled = np.empty_like(everything)
+    settled[order] = ordered[begins][np.cumsum(begins) - 1]
+    return settled[: len(time)], None if entry is None else settled[len(time) :], merged
+
+
+def _arm_factor(column: NDArray[Any] | None, n: int, control: object, experimental: object) -> Factor:
+    """Arms as codes: control 0, experimental 1; other groups in the order of their labels, control first."""
+    named = [str(a) for a in (control, experimental) if a is not None]
+    if len(named) != len(set(named)):
+        raise DataError(f"control and experimental are the same arm {named[0]!r}", column="arm")
+    if experimental is not None and control is None:
+        raise DataError("experimental is named without control", column="arm", remedy="Name both.")
+    if column is None:
+        if named:
+            raise DataError(
+                "control is named, but there is no arm", column="arm", remedy="Give the arm of each subject."
+            )
+        return Factor(np.zeros(n, dtype=np.int64), ("all",))
+    if experimental is not None:
+        is_control, is_experimental = column == control, column == experimental
+        comparable = np.ndim(is_control) and np.ndim(is_experimental)
+        if comparable and (is_control | is_experimental).all() and is_control.any() and is_experimental.any():
+            return Factor(np.asarray(is_experimental).astype(np.int64), (str(control), str(experimental)))
+    groups = factor(column)
+    present = ", ".join(groups.levels)
+    for name in named:
+        if name not in groups.levels:
+            raise DataError(f"nobody is in arm {name!r}", column="arm", remedy=f"Arms in the data: {present}.")
+    if len(groups.levels) == 2 and len(named) < 2:
+        raise DataError(
+            f"two arms ({present}), but not which is control and which experimental",
+            column="arm",
+            remedy="Name both, so that the direction of the effect is known.",
+        )
+    if len(groups.levels) > 2 and len(named) == 2:
+        raise DataError(
+            f"{len(groups.levels)} arms ({present}) in a two-arm contrast",
+            column="arm",
+            remedy="Select the rows of the two arms first, or name the control only.",
+        )
+    if not named:
+        return groups
+    ordered = [*named, *(level for level in groups.levels if level not in named)]
+    position = np.array([ordered.index(level) for level in groups.levels])
+    return Factor(position[groups.codes], tuple(ordered))

@@ -1,0 +1,56 @@
+"""The only place for numba: arrays in, arrays out, a status code where something can fail.
+
+No frame, no string and no exception enters a kernel, and none calls ``np.linalg``, ``np.outer`` or
+``argsort`` (each costs seconds of compilation). Each has a plain NumPy twin in tests/oracles and a
+property test against it.
+
+Compiled code is cached in a directory named by the digest of all kernel sources: with numba's own
+cache an edited kernel leaves the kernels that call it stale.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+
+import numba
+
+
+def _cache_directory() -> Path:
+    """Where compiled kernels are kept: beside other caches of the user, else in the temporary folder."""
+    digest = hashlib.sha256()
+    for source in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(source.name.encode() + source.read_bytes())
+    named = f"kernels-{digest.hexdigest()[:16]}"
+    base = os.environ.get("NUMBA_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    for parent in (Path(base) / "equipoise", Path(tempfile.gettempdir()) / f"equipoise-{os.getuid()}"):
+        try:
+            (parent / named).mkdir(parents=True, exist_ok=True)
+        except OSError:
+            continue
+        if os.access(parent / named, os.W_OK):
+            return parent / named
+    return Path(tempfile.mkdtemp(prefix="equipoise-"))
+
+
+_before = numba.config.CACHE_DIR
+numba.config.CACHE_DIR = str(_cache_directory())
+try:
+    from .concordance import concordance_pairs
+    from .counting import kaplan_meier_steps, logrank_sums
+    from .partial_likelihood import partial_likelihood, score_residuals
+    from .tied_likelihood import discrete_likelihood, marginal_likelihood
+finally:
+    numba.config.CACHE_DIR = _before
+
+__all__ = [
+    "concordance_pairs",
+    "discrete_likelihood",
+    "kaplan_meier_steps",
+    "logrank_sums",
+    "marginal_likelihood",
+    "partial_likelihood",
+    "score_residuals",
+]

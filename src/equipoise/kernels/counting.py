@@ -1,0 +1,141 @@
+"""Who is at risk, who dies: one pass over sorted times for Kaplan-Meier and for the log-rank family."""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+
+
+@numba.njit(cache=True, nogil=True)
+def kaplan_meier_steps(time, event, weight, entry):
+    """Kaplan-Meier steps of one group at each distinct exit time.
+
+    time (n,) float64 ascending; event (n,) bool and weight (n,) float64 in the same order; entry (m, 2)
+    float64: columns entry and weight, by ascending entry, with m = n, or m = 0 when nobody enters late.
+
+    At risk at t: entry < t <= time; at a tied time events come before censorings.
+    Returns (k, out) with out (6, n), of which the first k columns hold: time, at risk, events,
+    censored, survival S(t) = prod (n - d)/n, and Greenwood's sum of d / (n (n - d)) (Greenwood 1926),
+    inf once S is 0.
+    """
+    n = time.shape[0]
+    m = entry.shape[0]
+    out = np.empty((6, n))
+    at_risk = 0.0
+    if m == 0:
+        for i in range(n):
+            at_risk += weight[i]
+    inside = 0  # subjects under observation, counted exactly: an empty risk set has no rounding residue
+    if m == 0:
+        inside = n
+    k = 0
+    j = 0
+    i = 0
+    survival = 1.0
+    greenwood = 0.0
+    while i < n:
+        t = time[i]
+        while j < m and entry[j, 0] < t:
+            if inside == 0:
+                at_risk = 0.0
+            at_risk += entry[j, 1]
+            inside += 1
+            j += 1
+        deaths = 0.0
+        lost = 0.0
+        left = 0
+        while i < n and time[i] == t:
+            if event[i]:
+                deaths += weight[i]
+            else:
+                lost += weight[i]
+            left += 1
+            i += 1
+        if left == inside and lost == 0.0:
+            at_risk = deaths  # everybody dies: S is exactly 0
+        if deaths > 0.0:
+            if deaths >= at_risk:
+                survival = 0.0
+                greenwood = np.inf
+            else:
+                survival *= (at_risk - deaths) / at_risk
+                greenwood += deaths / (at_risk * (at_risk - deaths))
+        out[0, k] = t
+        out[1, k] = at_risk
+        out[2, k] = deaths
+        out[3, k] = lost
+        out[4, k] = survival
+        out[5, k] = greenwood
+        k += 1
+        at_risk -= deaths + lost
+        inside -= left
+    return k, out
+
+
+@numba.njit(cache=True, nogil=True)
+def logrank_sums(time, event, group, weight, starts, entry, entry_group, entry_weight, groups, rho, gamma):
+    """Weighted log-rank sums, by stratum (Fleming and Harrington 1991, chapter 7).
+
+    time, event, group, weight (n,): sorted by stratum, then time; starts (s + 1,) int64: where strata
+    begin; entry, entry_group, entry_weight (n,) sorted by stratum, then entry, or of length 0;
+    groups: number of groups g; rho, gamma: weight S(t-)^rho (1 - S(t-))^gamma with the pooled
+    Kaplan-Meier S of the stratum (1 where both are 0).
+
+    Returns observed (s, g), expected (s, g) and variance (s, g, g): sums over event times of w d_j,
+    w d n_j / n and w^2 d (n_j / n) (1{j = l} - n_l / n) (n - d) / (n - 1), the last 0 where n = 1.
+    """
+    strata = starts.shape[0] - 1
+    late = entry.shape[0] > 0
+    observed = np.zeros((strata, groups))
+    expected = np.zeros((strata, groups))
+    variance = np.zeros((strata, groups, groups))
+    at_risk = np.zeros(groups)
+    deaths = np.zeros(groups)
+    lost = np.zeros(groups)
+    for s in range(strata):
+        at_risk[:] = 0.0
+        if not late:
+            for i in range(starts[s], starts[s + 1]):
+                at_risk[group[i]] += weight[i]
+        survival = 1.0
+        i = starts[s]
+        j = starts[s]
+        while i < starts[s + 1]:
+            t = time[i]
+            if late:
+                while j < starts[s + 1] and entry[j] < t:
+                    at_risk[entry_group[j]] += entry_weight[j]
+                    j += 1
+            deaths[:] = 0.0
+            lost[:] = 0.0
+            while i < starts[s + 1] and time[i] == t:
+                if event[i]:
+                    deaths[group[i]] += weight[i]
+                else:
+                    lost[group[i]] += weight[i]
+                i += 1
+            d = 0.0
+            n = 0.0
+            for g in range(groups):
+                d += deaths[g]
+                n += at_risk[g]
+            if d > 0.0:
+                w = 1.0
+                if rho != 0.0:
+                    w *= survival**rho
+                if gamma != 0.0:
+                    w *= (1.0 - survival) ** gamma
+                spread = 0.0
+                if n > 1.0:
+                    spread = w * w * d * (n - d) / (n - 1.0)
+                for g in range(groups):
+                    share = at_risk[g] / n
+                    observed[s, g] += w * deaths[g]
+                    expected[s, g] += w * d * share
+                    for h in range(groups):
+                        other = at_risk[h] / n
+                        variance[s, g, h] += spread * share * ((1.0 if g == h else 0.0) - other)
+                survival *= (n - d) / n
+            for g in range(groups):
+                at_risk[g] -= deaths[g] + lost[g]
+    return observed, expected, variance

@@ -1,0 +1,77 @@
+"""House, R or SAS: what a method does where the caller did not say."""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+from ..errors import EquipoiseError, UnsupportedError
+
+Convention = Literal["house", "r", "sas"]
+Ties = Literal["efron", "breslow", "discrete", "exact-marginal"]
+ConfType = Literal["plain", "log", "log-log"]
+
+_TIES: dict[str, Ties] = {"house": "efron", "r": "efron", "sas": "breslow"}
+_CONF_TYPE: dict[str, ConfType] = {"house": "log-log", "r": "log", "sas": "log-log"}
+
+
+class ArgumentError(EquipoiseError, ValueError):
+    """An argument that means nothing here, or contradicts another."""
+
+
+def check_convention(convention: str) -> None:
+    """Refuse a convention that does not exist."""
+    if convention not in get_args(Convention):
+        raise ArgumentError(f"unknown convention {convention!r}", remedy='Use "house", "r" or "sas".')
+
+
+def resolve_ties(ties: str | None, convention: Convention) -> Ties:
+    """The ties method: as given, else the convention's; a given one must not contradict R's or SAS's."""
+    if ties == "exact":
+        raise ArgumentError(
+            'ties = "exact" means two different things',
+            remedy='Say "discrete" (what R calls exact) or "exact-marginal" (what SAS calls EXACT).',
+        )
+    return _resolve("ties", ties, _TIES, get_args(Ties), convention)
+
+
+def resolve_conf_type(conf_type: str | None, convention: Convention) -> ConfType:
+    """The transformation for limits of survival: as given, else the convention's."""
+    return _resolve("conf_type", conf_type, _CONF_TYPE, get_args(ConfType), convention)
+
+
+def _resolve(name: str, given: str | None, defaults: dict[str, object], known: tuple[str, ...], convention: str):  # type: ignore[no-untyped-def]
+    check_convention(convention)
+    default = defaults[convention]
+    if given is None:
+        return default
+    if given not in known:
+        raise ArgumentError(f"unknown {name} {given!r}", remedy=f"Use one of {', '.join(known)}.")
+    if convention != "house" and given != default:
+        raise ArgumentError(
+            f'{name} = "{given}" contradicts convention = "{convention}", which means "{default}"',
+            remedy="Give one of the two.",
+        )
+    return given
+
+
+def check_level(level: float) -> None:
+    """A confidence level lies between 0 and 1."""
+    if not 0 < level < 1:
+        raise ArgumentError(f"level = {level} is not between 0 and 1", remedy="0.95 is the usual one.")
+
+
+def resolve_stratified(stratified: bool | None, strata: tuple[str, ...]) -> bool:
+    """``None`` uses strata if there are any."""
+    if stratified and not strata:
+        raise ArgumentError("stratified = True, but there are no strata", remedy="Give strata to the TimeToEvent.")
+    return bool(strata) if stratified is None else stratified
+
+
+def refuse_competing(causes: int) -> None:
+    """Only one cause of failure has a method here so far."""
+    if causes > 1:
+        raise UnsupportedError(
+            "the events have competing causes",
+            where=f"event codes up to {causes}",
+            remedy="Recode to one event; cumulative incidence is not available yet.",
+        )

@@ -1,0 +1,408 @@
+"""Kaplan-Meier: the survival curve of each arm, its limits, quantiles, landmarks and risk table."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtri
+
+from .. import results
+from ..data import TimeToEvent
+from ..errors import DataError
+from ..kernels import kaplan_meier_steps
+from ..results import Origin, Row
+from ..units import TimeUnit, days, days_per
+from .convention import (
+    ArgumentError,
+    ConfType,
+    Convention,
+    check_level,
+    refuse_competing,
+    resolve_conf_type,
+)
+
+if TYPE_CHECKING:
+    import polars as pl
+
+# R's tolerance for "the curve equals p": products of fractions rarely give a printed 0.5 exactly.
+_SAME_HEIGHT = float(np.sqrt(np.finfo(float).eps))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quantile:
+    """The time by which a share ``p`` of the subjects have had the event, in days, with its limits.
+
+    ``inf`` where the curve, or its limit, never comes down that far: "not reached".
+    """
+
+    p: float
+    time: float
+    lower: float
+    upper: float
+
+    @property
+    def conf_int(self) -> tuple[float, float]:
+        return self.lower, self.upper
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Landmark:
+    """Survival at a fixed time (days): ``nan`` with a ``reason`` once nobody is followed that long.
+
+    ``at_risk`` counts subjects with time >= t, ``events`` those with an event at time <= t.
+    """
+
+    time: float
+    survival: float
+    lower: float
+    upper: float
+    at_risk: float
+    events: float
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class RiskTable:
+    """At risk (time >= t), events and censorings before t; without late entry they sum to everybody."""
+
+    time: NDArray[np.float64]
+    at_risk: NDArray[np.float64]
+    events: NDArray[np.float64]
+    censored: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Curve:
+    """One arm's Kaplan-Meier estimate at its k distinct times (days); arrays (k,), read-only.
+
+    ``std_error`` is of the survival itself (Greenwood, or the infinitesimal jackknife under probability
+    weights); ``lower`` and ``upper`` are ``nan`` where survival is 0.
+    """
+
+    group: str
+    subjects: float
+    events: float
+    time: NDArray[np.float64]
+    at_risk: NDArray[np.float64]
+    event: NDArray[np.float64]
+    censored: NDArray[np.float64]
+    survival: NDArray[np.float64]
+    std_error: NDArray[np.float64]
+    lower: NDArray[np.float64]
+    upper: NDArray[np.float64]
+    level: float
+    conf_type: ConfType
+    convention: Convention
+    entry: NDArray[np.float64] | None
+
+    @property
+    def median(self) -> float:
+        """Median time in days; ``inf`` when not reached."""
+        return self.quantile(0.5).time
+
+    @property
+    def median_ci(self) -> tuple[float, float]:
+        """Brookmeyer-Crowley limits of the median, in days; ``inf`` when not reached."""
+        return self.quantile(0.5).conf_int
+
+    def quantile(self, p: float) -> Quantile:
+        """Time by which a share ``p`` has had the event, with Brookmeyer-Crowley limits (1982).
+
+        The first time at which the curve is at most 1 - p; where the curve equals 1 - p over a flat stretch
+        that later drops, the middle of the stretch (R's rule, and SAS's). Where it stays at 1 - p to the
+        end, R takes the first such time and SAS says not reached. The limits apply the rule to the limits of the curve.
+        """
+        if not 0 < p < 1:
+            raise ArgumentError(f"p = {p} is not between 0 and 1", remedy="The median is p = 0.5.")
+        sas = self.convention == "sas"
+        return Quantile(
+            p=p,
+            time=_crossing(self.time, self.survival, 1 - p, sas),
+            lower=_crossing(self.time, self.lower, 1 - p, sas),
+            upper=_crossing(self.time, self.upper, 1 - p, sas),
+        )
+
+    def at(self, times: Sequence[str]) -> tuple[Landmark, ...]:
+        """Landmark survival at durations such as ``["12 months"]``."""
+        return tuple(self._landmark(days(t)) for t in _listed(times))
+
+    def _landmark(self, t: float) -> Landmark:
+        at_risk = float(self._at_risk(np.array([t]))[0])
+        i = int(np.searchsorted(self.time, t, side="right")) - 1
+        events = float(self.event[: i + 1].sum())
+        if t > self.time[-1] and self.survival[-1] > 0:
+            reason = f"nobody is followed for {t:g} days; follow-up ends at {self.time[-1]:g} days"
+            nan = math.nan
+            return Landmark(time=t, survival=nan, lower=nan, upper=nan, at_risk=0.0, events=events, reason=reason)
+        if i < 0:
+            return Landmark(time=t, survival=1.0, lower=1.0, upper=1.0, at_risk=at_risk, events=0.0)
+        survival, lower, upper = (float(a[i]) for a in (self.survival, self.lower, self.upper))
+        reason = "the limits are not defined where survival is 0" if survival == 0 else ""
+        return Landmark(
+            time=t, survival=survival, lower=lower, upper=upper, at_risk=at_risk, events=events, reason=reason
+        )
+
+    def risk_table(self, times: Sequence[str]) -> RiskTable:
+        """At risk, events and censorings at durations such as ``["0 days", "6 months"]``."""
+        return self.risk_table_at(np.array([days(t) for t in _listed(times)]))
+
+    def risk_table_at(self, t: NDArray[np.float64]) -> RiskTable:
+        """The risk table at times in days."""
+        before = np.searchsorted(self.time, t, side="left")
+        cumulative = np.concatenate([np.zeros((2, 1)), np.cumsum([self.event, self.censored], axis=1)], axis=1)
+        return RiskTable(time=t, at_risk=self._at_risk(t), events=cumulative[0][before], censored=cumulative[1][before])
+
+    def _at_risk(self, t: NDArray[np.float64]) -> NDArray[np.float64]:
+        before = np.searchsorted(self.time, t, side="left")
+        gone = np.concatenate([[0.0], np.cumsum(self.event + self.censored)])[before]
+        if self.entry is None:
+            return self.subjects - gone
+        entered = np.concatenate([[0.0], np.cumsum(self.entry[:, 1])])
+        return entered[np.searchsorted(self.entry[:, 0], t, side="left")] - gone
+
+    def __str__(self) -> str:
+        middle = self.quantile(0.5)
+        limits = results.interval(middle.conf_int, 0)
+        unit = "" if math.isinf(middle.time) else " days"
+        return (
+            f"{self.group}: {self.events:g} events in {self.subjects:g} subjects, median {results.fixed(middle.time, 0)}"
+            f"{unit} ({100 * self.level:g}% CI {limits[1:-1].replace(', ', ' to ')}; {self.conf_type} limits)"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class KaplanMeier(Mapping[str, Curve]):
+    """The curves by arm: ``km["A"]``."""
+
+    curves: Mapping[str, Curve]
+    method: str
+    origin: Origin
+
+    def __getitem__(self, arm: str) -> Curve:
+        if arm not in self.curves:
+            raise DataError(f"there is no arm {arm!r}", column="arm", remedy=f"Arms: {', '.join(self.curves)}.")
+        return self.curves[arm]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.curves)
+
+    def __len__(self) -> int:
+        return len(self.curves)
+
+    def __str__(self) -> str:
+        return "; ".join(str(c) for c in self.curves.values())
+
+    def rows(self, landmarks: Sequence[str] = (), unit: TimeUnit = "days", digits: int = 0) -> list[Row]:
+        """Subjects, events, quartiles and landmark survival by arm, as rows of the long table."""
+        rows: list[Row] = []
+        for curve in self.curves.values():
+            rows += _curve_rows(curve, landmarks, unit, digits, self.method, self.origin)
+        return rows
+
+    def table(self) -> pl.DataFrame:
+        """The long table of the quartiles."""
+        return results.long_table(self.rows())
+
+
+def kaplan_meier(
+    tte: TimeToEvent,
+    *,
+    level: float = 0.95,
+    conf_type: ConfType | None = None,
+    convention: Convention = "house",
+) -> KaplanMeier:
+    """The probability of being event-free beyond t in each arm, strata pooled (Kaplan and Meier 1958).
+
+    Variance by Greenwood (1926), or by the infinitesimal jackknife under probability weights. Limits are
+    plain S -+ z se, log, or log-log (house and SAS: log-log; R: log), cut at 0 and 1 as R does. Censorings
+    count after events of the same time; entry < t <= time is at risk. Once an empty risk set meets a
+    late entry the curve goes on from where it stood.
+
+    Raises ``UnsupportedError`` for competing causes.
+
+    >>> tte = TimeToEvent([5, 8, 8, 12], [1, 0, 1, 1], unit="days")
+    >>> km = kaplan_meier(tte)["all"]
+    >>> km.survival.tolist(), km.median
+    ([0.75, 0.5, 0.0], 10.0)
+    """
+    check_level(level)
+    resolved = resolve_conf_type(conf_type, convention)
+    refuse_competing(int(tte.event.max()))
+    curves = {
+        arm: _curve(tte, code, level=level, conf_type=resolved, convention=convention)
+        for code, arm in enumerate(tte.arms)
+    }
+    robust = tte.weight_type == "probability"
+    variance = "infinitesimal jackknife variance" if robust else "Greenwood variance"
+    method = f"Kaplan-Meier, {variance}, {resolved} limits, {convention} quantile rule"
+    return KaplanMeier(curves=curves, method=method, origin=tte.origin)
+
+
+def survival_limits(
+    survival: NDArray[np.float64], log_se: NDArray[np.float64], level: float, conf_type: ConfType
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Limits of survival (k,) from the standard error of its logarithm; nan where survival is 0."""
+    z = ndtri(0.5 + level / 2)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        if conf_type == "plain":
+            lower, upper = survival * (1 - z * log_se), survival * (1 + z * log_se)
+        elif conf_type == "log":
+            lower, upper = survival * np.exp(-z * log_se), survival * np.exp(z * log_se)
+        else:
+            width = z * log_se / np.log(survival)
+            lower, upper = survival ** np.exp(-width), survival ** np.exp(width)
+    lower, upper = np.clip(lower, 0, 1), np.clip(upper, 0, 1)
+    lower[log_se == 0], upper[log_se == 0] = survival[log_se == 0], survival[log_se == 0]
+    lower[survival == 0], upper[survival == 0] = np.nan, np.nan
+    return lower, upper
+
+
+def _curve(tte: TimeToEvent, code: int, *, level: float, conf_type: ConfType, convention: Convention) -> Curve:
+    order = tte.order if len(tte.strata) < 2 else np.argsort(tte.time)
+    if len(tte.arms) > 1:
+        order = order[tte.arm[order] == code]
+    time, event = tte.time[order], tte.event[order] > 0
+    weight = np.ones(len(order)) if tte.weight is None else tte.weight[order]
+    entry = None
+    if tte.entry is not None:
+        entry = np.column_stack([tte.entry[order], weight])
+        entry = entry[np.argsort(entry[:, 0], kind="stable")]
+    k, steps = kaplan_meier_steps(time, event, weight, np.empty((0, 2)) if entry is None else entry)
+    at, at_risk, deaths, censored, survival, greenwood = steps[:, :k].copy()
+    if tte.weight_type == "probability":
+        late = None if tte.entry is None else tte.entry[order]
+        log_se = np.sqrt(_jackknife(at, at_risk, deaths, time, event, weight, late))
+    else:
+        log_se = np.sqrt(greenwood)
+    lower, upper = survival_limits(survival, log_se, level, conf_type)
+    std_error = np.zeros(k)
+    np.multiply(survival, log_se, out=std_error, where=survival > 0)
+    for array in (at, at_risk, deaths, censored, survival, std_error, lower, upper):
+        array.flags.writeable = False
+    return Curve(
+        group=tte.arms[code],
+        subjects=float(weight.sum()),
+        events=float(deaths.sum()),
+        time=at,
+        at_risk=at_risk,
+        event=deaths,
+        censored=censored,
+        survival=survival,
+        std_error=std_error,
+        lower=lower,
+        upper=upper,
+        level=level,
+        conf_type=conf_type,
+        convention=convention,
+        entry=entry,
+    )
+
+
+def _jackknife(
+    at: NDArray[np.float64],
+    at_risk: NDArray[np.float64],
+    deaths: NDArray[np.float64],
+    time: NDArray[np.float64],
+    event: NDArray[np.bool_],
+    weight: NDArray[np.float64],
+    entry: NDArray[np.float64] | None,
+) -> NDArray[np.float64]:
+    """Infinitesimal jackknife variance of log S(t): sum over subjects of (w_i d log S / d w_i)^2.
+
+    d log S(t) / d w_i is G(min(t, x_i)) - G(entry_i) less 1 / (n - d) at an own event, with
+    G the sum of h / (n - d); a subject's part stands still after its exit.
+    """
+    with np.errstate(divide="ignore"):
+        step = np.where(deaths > 0, deaths / at_risk / (at_risk - deaths), 0.0)
+        own = 1 / (at_risk - deaths)
+    total = np.cumsum(step)
+    exit_at = np.searchsorted(at, time)
+    start = np.zeros(len(time))
+    if entry is not None:
+        entered = np.searchsorted(at, entry, side="right")
+        start = np.concatenate([[0.0], total])[entered]
+    with np.errstate(invalid="ignore"):
+        final = weight * (total[exit_at] - start - np.where(event, own[exit_at], 0.0))
+    k = len(at)
+    settled = np.cumsum(np.bincount(exit_at, weights=final**2, minlength=k))
+    # Subjects still followed at t: (total(t) - start)^2 summed through its three moments.
+    w2 = weight**2
+    moments = []
+    for power in range(3):
+        inside = np.zeros(k + 1)
+        if entry is None:
+            inside[0] += (w2 * start**power).sum()
+        else:
+            np.add.at(inside, entered, w2 * start**power)
+        np.subtract.at(inside, exit_at, w2 * start**power)
+        moments.append(np.cumsum(inside)[:k])
+    with np.errstate(invalid="ignore"):
+        running = total**2 * moments[0] - 2 * total * moments[1] + moments[2]
+    return np.maximum(settled + running, 0.0)
+
+
+def _crossing(time: NDArray[np.float64], height: NDArray[np.float64], p: float, strict_end: bool) -> float:
+    """First time at which a falling curve is at most p, or the middle of a flat stretch at p."""
+    reached = height <= p + _SAME_HEIGHT
+    i = int(np.argmax(reached))
+    if not reached[i]:
+        return math.inf
+    if height[i] < p - _SAME_HEIGHT:
+        return float(time[i])
+    below = height[i:] < p - _SAME_HEIGHT
+    j = int(np.argmax(below))
+    if not below[j]:
+        return math.inf if strict_end else float(time[i])
+    return float(time[i] + time[i + j]) / 2
+
+
+def _listed(times: Sequence[str]) -> Sequence[str]:
+    if isinstance(times, str):
+        raise ArgumentError("times must be a list", remedy=f'Write ["{times}"].')
+    return times
+
+
+def _curve_rows(
+    curve: Curve, landmarks: Sequence[str], unit: TimeUnit, digits: int, method: str, origin: Origin
+) -> list[Row]:
+    per = days_per(unit)
+    rows = [
+        Row(
+            group=curve.group,
+            statistic=name,
+            value=value,
+            text=f"{value:g}",
+            unit="subjects",
+            method=method,
+            origin=origin,
+        )
+        for name, value in (("subjects", curve.subjects), ("events", curve.events))
+    ]
+
+    def add(statistic: str, value: float, text: str, reason: str, at: float | None = None) -> None:
+        limits = curve.level if "limit" in statistic else None
+        kind = "probability" if at is not None else "days"
+        rows.append(
+            Row(
+                group=curve.group, statistic=statistic, at=at, level=limits, unit=kind, method=method, origin=origin,
+                **results.number(value, text, reason),  # type: ignore[arg-type]
+            )
+        )  # fmt: skip
+
+    for p, name in ((0.25, "lower quartile"), (0.5, "median"), (0.75, "upper quartile")):
+        q = curve.quantile(p)
+        for suffix, value in (("", q.time), (" lower limit", q.lower), (" upper limit", q.upper)):
+            what = "limit of the curve" if suffix else "curve"
+            reason = f"the {what} does not come down to {1 - p:g}" if math.isinf(value) else ""
+            add(name + suffix, value, results.fixed(value / per, digits), reason)
+    for mark in curve.at(landmarks):
+        for suffix, value in (("", mark.survival), (" lower limit", mark.lower), (" upper limit", mark.upper)):
+            add(
+                "survival" + suffix, value, results.fixed(value, 3), mark.reason if math.isnan(value) else "", mark.time
+            )
+    return rows

@@ -1,0 +1,181 @@
+"""The log-rank test and its Fleming-Harrington weights, for any number of groups, with strata."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import chdtrc, ndtr
+
+from .. import results
+from ..data import TimeToEvent
+from ..errors import UnsupportedError
+from ..kernels import logrank_sums
+from ..results import Origin, Row
+from .convention import ArgumentError, refuse_competing, resolve_stratified
+from .risk_sets import risk_sets
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class LogRank:
+    """A (weighted) log-rank test of equal hazards in k groups.
+
+    ``observed``, ``expected`` (k,) and ``variance`` (k, k) are the (weighted) sums over strata;
+    ``statistic`` is chi-square on ``df`` degrees of freedom, two-sided ``p_value``. With two arms ``z`` is
+    signed, above zero where the experimental arm does better, and ``p_one_sided`` tests benefit; otherwise
+    both are None. Where no event time has two groups at risk, statistic and P are ``nan`` with a ``reason``.
+    ``uninformative_strata`` names strata that contribute nothing.
+    """
+
+    groups: tuple[str, ...]
+    subjects: NDArray[np.float64]
+    observed: NDArray[np.float64]
+    expected: NDArray[np.float64]
+    variance: NDArray[np.float64]
+    statistic: float
+    df: int
+    p_value: float
+    z: float | None
+    p_one_sided: float | None
+    rho: float
+    gamma: float
+    stratified: bool
+    strata: tuple[str, ...]
+    uninformative_strata: tuple[str, ...]
+    method: str
+    reason: str
+    origin: Origin
+
+    def __str__(self) -> str:
+        if self.reason:
+            return f"{self.method}: {results.NOT_ESTIMABLE}, {self.reason}"
+        sided = "" if self.z is None else f", z = {results.fixed(self.z, 3)} for {self.groups[1]}"
+        chi = f"chi-square {results.significant(self.statistic)} on {self.df} degree{'s' * (self.df > 1)} of freedom"
+        return f"{self.method}: {chi}, two-sided {results.p_equals(self.p_value)}{sided}"
+
+    def rows(self) -> list[Row]:
+        """Observed and expected events by group, chi-square, z and P as rows of the long table."""
+        weighted = "weighted " if self.rho or self.gamma else ""
+        rows = []
+        for i, group in enumerate(self.groups):
+            for name, sums in (("observed events", self.observed), ("expected events", self.expected)):
+                text = results.fixed(float(sums[i]), 1 if weighted or name[0] == "e" else 0)
+                rows.append(self._row(f"{weighted}{name}", float(sums[i]), text, group))
+        chi = results.significant(self.statistic) if math.isfinite(self.statistic) else ""
+        rows.append(self._row("log-rank chi-square", self.statistic, chi))
+        rows.append(self._row("log-rank degrees of freedom", float(self.df), str(self.df)))
+        rows.append(self._row("log-rank P", self.p_value, results.p_value(self.p_value)))
+        if self.z is not None and self.p_one_sided is not None:
+            rows.append(self._row("log-rank z", self.z, results.fixed(self.z, 3)))
+            rows.append(self._row("log-rank P one-sided", self.p_one_sided, results.p_value(self.p_one_sided)))
+        return rows
+
+    def _row(self, statistic: str, value: float, text: str, group: str = "") -> Row:
+        shown = results.number(value, text, "" if math.isfinite(value) else self.reason)
+        return Row(group=group, statistic=statistic, method=self.method, origin=self.origin, **shown)  # type: ignore[arg-type]
+
+    def table(self) -> pl.DataFrame:
+        """The long table of the test."""
+        return results.long_table(self.rows())
+
+
+def logrank(tte: TimeToEvent, *, rho: float = 0.0, gamma: float = 0.0, stratified: bool | None = None) -> LogRank:
+    """Whether the hazard is the same in all arms: observed against expected events, summed over strata.
+
+    Weights S(t-)^rho (1 - S(t-))^gamma (Fleming and Harrington 1991; rho = gamma = 0: Mantel 1966), S the
+    pooled Kaplan-Meier estimate within the stratum; hypergeometric variance; df = rank of the variance.
+    Late entry is allowed. Case weights must be whole numbers and count as copies.
+
+    Raises ``UnsupportedError`` for probability weights and competing causes.
+
+    >>> tte = TimeToEvent([5, 8, 8, 12], [1, 0, 1, 1], ["A", "B", "A", "B"], control="A",
+    ...                   experimental="B", unit="days")
+    >>> round(logrank(tte).statistic, 6)
+    2.882353
+    """
+    if not (rho >= 0 and gamma >= 0 and math.isfinite(rho + gamma)):
+        raise ArgumentError(f"rho = {rho} and gamma = {gamma} must be zero or above", where="logrank")
+    if len(tte.arms) < 2:
+        raise ArgumentError("a log-rank test compares groups, and there is only one", remedy="Give arm labels.")
+    refuse_competing(int(tte.event.max()))
+    _whole_weights(tte)
+    by_stratum = resolve_stratified(stratified, tte.strata)
+    sets = risk_sets(tte, by_stratum)
+    group = tte.arm[sets.order]
+    observed, expected, variance = logrank_sums(
+        sets.time, sets.event, group, sets.weight, sets.starts,
+        sets.entry[sets.entering], group[sets.entering], sets.weight[sets.entering],
+        len(tte.arms), float(rho), float(gamma),
+    )  # fmt: skip
+    silent: tuple[str, ...] = ()
+    if by_stratum:
+        trace = np.trace(variance, axis1=1, axis2=2)
+        silent = tuple(name for name, v in zip(tte.strata, trace, strict=True) if v <= 0)
+    total_o, total_e, total_v = observed.sum(axis=0), expected.sum(axis=0), variance.sum(axis=0)
+    statistic, df = _chi_square(total_o - total_e, total_v)
+    z = p_one_sided = None
+    reason = "" if df else "at no event time were two arms at risk"
+    if tte.experimental is not None:
+        sign = 1.0 if tte.event_is == "harm" else -1.0
+        z = sign * float(total_e[1] - total_o[1]) / math.sqrt(total_v[1, 1]) if df else math.nan
+        p_one_sided = float(ndtr(-z))
+    return LogRank(
+        groups=tte.arms,
+        subjects=np.bincount(tte.arm, weights=tte.weight, minlength=len(tte.arms)).astype(float),
+        observed=total_o,
+        expected=total_e,
+        variance=total_v,
+        statistic=statistic,
+        df=df,
+        p_value=float(chdtrc(df, statistic)) if df else math.nan,
+        z=z,
+        p_one_sided=p_one_sided,
+        rho=float(rho),
+        gamma=float(gamma),
+        stratified=by_stratum,
+        strata=tte.strata if by_stratum else (),
+        uninformative_strata=silent,
+        method=_method(rho, gamma, by_stratum, tte),
+        reason=reason,
+        origin=tte.origin,
+    )
+
+
+def _chi_square(difference: NDArray[np.float64], variance: NDArray[np.float64]) -> tuple[float, int]:
+    """difference' variance^- difference and the rank of the variance, whose rows sum to zero."""
+    if len(difference) == 2:
+        v = float(variance[1, 1])
+        return (float(difference[1]) ** 2 / v, 1) if v > 0 else (math.nan, 0)
+    values, vectors = np.linalg.eigh(variance)
+    keep = values > 1e-10 * max(float(values[-1]), 0.0)
+    if values[-1] <= 0:
+        return math.nan, 0
+    along = vectors[:, keep].T @ difference
+    return float((along**2 / values[keep]).sum()), int(keep.sum())
+
+
+def _whole_weights(tte: TimeToEvent) -> None:
+    if tte.weight is None:
+        return
+    if tte.weight_type == "probability":
+        raise UnsupportedError(
+            "the log-rank test has no variance under probability weights",
+            remedy="Use the robust score test of cox().",
+        )
+    if (tte.weight != np.round(tte.weight)).any():
+        raise UnsupportedError(
+            "case weights that are not whole numbers do not count copies of a subject",
+            remedy="Use whole numbers, or cox() with probability weights.",
+        )
+
+
+def _method(rho: float, gamma: float, stratified: bool, tte: TimeToEvent) -> str:
+    test = f"Fleming-Harrington ({rho:g}, {gamma:g}) log-rank test" if rho or gamma else "log-rank test"
+    by = f" by {' and '.join(tte.strata_names)}" if tte.strata_names else ""
+    return f"{test}, stratified{by}" if stratified else f"{test}, unstratified"

@@ -1,0 +1,61 @@
+"""A TimeToEvent laid out as the kernels want it: sorted by stratum, then time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..data import TimeToEvent
+
+_EMPTY = np.empty(0)
+_NO_ROWS = np.empty(0, dtype=np.int64)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class RiskSets:
+    """Rows sorted by stratum, then time; ``starts`` (s + 1,) marks the strata. At risk: entry < t <= time.
+
+    ``entry`` is in the same order; ``leaving`` and ``entering`` are rows of each stratum by descending
+    and ascending entry. All three have length 0 when nobody enters late.
+    """
+
+    order: NDArray[np.int64]
+    time: NDArray[np.float64]
+    event: NDArray[np.bool_]
+    weight: NDArray[np.float64]
+    starts: NDArray[np.int64]
+    entry: NDArray[np.float64]
+    leaving: NDArray[np.int64]
+    entering: NDArray[np.int64]
+
+
+def risk_sets(tte: TimeToEvent, stratified: bool) -> RiskSets:
+    """Sort once; without stratification all subjects form one stratum."""
+    n = tte.n
+    if stratified or len(tte.strata) < 2:
+        order = tte.order
+    else:
+        order = np.argsort(tte.time)
+    if stratified and len(tte.strata) > 1:
+        counts = np.bincount(tte.stratum, minlength=len(tte.strata))
+        starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    else:
+        starts = np.array([0, n], dtype=np.int64)
+    entry, leaving, entering = _EMPTY, _NO_ROWS, _NO_ROWS
+    if tte.entry is not None:
+        entry = tte.entry[order]
+        stratum = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
+        entering = np.lexsort((entry, stratum)).astype(np.int64)
+        leaving = np.lexsort((-entry, stratum)).astype(np.int64)
+    return RiskSets(
+        order=order,
+        time=tte.time[order],
+        event=tte.event[order] > 0,
+        weight=np.ones(n) if tte.weight is None else tte.weight[order],
+        starts=starts,
+        entry=entry,
+        leaving=leaving,
+        entering=entering,
+    )

@@ -1,7 +1,28 @@
 """Every estimator and test that takes a TimeToEvent."""
 
 from ..data import TimeToEvent
+from .concordance import Concordance
+from .cox import Cox, Test, cox
 from .kaplan_meier import Curve, KaplanMeier, Landmark, Quantile, RiskTable, kaplan_meier
 from .logrank import LogRank, logrank
+from .rmst import Contrast, RestrictedMean, Rmst, rmst
 
-__all__ = ["Curve", "KaplanMeier", "Landmark", "LogRank", "Quantile", "RiskTable", "TimeToEvent", "kaplan_meier", "logrank"]
+__all__ = [
+    "Concordance",
+    "Contrast",
+    "Cox",
+    "Curve",
+    "KaplanMeier",
+    "Landmark",
+    "LogRank",
+    "Quantile",
+    "RestrictedMean",
+    "RiskTable",
+    "Rmst",
+    "Test",
+    "TimeToEvent",
+    "cox",
+    "kaplan_meier",
+    "logrank",
+    "rmst",
+]

@@ -1,0 +1,367 @@
+"""The proportional hazards model: hazard ratios with every standard test, limits and concordance."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import chdtrc, ndtr, ndtri
+
+from .. import results
+from ..data import TimeToEvent
+from ..data.factor import factor
+from ..errors import UnsupportedError
+from ..kernels import discrete_likelihood, marginal_likelihood, partial_likelihood, score_residuals
+from ..results import Origin, Row
+from .concordance import Concordance, concordance
+from .convention import (
+    ArgumentError,
+    Convention,
+    Ties,
+    check_level,
+    refuse_competing,
+    resolve_stratified,
+    resolve_ties,
+)
+from .maximize import Likelihood, Maximum, Vector, maximize, solve
+from .model_matrix import ModelMatrix, model_matrix
+from .risk_sets import RiskSets, risk_sets
+
+if TYPE_CHECKING:
+    import polars as pl
+
+SEPARATED = "the likelihood has no finite maximum: the covariate separates the events (likelihood tests stay valid)"
+ALIASED = "it says nothing that the strata and the terms before it do not"
+NO_EVENTS = "there are no events"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Test:
+    """A chi-square test of all estimable coefficients; ``nan`` with a ``reason`` where it has none."""
+
+    statistic: float
+    df: int
+    p_value: float
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Cox:
+    """A fitted proportional hazards model.
+
+    ``coef``, ``se``, ``z`` and ``p`` (p,) by term; ``covariance`` (p, p), robust if ``robust``, beside the
+    ``naive_covariance`` from the information. The arm's term comes first: with two arms ``hazard_ratio``
+    (experimental over control), ``conf_int``, ``p_value`` (Wald, two-sided) and ``p_one_sided`` (of benefit)
+    are floats of that term; otherwise ``hazard_ratio`` is (p,), ``conf_int`` (p, 2), ``p_value`` the likelihood ratio's.
+    ``loglik`` at zero and at the maximum. A term that cannot be estimated has ``nan`` (aliased) or an infinite
+    coefficient (separation) and a text in ``reasons``; ``warnings`` says the same in sentences.
+    """
+
+    terms: tuple[str, ...]
+    coef: Vector
+    se: Vector
+    z: Vector
+    p: Vector
+    reasons: tuple[str, ...]
+    covariance: Vector
+    naive_covariance: Vector
+    hazard_ratio: float | Vector
+    conf_int: tuple[float, float] | Vector
+    p_value: float
+    p_one_sided: float | None
+    loglik: tuple[float, float]
+    likelihood_ratio: Test
+    wald: Test
+    score: Test
+    robust_score: Test | None
+    concordance: Concordance
+    subjects: int
+    events: int
+    dropped: tuple[str, ...]
+    ties: Ties
+    robust: bool
+    stratified: bool
+    level: float
+    steps: int
+    warnings: tuple[str, ...]
+    method: str
+    origin: Origin
+
+    def __str__(self) -> str:
+        if isinstance(self.hazard_ratio, float) and isinstance(self.conf_int, tuple):
+            if self.reasons[0]:
+                return f"Hazard ratio {self.terms[0]} {results.NOT_ESTIMABLE}: {self.reasons[0]} ({self.method})"
+            low, high = (results.fixed(x, 2) for x in self.conf_int)
+            return (
+                f"Hazard ratio {self.terms[0]} {results.fixed(self.hazard_ratio, 2)} "
+                f"({100 * self.level:g}% CI {low} to {high}), Wald {results.p_equals(self.p_value)} ({self.method})"
+            )
+        test = self.likelihood_ratio
+        return (
+            f"{self.method}: {len(self.terms)} terms, likelihood ratio chi-square "
+            f"{results.significant(test.statistic)} on {test.df} df, {results.p_equals(test.p_value)}"
+        )
+
+    def limits(self) -> Vector:
+        """Confidence limits of every hazard ratio, (p, 2)."""
+        return hazard_limits(self.coef, self.se, self.level)
+
+    def rows(self) -> list[Row]:
+        """Every term's hazard ratio with limits and P, then the tests of the model, as rows of the long table."""
+        rows: list[Row] = []
+        limits = self.limits()
+        for i, term in enumerate(self.terms):
+            reason = self.reasons[i]
+            shown = [math.nan] * 4 if reason else [math.exp(self.coef[i]), *limits[i], self.p[i]]
+            names = ("hazard ratio", "hazard ratio lower limit", "hazard ratio upper limit")
+            for name, value in zip(names, shown[:3], strict=True):
+                level = self.level if "limit" in name else None
+                rows.append(self._row(name, float(value), results.fixed(value, 2), term, reason, level))
+            rows.append(self._row("Wald P", float(shown[3]), results.p_value(shown[3]), term, reason))
+        tests = [("likelihood ratio", self.likelihood_ratio), ("Wald", self.wald), ("score", self.score)]
+        tests += [("robust score", self.robust_score)] if self.robust_score else []
+        for name, test in tests:
+            text = results.significant(test.statistic)
+            rows.append(self._row(f"model {name} chi-square", test.statistic, text, "", test.reason))
+            rows.append(self._row(f"model {name} P", test.p_value, results.p_value(test.p_value), "", test.reason))
+        c = self.concordance
+        rows.append(self._row("concordance", c.estimate, results.fixed(c.estimate, 3), "", c.reason))
+        rows.append(self._row("concordance standard error", c.std_error, results.fixed(c.std_error, 3), "", c.reason))
+        return rows
+
+    def _row(self, statistic: str, value: float, text: str, term: str, reason: str, level: float | None = None) -> Row:
+        shown = results.number(value, text, reason)
+        return Row(
+            group=term, statistic=statistic, level=level, method=self.method, origin=self.origin, **shown  # type: ignore[arg-type]
+        )  # fmt: skip
+
+    def table(self) -> pl.DataFrame:
+        """The long table of the model."""
+        return results.long_table(self.rows())
+
+
+def cox(
+    tte: TimeToEvent,
+    covariates: Any = None,
+    *,
+    stratified: bool | None = None,
+    ties: Ties | None = None,
+    robust: bool | None = None,
+    cluster: ArrayLike | None = None,
+    level: float = 0.95,
+    convention: Convention = "house",
+    missing: Literal["refuse", "drop"] = "refuse",
+) -> Cox:
+    """The hazard ratio of experimental over control, constant over time, given covariates and strata.
+
+    Cox (1972) with ties by Efron (1977), Breslow (1974), the discrete model (Cox 1972; R's "exact") or the
+    exact marginal likelihood (Kalbfleisch and Prentice 1973; SAS's EXACT). ``covariates`` is a frame or a
+    mapping name -> array, aligned with the rows; text columns become indicators against their first
+    level. Under probability weights, or with ``cluster`` (one label by row), the variance is the
+    sandwich of Lin and Wei (1989). Case weights act as in R: as copies, except that a tied death of weight 2 is one
+    tied death for Efron. Late entry is allowed.
+
+    Raises ``DataError`` for covariates that are missing or misaligned, ``UnsupportedError`` for weights
+    or robust variance with an exact method and for competing causes, ``ConvergenceError``.
+
+    >>> tte = TimeToEvent([6, 9, 10, 4, 5, 7], [1, 0, 1, 1, 1, 1], ["B"] * 3 + ["A"] * 3, control="A",
+    ...                   experimental="B", unit="days")
+    >>> print(cox(tte))
+    Hazard ratio B v A 0.17 (95% CI 0.02 to 1.69), Wald P = 0.1297 (Cox model, Efron ties, unstratified)
+    """
+    check_level(level)
+    tied = resolve_ties(ties, convention)
+    by_stratum = resolve_stratified(stratified, tte.strata)
+    refuse_competing(int(tte.event.max()))
+    matrix = model_matrix(tte, covariates, missing)
+    if not matrix.terms:
+        raise ArgumentError("the model has no term", remedy="Give arm labels or covariates.")
+    clusters = _clusters(cluster, tte, matrix)
+    sandwich = _resolve_robust(robust, tied, matrix.tte, clusters is not None)
+    sets = risk_sets(matrix.tte, by_stratum)
+    x, center, scale = _standardize(matrix.x[sets.order])
+    fit = maximize(_likelihood(sets, x, tied), x.shape[1])
+    used, infinite = fit.used, fit.infinite
+    finite = used & ~infinite
+    naive = np.full((len(used), len(used)), np.nan)
+    inverse = _inverse(fit.information, finite)
+    naive[np.ix_(finite, finite)] = inverse / np.outer(scale[finite], scale[finite])
+    covariance, robust_score = naive, None
+    if sandwich:
+        group = None if clusters is None else clusters[sets.order]
+        covariance = np.full_like(naive, np.nan)
+        parts = _residuals(fit.beta, sets, x, tied, group)[:, finite] @ inverse / scale[finite]
+        covariance[np.ix_(finite, finite)] = parts.T @ parts
+        robust_score = _robust_score(fit, _residuals(np.zeros_like(fit.beta), sets, x, tied, group))
+    coef = fit.beta / scale
+    coef[infinite] = np.copysign(np.inf, fit.beta[infinite])
+    coef[~used] = np.nan
+    se = np.sqrt(np.diagonal(covariance))
+    no_events = not sets.event.any()
+    reasons = tuple(
+        NO_EVENTS if no_events else SEPARATED if inf else "" if ok else ALIASED
+        for ok, inf in zip(used, infinite, strict=True)
+    )
+    with np.errstate(invalid="ignore"):
+        z = np.where(finite, coef / se, np.nan)
+        limits = hazard_limits(coef, se, level)
+    two_arms = matrix.arm_terms == 1
+    lr = 2 * (fit.loglik - fit.loglik_null)
+    tests = _tests(fit, lr, coef, covariance, finite, NO_EVENTS if no_events else "")
+    favours = -1.0 if tte.event_is == "harm" else 1.0
+    # The kernels see centred x; the log-likelihood is the same. Risk ranks use it too.
+    risk = _ranks(x @ np.where(used, fit.beta, 0.0), matrix, sets)
+    return Cox(
+        terms=matrix.terms,
+        coef=coef,
+        se=se,
+        z=z,
+        p=2 * ndtr(-np.abs(z)),
+        reasons=reasons,
+        covariance=covariance,
+        naive_covariance=naive,
+        hazard_ratio=float(np.exp(coef[0])) if two_arms else np.exp(coef),
+        conf_int=(float(limits[0, 0]), float(limits[0, 1])) if two_arms else limits,
+        p_value=float(2 * ndtr(-abs(z[0]))) if two_arms else tests["lr"].p_value,
+        p_one_sided=float(ndtr(-favours * z[0])) if two_arms else None,
+        loglik=(fit.loglik_null, fit.loglik),
+        likelihood_ratio=tests["lr"],
+        wald=tests["wald"],
+        score=tests["score"],
+        robust_score=robust_score,
+        concordance=concordance(sets, *risk, None if clusters is None else clusters[sets.order]),
+        subjects=matrix.tte.n,
+        events=int(sets.event.sum()),
+        dropped=matrix.dropped,
+        ties=tied,
+        robust=sandwich,
+        stratified=by_stratum,
+        level=level,
+        steps=fit.steps,
+        warnings=tuple(f"{t}: {r}" for t, r in zip(matrix.terms, reasons, strict=True) if r),
+        method=_method(tied, sandwich, by_stratum, matrix, tte.strata_names),
+        origin=tte.origin,
+    )
+
+
+def hazard_limits(coef: Vector, se: Vector, level: float) -> Vector:
+    """Wald limits of hazard ratios, (p, 2); nan where the standard error is."""
+    width = ndtri(0.5 + level / 2) * se
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.exp(np.column_stack([coef - width, coef + width]))
+
+
+def _standardize(x: Vector) -> tuple[Vector, Vector, Vector]:
+    """Columns centred and divided by their standard deviation, so that Newton's steps have a common scale."""
+    center = x.mean(axis=0)
+    x = x - center
+    scale = np.sqrt((x * x).mean(axis=0))
+    # A constant column is only rounding noise after centring: make it exactly 0, and so aliased.
+    constant = scale <= 1e-13 * np.abs(center)
+    x[:, constant] = 0.0
+    scale[constant | (scale == 0)] = 1.0
+    return np.ascontiguousarray(x / scale), center, scale
+
+
+def _likelihood(sets: RiskSets, x: Vector, ties: Ties) -> Likelihood:
+    if ties == "discrete" or ties == "exact-marginal":
+        kernel = discrete_likelihood if ties == "discrete" else marginal_likelihood
+        return lambda beta: kernel(beta, x, sets.time, sets.event, sets.starts, sets.entry)  # type: ignore[no-any-return]
+    efron = ties == "efron"
+    return lambda beta: partial_likelihood(  # type: ignore[no-any-return]
+        beta, x, sets.time, sets.event, sets.weight, sets.starts, sets.entry, sets.leaving, efron
+    )
+
+
+def _inverse(information: Vector, finite: NDArray[np.bool_]) -> Vector:
+    part = information[np.ix_(finite, finite)]
+    return np.linalg.inv(part) if finite.any() else part
+
+
+def _residuals(beta: Vector, sets: RiskSets, x: Vector, ties: Ties, cluster: NDArray[np.int64] | None) -> Vector:
+    """Weighted score residuals, summed by cluster."""
+    parts: Vector = score_residuals(
+        beta, x, sets.time, sets.event, sets.weight, sets.starts, sets.entry, sets.leaving, ties == "efron"
+    )
+    parts = parts * sets.weight[:, None]
+    if cluster is None:
+        return parts
+    return np.column_stack([np.bincount(cluster, weights=parts[:, a]) for a in range(parts.shape[1])])
+
+
+def _robust_score(fit: Maximum, parts: Vector) -> Test:
+    used = fit.used
+    total = parts[:, used].sum(axis=0)
+    spread = parts[:, used].T @ parts[:, used]
+    if not used.any():
+        return Test(statistic=math.nan, df=0, p_value=math.nan, reason=ALIASED)
+    return _chi_square(float(total @ solve(spread, total)), int(used.sum()))
+
+
+def _tests(
+    fit: Maximum, lr: float, coef: Vector, covariance: Vector, finite: NDArray[np.bool_], reason: str
+) -> dict[str, Test]:
+    df = int(fit.used.sum())
+    if df == 0:
+        none = Test(statistic=math.nan, df=0, p_value=math.nan, reason=reason or "no term is estimable")
+        return {"lr": none, "wald": none, "score": none}
+    u = fit.score_null[fit.used]
+    score = float(u @ solve(fit.information_null[np.ix_(fit.used, fit.used)], u))
+    if fit.infinite.any():
+        wald = Test(statistic=math.nan, df=df, p_value=math.nan, reason=SEPARATED)
+    else:
+        b = coef[finite]
+        wald = _chi_square(float(b @ solve(covariance[np.ix_(finite, finite)], b)), df)
+    return {"lr": _chi_square(max(lr, 0.0), df), "wald": wald, "score": _chi_square(score, df)}
+
+
+def _chi_square(statistic: float, df: int) -> Test:
+    return Test(statistic=statistic, df=df, p_value=float(chdtrc(df, statistic)))
+
+
+def _ranks(eta: Vector, matrix: ModelMatrix, sets: RiskSets) -> tuple[NDArray[np.int64], int]:
+    """Rank of each row's risk score; with arms only, the ranks of a handful of arms."""
+    if matrix.x.shape[1] == matrix.arm_terms:
+        arm = matrix.tte.arm[sets.order]
+        of_arm = np.zeros(len(matrix.tte.arms))
+        of_arm[arm] = eta
+        levels, rank = np.unique(of_arm, return_inverse=True)
+        return rank.astype(np.int64)[arm], len(levels)
+    levels, rank = np.unique(eta, return_inverse=True)
+    return rank.astype(np.int64), len(levels)
+
+
+def _clusters(cluster: ArrayLike | None, tte: TimeToEvent, matrix: ModelMatrix) -> NDArray[np.int64] | None:
+    if cluster is None:
+        return None
+    column = np.asarray(cluster)
+    if column.shape != (tte.n,):
+        raise ArgumentError(f"cluster has shape {column.shape}, the endpoint {tte.n} subjects", remedy="Align them.")
+    return factor(column if matrix.kept is None else column[matrix.kept]).codes
+
+
+def _resolve_robust(robust: bool | None, ties: Ties, tte: TimeToEvent, clustered: bool) -> bool:
+    needed = clustered or tte.weight_type == "probability"
+    if robust is False and needed:
+        raise ArgumentError(
+            "probability weights and clusters have no model-based variance", remedy="Leave robust out, or set it True."
+        )
+    sandwich = needed if robust is None else robust
+    if ties in ("discrete", "exact-marginal") and (sandwich or tte.weight is not None):
+        raise UnsupportedError(
+            f"{ties} ties have neither weights nor a robust variance", remedy="Use Efron's or Breslow's ties."
+        )
+    return sandwich
+
+
+def _method(ties: Ties, robust: bool, stratified: bool, matrix: ModelMatrix, names: Sequence[str]) -> str:
+    name = {"efron": "Efron", "breslow": "Breslow"}.get(ties, ties)
+    by = f" by {' and '.join(names)}" if names else ""
+    words = ["Cox model", f"{name} ties", f"stratified{by}" if stratified else "unstratified"]
+    covariates = len(matrix.terms) - matrix.arm_terms
+    words += ["adjusted"] if covariates and matrix.arm_terms else []
+    return ", ".join(words + (["robust variance"] if robust else []))

@@ -1,0 +1,104 @@
+"""Covariates as columns of numbers: text becomes indicators against its first level."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..data import TimeToEvent
+from ..data.factor import factor, missing_values
+from ..errors import DataError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ModelMatrix:
+    """``x`` (n, p) with named ``terms``; ``tte`` are the subjects it belongs to; ``arm_terms`` come first."""
+
+    tte: TimeToEvent
+    x: NDArray[np.float64]
+    terms: tuple[str, ...]
+    arm_terms: int
+    dropped: tuple[str, ...]
+    kept: NDArray[np.bool_] | None
+
+
+def model_matrix(tte: TimeToEvent, covariates: Any, missing: Literal["refuse", "drop"] = "refuse") -> ModelMatrix:
+    """Arm indicators (each arm against the first), then the covariates in the order given."""
+    columns = _columns(tte, covariates)
+    kept: NDArray[np.bool_] | None = None
+    dropped: tuple[str, ...] = ()
+    absent = np.zeros(tte.n, dtype=bool)
+    for name, column in columns.items():
+        gone = missing_values(column)
+        if gone.any() and missing != "drop":
+            raise DataError(
+                f"{name} is missing for {int(gone.sum())} of {tte.n} subjects",
+                column=name,
+                subjects=tte.subject[gone].tolist(),
+                remedy='Complete them, or pass missing="drop", which counts and names them.',
+            )
+        absent |= gone
+    if absent.any():
+        kept = ~absent
+        dropped = tuple(str(s) for s in tte.subject[absent])
+        tte = tte.select(kept)
+        columns = {name: column[kept] for name, column in columns.items()}
+    parts: list[NDArray[np.float64]] = []
+    terms: list[str] = []
+    for code, arm in enumerate(tte.arms[1:], start=1):
+        parts.append((tte.arm == code).astype(np.float64))
+        terms.append(f"{arm} v {tte.arms[0]}")
+    arm_terms = len(parts)
+    for name, column in columns.items():
+        for term, values in _numeric(name, column, tte):
+            parts.append(values)
+            terms.append(term)
+    x = np.column_stack(parts) if parts else np.empty((tte.n, 0))
+    return ModelMatrix(tte=tte, x=x, terms=tuple(terms), arm_terms=arm_terms, dropped=dropped, kept=kept)
+
+
+def _columns(tte: TimeToEvent, covariates: Any) -> dict[str, NDArray[Any]]:
+    if covariates is None:
+        return {}
+    if isinstance(covariates, Mapping):
+        given = {str(name): np.asarray(column) for name, column in covariates.items()}
+    else:
+        import narwhals as nw
+
+        try:
+            frame = nw.from_native(covariates, eager_only=True)
+        except TypeError:
+            raise DataError(
+                "covariates is neither a frame nor a mapping from name to array",
+                column="covariates",
+                remedy='Pass a polars or pandas frame, or {"age": ages}.',
+            ) from None
+        given = {name: frame[name].to_numpy() for name in frame.columns}
+    columns: dict[str, NDArray[Any]] = {}
+    for name, column in given.items():
+        if column.shape == (tte.n,):
+            columns[name] = column
+        elif column.shape == (tte.rows_given,) and tte.kept is not None:
+            columns[name] = column[tte.kept]
+        else:
+            raise DataError(
+                f"{name} has shape {column.shape}, the endpoint has {tte.n} subjects", column=name, remedy="Align them."
+            )
+    return columns
+
+
+def _numeric(name: str, column: NDArray[Any], tte: TimeToEvent) -> list[tuple[str, NDArray[np.float64]]]:
+    if column.dtype.kind == "O" and all(isinstance(v, int | float) for v in column.tolist()):
+        column = column.astype(np.float64)
+    if column.dtype.kind in "fiub":
+        values = column.astype(np.float64)
+        if not np.isfinite(values).all():
+            raise DataError(f"{name} is not finite", column=name, subjects=tte.subject[~np.isfinite(values)].tolist())
+        return [(name, values)]
+    levels = factor(column)
+    return [(f"{name}: {level} v {levels.levels[0]}", (levels.codes == i).astype(np.float64))
+            for i, level in enumerate(levels.levels) if i > 0]  # fmt: skip

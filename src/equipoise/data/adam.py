@@ -61,6 +61,10 @@ def read_adam(source: Any, trial: Protocol, *, origin: Origin = "observed") -> P
         frames[dataset] = typing.typed(frame)
         files[dataset] = file
         digests[dataset] = digest or _digest(frames[dataset])
+    if frames["adtte"].height == 0:
+        raise DataError(
+            "ADTTE holds no record", file=_shown(files["adtte"], "adtte"), remedy="Export the data set again."
+        )
     return Patients(
         adtte=frames["adtte"],
         adsl=frames.get("adsl"),

@@ -71,7 +71,7 @@ def cut_frames(frames: Frames, names: DataNames, cutoff: date, code: int) -> Fra
     """The frames as they would have been on ``cutoff``."""
     _require_dates(frames, names)
     late = _entered_later(frames, names, cutoff)
-    keep = ~pl.col(names.subject).is_in(late.implode())
+    keep = ~pl.col(names.subject).is_in(late.to_list())
     adtte = frames.adtte.filter(keep & (pl.col(names.start_date) <= cutoff))
     adtte = _censor(adtte, names, cutoff, code, frames.file)
     adsl, adae = frames.adsl, frames.adae
@@ -131,7 +131,7 @@ def _censor(adtte: pl.DataFrame, names: DataNames, cutoff: date, code: int, file
     counted = count_days(adtte, names)
     after = pl.col(names.end_date) > cutoff
     cut_parameters = counted.filter(after)[names.parameter].unique()
-    unclear = counted.filter(pl.col(names.parameter).is_in(cut_parameters.implode()) & ~pl.col(FITS).fill_null(False))
+    unclear = counted.filter(pl.col(names.parameter).is_in(cut_parameters.to_list()) & ~pl.col(FITS).fill_null(False))
     if unclear.height:
         raise DataError(
             f"a data cut must recompute {names.time}, which is neither {names.end_date} - {names.start_date} "

@@ -17,7 +17,11 @@ _TELLS_ARM = re.compile(r"^(TRT(\d\d|SEQ)?[PA]N?|TR\d\d[PA]G\d+N?|TRT[PA]G\d+N?|
 
 
 def shuffled_arms(frames: Mapping[str, pl.DataFrame], names: DataNames, seed: int) -> pl.DataFrame:
-    """Subject, arm before and arm after; the permutation depends on the seed and the subjects alone."""
+    """Subject, arm before and arm after; the permutation depends on the seed and the subjects alone.
+
+    Labels move among the patients of ADTTE, and apart from them among the others (screening failures in
+    ADSL carry a label too, and it must not reach a randomized patient).
+    """
     holding = [frame for frame in frames.values() if names.arm in frame.columns]
     if not holding:
         raise DataError(
@@ -35,8 +39,10 @@ def shuffled_arms(frames: Mapping[str, pl.DataFrame], names: DataNames, seed: in
             subjects=twice[names.subject].unique(maintain_order=True).to_list(),
             remedy="Correct what the check lists under TTE-14 first.",
         )
-    order = np.random.Generator(np.random.Philox(seed)).permutation(pairs.height)
-    return pairs.with_columns(pairs[_OLD].gather(order).alias(_NEW))
+    generator = np.random.Generator(np.random.Philox(seed))
+    followed = pl.col(names.subject).is_in(frames["adtte"][names.subject].unique().to_list())
+    groups = [pairs.filter(followed), pairs.filter(~followed)]
+    return pl.concat(g.with_columns(g[_OLD].gather(generator.permutation(g.height)).alias(_NEW)) for g in groups)
 
 
 def with_arms(frame: pl.DataFrame, shuffled: pl.DataFrame, names: DataNames) -> tuple[pl.DataFrame, list[str]]:
@@ -47,11 +53,12 @@ def with_arms(frame: pl.DataFrame, shuffled: pl.DataFrame, names: DataNames) -> 
     dropped: list[str] = []
     for column in frame.columns:
         if column == names.arm:
-            changed[column] = pl.col(_NEW)
+            changed[column] = pl.when(pl.col(column).is_not_null()).then(pl.col(_NEW))
         elif column not in _own(frame, names) and (of_arm := _one_to_one(arms, column)) is not None:
-            changed[column] = pl.col(_NEW).replace_strict(
+            value = pl.col(_NEW).replace_strict(
                 of_arm[_OLD], of_arm[column], default=None, return_dtype=frame.schema[column]
             )
+            changed[column] = pl.when(pl.col(_OLD).is_not_null()).then(value).otherwise(pl.col(column))
         elif _TELLS_ARM.match(column) and arms[column].n_unique() > 1:
             dropped.append(column)
     relabeled = joined.with_columns(value.alias(column) for column, value in changed.items())

@@ -135,7 +135,7 @@ class _Case:
         return Finding(
             rule=rule,
             severity="not applicable",
-            file=self.file(dataset) if columns else dataset.upper(),
+            file=self.file(dataset) if columns else "",
             column="",
             message=f"{what}{part}",
         )
@@ -230,7 +230,8 @@ def _tte_08(case: _Case) -> Iterator[Finding]:
         yield case.absent("TTE-08", "adtte", missing)
         return
     code = names.censoring
-    censored = case.adtte.filter(~pl.col(code).is_in(names.event_codes) & pl.col(text).is_not_null())
+    is_event = pl.any_horizontal(pl.col(code) == event for event in names.event_codes)
+    censored = case.adtte.filter(~is_event & pl.col(text).is_not_null())
     for (parameter,), rows in censored.group_by([names.parameter], maintain_order=True):
         said: list[str] = []
         bad = [rows.clear()]
@@ -262,7 +263,9 @@ def _tte_14(case: _Case) -> Iterator[Finding]:
     one_each = adsl.select(subject, *compared).unique(subject, keep="first", maintain_order=True)
     joined = case.adtte.join(one_each, on=subject, how="inner", suffix="_of_adsl", maintain_order="left")
     for column in compared:
-        own, other = (joined[c].cast(pl.String) for c in (column, f"{column}_of_adsl"))
+        own, other = joined[column], joined[f"{column}_of_adsl"]
+        if own.dtype.is_numeric() != other.dtype.is_numeric():
+            own, other = own.cast(pl.String), other.cast(pl.String)
         bad = joined.filter(own.ne_missing(other))
         if bad.height:
             text = f"{column} differs between ADTTE and ADSL in {_records(bad.height)}"
@@ -276,7 +279,7 @@ def _adsl_01(case: _Case) -> Iterator[Finding]:
         return
     twice = adsl.filter(adsl[names.subject].is_duplicated())
     if twice.height:
-        text = f"ADSL holds more than one record of {twice[names.subject].n_unique()} subjects"
+        text = f"ADSL holds more than one record a subject, {_records(twice.height)} in all"
         yield case.finding("ADSL-01", "adsl", names.subject, twice, text, "Keep one record a subject.")
     arm, coded = names.arm, f"{names.arm}N"
     lacking = _missing(adsl, [arm, coded])

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..errors import DataError
 from ..results import Origin
 from ..units import TimeUnit, days_per
-from .factor import Factor, factor, missing_values, strata_factor
+from .factor import Factor, factor, label, missing_values, strata_factor
 
 WeightType = Literal["case", "probability"]
 
@@ -163,8 +163,8 @@ class TimeToEvent:
             entry=entries,
             weight=weights,
             weight_type=weight_type,
-            control=None if control is None else str(control),
-            experimental=None if experimental is None else str(experimental),
+            control=None if control is None else label(control),
+            experimental=None if experimental is None else label(experimental),
             event_is=event_is,
             origin=origin,
             near_ties=merged,
@@ -427,7 +427,7 @@ def _merge_near_ties(
 
 def _arm_factor(column: NDArray[Any] | None, n: int, control: object, experimental: object) -> Factor:
     """Arms as codes: control 0, experimental 1; other groups in the order of their labels, control first."""
-    named = [str(a) for a in (control, experimental) if a is not None]
+    named = [label(a) for a in (control, experimental) if a is not None]
     if len(named) != len(set(named)):
         raise DataError(f"control and experimental are the same arm {named[0]!r}", column="arm")
     if experimental is not None and control is None:
@@ -442,7 +442,7 @@ def _arm_factor(column: NDArray[Any] | None, n: int, control: object, experiment
         is_control, is_experimental = column == control, column == experimental
         comparable = np.ndim(is_control) and np.ndim(is_experimental)
         if comparable and (is_control | is_experimental).all() and is_control.any() and is_experimental.any():
-            return Factor(np.asarray(is_experimental).astype(np.int64), (str(control), str(experimental)))
+            return Factor(np.asarray(is_experimental).astype(np.int64), (label(control), label(experimental)))
     groups = factor(column)
     present = ", ".join(groups.levels)
     for name in named:

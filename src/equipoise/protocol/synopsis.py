@@ -118,4 +118,5 @@ def _analyses(protocol: Protocol) -> Iterator[str]:
         yield f"{name} ({analysis.role}): {analysis.estimand}; {kind}{strata[analysis.stratified]}"
     if protocol.testing:
         t = protocol.testing
-        yield f"tested by {t.procedure}, {t.sided}-sided alpha {plain(t.alpha)}: {', '.join(t.order)}; other P values are nominal"
+        order = ", ".join(t.order)
+        yield f"tested by {t.procedure}, {t.sided}-sided alpha {plain(t.alpha)}: {order}; other P values are nominal"

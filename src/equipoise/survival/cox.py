@@ -56,7 +56,8 @@ class Cox:
     ``coef``, ``se``, ``z`` and ``p`` (p,) by term; ``covariance`` (p, p), robust if ``robust``, beside the
     ``naive_covariance`` from the information. The arm's term comes first: with two arms ``hazard_ratio``
     (experimental over control), ``conf_int``, ``p_value`` (Wald, two-sided) and ``p_one_sided`` (of benefit)
-    are floats of that term; otherwise ``hazard_ratio`` is (p,), ``conf_int`` (p, 2), ``p_value`` the likelihood ratio's.
+    are floats of that term; otherwise ``hazard_ratio`` is (p,), ``conf_int`` (p, 2) and ``p_value`` is the likelihood
+    ratio test's.
     ``loglik`` at zero and at the maximum. A term that cannot be estimated has ``nan`` (aliased) or an infinite
     coefficient (separation) and a text in ``reasons``; ``warnings`` says the same in sentences.
     """
@@ -171,7 +172,7 @@ def cox(
     >>> tte = TimeToEvent([6, 9, 10, 4, 5, 7], [1, 0, 1, 1, 1, 1], ["B"] * 3 + ["A"] * 3, control="A",
     ...                   experimental="B", unit="days")
     >>> print(cox(tte))
-    Hazard ratio B v A 0.17 (95% CI 0.02 to 1.69), Wald P = 0.1297 (Cox model, Efron ties, unstratified)
+    Hazard ratio B v A 0.18 (95% CI 0.02 to 1.84), Wald P = 0.1498 (Cox model, Efron ties, unstratified)
     """
     check_level(level)
     tied = resolve_ties(ties, convention)
@@ -183,7 +184,7 @@ def cox(
     clusters = _clusters(cluster, tte, matrix)
     sandwich = _resolve_robust(robust, tied, matrix.tte, clusters is not None)
     sets = risk_sets(matrix.tte, by_stratum)
-    x, center, scale = _standardize(matrix.x[sets.order])
+    x, scale = _standardize(matrix.x[sets.order])
     fit = maximize(_likelihood(sets, x, tied), x.shape[1])
     used, infinite = fit.used, fit.infinite
     finite = used & ~infinite
@@ -255,7 +256,7 @@ def hazard_limits(coef: Vector, se: Vector, level: float) -> Vector:
         return np.exp(np.column_stack([coef - width, coef + width]))
 
 
-def _standardize(x: Vector) -> tuple[Vector, Vector, Vector]:
+def _standardize(x: Vector) -> tuple[Vector, Vector]:
     """Columns centred and divided by their standard deviation, so that Newton's steps have a common scale."""
     center = x.mean(axis=0)
     x = x - center
@@ -264,7 +265,7 @@ def _standardize(x: Vector) -> tuple[Vector, Vector, Vector]:
     constant = scale <= 1e-13 * np.abs(center)
     x[:, constant] = 0.0
     scale[constant | (scale == 0)] = 1.0
-    return np.ascontiguousarray(x / scale), center, scale
+    return np.ascontiguousarray(x / scale), scale
 
 
 def _likelihood(sets: RiskSets, x: Vector, ties: Ties) -> Likelihood:

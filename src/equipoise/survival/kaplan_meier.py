@@ -81,7 +81,7 @@ class Curve:
     """One arm's Kaplan-Meier estimate at its k distinct times (days); arrays (k,), read-only.
 
     ``std_error`` is of the survival itself (Greenwood, or the infinitesimal jackknife under probability
-    weights); ``lower`` and ``upper`` are ``nan`` where survival is 0.
+    weights); ``lower`` and ``upper`` are ``nan`` where they are not defined: at survival 0 and, for log-log, at 1.
     """
 
     group: str
@@ -115,7 +115,8 @@ class Curve:
 
         The first time at which the curve is at most 1 - p; where the curve equals 1 - p over a flat stretch
         that later drops, the middle of the stretch (R's rule, and SAS's). Where it stays at 1 - p to the
-        end, R takes the first such time and SAS says not reached. The limits apply the rule to the limits of the curve.
+        end, R's printed median takes the first such time and SAS says not reached. The limits apply the rule to the
+        limits of the curve.
         """
         if not 0 < p < 1:
             raise ArgumentError(f"p = {p} is not between 0 and 1", remedy="The median is p = 0.5.")
@@ -139,10 +140,11 @@ class Curve:
             reason = f"nobody is followed for {t:g} days; follow-up ends at {self.time[-1]:g} days"
             nan = math.nan
             return Landmark(time=t, survival=nan, lower=nan, upper=nan, at_risk=0.0, events=events, reason=reason)
-        if i < 0:
-            return Landmark(time=t, survival=1.0, lower=1.0, upper=1.0, at_risk=at_risk, events=0.0)
-        survival, lower, upper = (float(a[i]) for a in (self.survival, self.lower, self.upper))
-        reason = "the limits are not defined where survival is 0" if survival == 0 else ""
+        bare = math.nan if self.conf_type == "log-log" else 1.0
+        survival, lower, upper = (
+            (float(a[i]) for a in (self.survival, self.lower, self.upper)) if i >= 0 else (1.0, bare, bare)
+        )
+        reason = f"{self.conf_type} limits are not defined where survival is {survival:g}" if math.isnan(lower) else ""
         return Landmark(
             time=t, survival=survival, lower=lower, upper=upper, at_risk=at_risk, events=events, reason=reason
         )
@@ -246,7 +248,11 @@ def kaplan_meier(
 def survival_limits(
     survival: NDArray[np.float64], log_se: NDArray[np.float64], level: float, conf_type: ConfType
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Limits of survival (k,) from the standard error of its logarithm; nan where survival is 0."""
+    """Limits of survival (k,) from the standard error of its logarithm.
+
+    ``nan`` where survival is 0 and, for log-log, where it is 1: the formula divides by zero there, and R
+    prints NA too.
+    """
     z = ndtri(0.5 + level / 2)
     with np.errstate(divide="ignore", invalid="ignore"):
         if conf_type == "plain":
@@ -257,8 +263,8 @@ def survival_limits(
             width = z * log_se / np.log(survival)
             lower, upper = survival ** np.exp(-width), survival ** np.exp(width)
     lower, upper = np.clip(lower, 0, 1), np.clip(upper, 0, 1)
-    lower[log_se == 0], upper[log_se == 0] = survival[log_se == 0], survival[log_se == 0]
-    lower[survival == 0], upper[survival == 0] = np.nan, np.nan
+    undefined = (survival == 0) | ((conf_type == "log-log") & (survival == 1))
+    lower[undefined], upper[undefined] = np.nan, np.nan
     return lower, upper
 
 

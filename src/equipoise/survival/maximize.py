@@ -59,7 +59,7 @@ def maximize(likelihood: Likelihood, p: int) -> Maximum:
         if decrement < 1e-11 and runs.any():
             infinite = runs
             break
-        if decrement < 1e-20 * (1 + abs(loglik)):
+        if decrement < 1e-26 * (1 + abs(loglik)):
             break
         steps += 1
         factor = 1.0

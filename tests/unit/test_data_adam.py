@@ -121,16 +121,31 @@ def test_types(tmp_path: Path) -> None:
     assert read.adsl.schema["SWITCH"] == pl.Date
 
 
+def test_subjects_and_arms_that_are_numbers_become_text(tmp_path: Path) -> None:
+    rows = {
+        "USUBJID": [1.0, 2.0],
+        "PARAMCD": ["PFS", "PFS"],
+        "AVAL": ["5", " 6.5"],
+        "CNSR": [0, 1],
+        "TRT01P": [1.0, 2.0],
+    }
+    read = read_adam({"adtte": pl.DataFrame(rows)}, protocol(tmp_path)).adtte
+    assert read["USUBJID"].to_list() == read["TRT01P"].to_list() == ["1", "2"]
+    assert read["AVAL"].to_list() == [5.0, 6.5]
+
+
 def test_csv_inference_looks_at_every_row_and_keeps_identifiers(tmp_path: Path) -> None:
-    rows = ["USUBJID,PARAMCD,AVAL,CNSR,SITEID,AGE,RACE,ZIP,EMPTY"]
-    rows += [f"{i:05d},PFS,{i + 1},0,7,{i},NA,{i:04d}," for i in range(3000)]
-    rows += ["x1,PFS,5.5,1,008,older,WHITE,0001,", ""]
+    rows = ["USUBJID,PARAMCD,AVAL,CNSR,SITEID,AGE,RACE,ZIP,KEY,EMPTY"]
+    rows += [f"{i:05d},PFS,{i + 1},0,7,{i},NA,{i:04d},{10**19 + i}," for i in range(3000)]
+    rows += ["x1,PFS,05.5,1,008,older,WHITE,0001,1,", ""]
     (tmp_path / "adtte.csv").write_text("\n".join(rows))
     read = read_adam(tmp_path, protocol(tmp_path))
     assert read.adtte["USUBJID"][0] == "00000"
     assert read.adtte["SITEID"][-1] == "008"
     assert read.adtte["AGE"][-1] == "older"
     assert read.adtte["ZIP"][0] == "0000"
+    assert read.adtte["KEY"][1] == "10000000000000000001"
+    assert read.adtte["AVAL"][-1] == 5.5
     assert read.adtte["RACE"].null_count() == 3000
     assert read.adtte["EMPTY"].null_count() == 3001
     assert read.notes == ("adtte.csv: NA is read as missing in RACE (3000 records)",)

@@ -27,6 +27,7 @@ _IDENTIFIERS = frozenset(
 )
 _WHOLE = r"^[+-]?(0|[1-9]\d*)$"
 _NUMBER = r"^[+-]?((0|[1-9]\d*)(\.\d*)?|\.\d+)([eE][+-]?\d+)?$"
+_ANY_NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"  # where only a number can stand, 007 is 7
 _ISO_DATE = r"^\d{4}-\d{2}-\d{2}$"
 _EXACT_WHOLE = 2.0**53
 
@@ -159,7 +160,7 @@ class _Typing:
 
     def typed(self, frame: pl.DataFrame) -> pl.DataFrame:
         plain = frame.with_columns(_plain(column, self.file) for column in frame.iter_columns())
-        subjects = plain[self.names.subject].cast(pl.String)
+        subjects = _whole(plain[self.names.subject]).cast(pl.String)
         if missing := subjects.null_count():
             raise DataError(
                 f"{missing} records name no subject",
@@ -172,7 +173,7 @@ class _Typing:
     def _column(self, column: pl.Series, subjects: pl.Series) -> pl.Series:
         name = column.name
         if self.is_text(name):
-            return column.cast(pl.String)
+            return _whole(column).cast(pl.String)
         if self.is_number(name):
             number = self._number(column, subjects)
             return number if name == self.names.time else _whole(number)
@@ -192,7 +193,9 @@ class _Typing:
             )
         if column.dtype == pl.String:
             stripped = column.str.strip_chars()
-            self._refuse(column, subjects, ~stripped.str.contains(_NUMBER), "text where a number is needed", "a number")
+            self._refuse(
+                column, subjects, ~stripped.str.contains(_ANY_NUMBER), "text where a number is needed", "a number"
+            )
             return stripped.str.strip_prefix("+").cast(pl.Float64)
         return column.cast(pl.Float64)
 
@@ -277,8 +280,9 @@ def _infer(frame: pl.DataFrame, typing: _Typing) -> tuple[pl.DataFrame, list[str
 
 
 def _as_number(column: pl.Series) -> pl.Series | None:
-    """The column as numbers if every value is one; a leading zero (001) makes it an identifier."""
+    """The column as numbers if every value is one; a leading zero or 19 digits make it an identifier."""
     bare = column.str.strip_chars()
-    if bare.str.contains(_WHOLE).all() and (bare.str.len_chars() <= 18).all():
-        return bare.str.strip_prefix("+").cast(pl.Int64)
+    if bare.str.contains(_WHOLE).all():
+        exact = (bare.str.len_chars() <= 18).all()
+        return bare.str.strip_prefix("+").cast(pl.Int64) if exact else None
     return bare.str.strip_prefix("+").cast(pl.Float64) if bare.str.contains(_NUMBER).all() else None

@@ -69,11 +69,12 @@ def check(patients: Patients, trial: Protocol) -> tuple[Finding, ...]:
     return tuple(sorted(findings, key=lambda f: _ORDER.index(f.severity)))
 
 
-def require_clean(patients: Patients, trial: Protocol) -> None:
-    """Raise the first error that ``check`` finds, with the number of the others."""
-    errors = [f for f in check(patients, trial) if f.severity == "error"]
+def require_clean(patients: Patients, trial: Protocol) -> tuple[Finding, ...]:
+    """Raise the first error that ``check`` finds, with the number of the others; return what is left."""
+    findings = check(patients, trial)
+    errors = [f for f in findings if f.severity == "error"]
     if not errors:
-        return
+        return findings
     first, others = errors[0], len(errors) - 1
     more = f"; {others} more error{'s' if others > 1 else ''} found" if others else ""
     raise DataError(

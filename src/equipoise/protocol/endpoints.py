@@ -6,16 +6,19 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from ..units import TimeUnit
 from .section import Duration, Many, Section, Table, Text
 
 
 class Endpoint(Section):
-    """A time-to-event endpoint. ``parameter`` is its PARAMCD in ADTTE (default: its name here)."""
+    """A time-to-event endpoint. ``parameter`` is its PARAMCD in ADTTE (default: its name here); ``unit``
+    is the one in which times are printed."""
 
     label: Text
     definition: Text | None = None
     event_is: Literal["harm", "benefit"] = "harm"
     parameter: Text | None = None
+    unit: TimeUnit = "months"
 
 
 class Population(Section):

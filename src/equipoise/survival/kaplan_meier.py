@@ -171,10 +171,8 @@ class Curve:
         middle = self.quantile(0.5)
         limits = results.interval(middle.conf_int, 0)
         unit = "" if math.isinf(middle.time) else " days"
-        return (
-            f"{self.group}: {self.events:g} events in {self.subjects:g} subjects, median {results.fixed(middle.time, 0)}"
-            f"{unit} ({100 * self.level:g}% CI {limits[1:-1].replace(', ', ' to ')}; {self.conf_type} limits)"
-        )
+        count = f"{self.events:g} events in {self.subjects:g} subjects"
+        return f"{self.group}: {count}, median {results.fixed(middle.time, 0)}{unit} ({100 * self.level:g}% CI {limits[1:-1].replace(', ', ' to ')}; {self.conf_type} limits)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -1,0 +1,153 @@
+"""From an estimand and the patients to a TimeToEvent: who counts, what is the event, what is censored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Literal
+
+import polars as pl
+
+from ..data import Patients, TimeToEvent
+from ..data.day_count import OFFSET, count_days
+from ..errors import DataError, ProtocolError
+from ..protocol import Estimand, Protocol, quoted
+from ..units import days_per
+
+if TYPE_CHECKING:
+    from ..protocol import IntercurrentEvent
+
+
+def endpoint(
+    trial: Protocol,
+    data: Patients,
+    *,
+    estimand: str,
+    strata: Literal["as randomized", "as verified"] = "as randomized",
+) -> TimeToEvent:
+    """The variable of an estimand in its population and two arms, with every intercurrent event handled.
+
+    Treatment policy leaves the record as it is. Hypothetical and while on treatment censor at the date of
+    the intercurrent event (which takes that censoring to be independent); composite counts it as the event. An
+    event on the very day of the intercurrent event counts.
+
+    Raises ``ProtocolError`` for an estimand that does not exist or needs an unknown item, ``DataError``
+    for columns that are missing and for a population or arm without patients.
+    """
+    rows = population_rows(trial, data, estimand)
+    chosen = trial.estimands[estimand]
+    names = data.names
+    columns = _upper(getattr(names.strata, "as_randomized" if strata == "as randomized" else "as_verified"))
+    _require(rows, columns, data, "stratification factor")
+    return TimeToEvent.from_frame(
+        rows,
+        time=names.time,
+        event=("__event__", 1),
+        arm=names.arm,
+        subject=names.subject,
+        strata=list(columns),
+        control=trial.arm_in_data(chosen.treatment.control),
+        experimental=trial.arm_in_data(chosen.treatment.experimental),
+        unit=names.time_unit,
+        event_is=trial.endpoints[chosen.variable].event_is,
+        origin=data.origin,
+    )
+
+
+def population_rows(trial: Protocol, data: Patients, estimand: str) -> pl.DataFrame:
+    """The endpoint's rows of the estimand's population and arms, with the column ``__event__`` of 0 and 1."""
+    if estimand not in trial.estimands:
+        raise ProtocolError(
+            f"there is no estimand {estimand!r}", where="estimands", remedy=f"Known: {', '.join(trial.estimands)}."
+        )
+    chosen = trial.estimands[estimand]
+    names = data.names
+    rows = data.endpoint_rows(trial.parameter(chosen.variable))
+    _require(rows, [names.subject, names.arm, names.time, names.censoring], data, "column that every analysis needs")
+    labels = [trial.arm_in_data(a) for a in (chosen.treatment.control, chosen.treatment.experimental)]
+    rows = _in_population(trial, data, chosen, rows)
+    found = rows[names.arm].drop_nulls().unique().cast(pl.String).to_list()
+    rows = rows.filter(pl.col(names.arm).cast(pl.String).is_in(labels))
+    for label in labels:
+        if label not in found:
+            raise DataError(
+                f"nobody in the population {chosen.population} is in arm {label!r}",
+                file=data.files.get("adtte", ""),
+                column=names.arm,
+                remedy=f"Arms found: {', '.join(sorted(found)) or 'none'}; map them in [data.arms].",
+            )
+    rows = rows.with_columns(pl.col(names.censoring).is_in(list(names.event_codes)).cast(pl.Int64).alias("__event__"))
+    for name, rule in chosen.intercurrent_events.items():
+        if rule.strategy != "treatment policy":
+            rows = _handle(data, rows, rule, f"{chosen.variable}, {name}")
+    return rows
+
+
+def _in_population(trial: Protocol, data: Patients, chosen: Estimand, rows: pl.DataFrame) -> pl.DataFrame:
+    population = trial.populations[chosen.population]
+    path = f"populations.{quoted(chosen.population)}"
+    if f"{path}.flag" in trial.unknown:
+        raise ProtocolError(
+            f"the population {chosen.population} cannot be found in the data: {trial.unknown[f'{path}.flag']}",
+            where=f"{path}.flag",
+            remedy="Name its Y/N column.",
+        )
+    conditions: dict[str, object] = {column.upper(): value for column, value in population.where.items()}
+    if population.flag:
+        conditions[population.flag.upper()] = "Y"
+    _require(rows, list(conditions), data, f"population {chosen.population}")
+    for column, value in conditions.items():
+        wanted = pl.lit(value, dtype=rows[column].dtype if isinstance(value, str) else None)
+        rows = rows.filter(pl.col(column) == wanted)
+    if rows.is_empty():
+        shown = ", ".join(f"{c} = {v}" for c, v in conditions.items())
+        raise DataError(
+            f"nobody is in the population {chosen.population}",
+            file=data.files.get("adsl", data.files.get("adtte", "")),
+            column=", ".join(conditions),
+            remedy=f"It asks for {shown}; check {path}.",
+        )
+    return rows
+
+
+def _upper(columns: Iterable[str]) -> list[str]:
+    """Column names as the data carry them."""
+    return [c.upper() for c in columns]
+
+
+def _require(rows: pl.DataFrame, columns: list[str] | tuple[str, ...], data: Patients, what: str) -> None:
+    for column in columns:
+        if column not in rows.columns:
+            raise DataError(
+                f"the {what} is not in the data",
+                file=", ".join(sorted(set(data.files.values()))),
+                column=column,
+                remedy=f"Columns: {', '.join(c for c in rows.columns if c != '__event__')}.",
+            )
+
+
+def _handle(data: Patients, rows: pl.DataFrame, rule: IntercurrentEvent, what: str) -> pl.DataFrame:
+    """Censor at the date of an intercurrent event, or count it as the event, where it comes first."""
+    names, column = data.names, (rule.date or "").upper()
+    _require(rows, [column, names.start_date, names.end_date], data, f"date of the intercurrent event ({what})")
+    if rows[column].dtype != pl.Date:
+        raise DataError(f"the date of the intercurrent event is not a date ({what})", column=column)
+    rows = count_days(rows, names)
+    comes_first = pl.col(column) < pl.col(names.end_date)
+    if rule.strategy == "composite":
+        comes_first = comes_first | ((pl.col(column) == pl.col(names.end_date)) & (pl.col("__event__") == 0))
+    comes_first = comes_first.fill_null(False)
+    time = ((pl.col(column) - pl.col(names.start_date)).dt.total_days() + pl.col(OFFSET)) / days_per(names.time_unit)
+    early = rows.filter(comes_first & (pl.col(column) < pl.col(names.start_date)))
+    if not early.is_empty():
+        raise DataError(
+            f"an intercurrent event lies before the start ({what})",
+            column=column,
+            subjects=early[names.subject].to_list(),
+            remedy="Mend the dates.",
+        )
+    happened = 1 if rule.strategy == "composite" else 0
+    return rows.with_columns(
+        pl.when(comes_first).then(time).otherwise(pl.col(names.time)).alias(names.time),
+        pl.when(comes_first).then(pl.lit(happened)).otherwise(pl.col("__event__")).alias("__event__"),
+        pl.when(comes_first).then(pl.col(column)).otherwise(pl.col(names.end_date)).alias(names.end_date),
+    )

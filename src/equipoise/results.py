@@ -17,6 +17,8 @@ from dataclasses import dataclass, fields
 from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING, Literal
 
+from .units import TimeUnit, days_per
+
 if TYPE_CHECKING:
     import polars as pl
 
@@ -89,6 +91,26 @@ def fixed(value: float, digits: int) -> str:
     quantum = Decimal(1).scaleb(-digits)
     rounded = Decimal(repr(float(value))).quantize(quantum, rounding=ROUND_HALF_UP)
     return format(rounded.copy_abs() if rounded == 0 else rounded, "f")
+
+
+_DURATION_DIGITS = {"days": 1, "weeks": 1, "months": 1, "years": 2}
+
+
+def duration(value: float, unit: TimeUnit) -> str:
+    """A time in days as a number of ``unit``: days whole or with a half (a median may be one), the others rounded.
+
+    >>> duration(52.5, "days"), duration(103.0, "days"), duration(146.1, "months")
+    ('52.5', '103', '4.8')
+    """
+    text = fixed(value / days_per(unit), _DURATION_DIGITS[unit])
+    return text.removesuffix(".0") if unit == "days" else text
+
+
+def duration_interval(limits: tuple[float, float], unit: TimeUnit) -> str:
+    """Limits in days as ``(a, b)`` in ``unit``."""
+    if all(math.isnan(x) for x in limits):
+        return NOT_ESTIMABLE
+    return f"({duration(limits[0], unit)}, {duration(limits[1], unit)})"
 
 
 def interval(limits: tuple[float, float], digits: int) -> str:

@@ -45,8 +45,8 @@ def endpoint(
         arm=names.arm,
         subject=names.subject,
         strata=list(columns),
-        control=trial.arm_in_data(chosen.treatment.control),
-        experimental=trial.arm_in_data(chosen.treatment.experimental),
+        control=chosen.treatment.control,
+        experimental=chosen.treatment.experimental,
         unit=names.time_unit,
         event_is=trial.endpoints[chosen.variable].event_is,
         origin=data.origin,
@@ -63,11 +63,11 @@ def population_rows(trial: Protocol, data: Patients, estimand: str) -> pl.DataFr
     names = data.names
     rows = data.endpoint_rows(trial.parameter(chosen.variable))
     _require(rows, [names.subject, names.arm, names.time, names.censoring], data, "column that every analysis needs")
-    labels = [trial.arm_in_data(a) for a in (chosen.treatment.control, chosen.treatment.experimental)]
+    arms = {trial.arm_in_data(a): a for a in (chosen.treatment.control, chosen.treatment.experimental)}
     rows = _in_population(trial, data, chosen, rows)
     found = rows[names.arm].drop_nulls().unique().cast(pl.String).to_list()
-    rows = rows.filter(pl.col(names.arm).cast(pl.String).is_in(labels))
-    for label in labels:
+    rows = rows.filter(pl.col(names.arm).cast(pl.String).is_in(list(arms)))
+    for label in arms:
         if label not in found:
             raise DataError(
                 f"nobody in the population {chosen.population} is in arm {label!r}",
@@ -75,7 +75,11 @@ def population_rows(trial: Protocol, data: Patients, estimand: str) -> pl.DataFr
                 column=names.arm,
                 remedy=f"Arms found: {', '.join(sorted(found)) or 'none'}; map them in [data.arms].",
             )
-    rows = rows.with_columns(pl.col(names.censoring).is_in(list(names.event_codes)).cast(pl.Int64).alias("__event__"))
+    # From here on arms carry the protocol's names, whatever the sponsor's labels are.
+    rows = rows.with_columns(
+        pl.col(names.arm).cast(pl.String).replace_strict(arms, return_dtype=pl.String),
+        pl.col(names.censoring).is_in(list(names.event_codes)).cast(pl.Int64).alias("__event__"),
+    )
     for name, rule in chosen.intercurrent_events.items():
         if rule.strategy != "treatment policy":
             rows = _handle(data, rows, rule, f"{chosen.variable}, {name}")

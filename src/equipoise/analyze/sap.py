@@ -7,24 +7,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from .. import results
 from ..data import Patients, TimeToEvent, require_clean
 from ..errors import DataError, EquipoiseError, ProtocolError
-from ..protocol import Analysis, Estimand, Protocol, quoted
+from ..protocol import Analysis, Estimand, Protocol, quoted, test_of
 from ..results import Row
 from ..survival import Cox, KaplanMeier, LogRank, Rmst, cox, kaplan_meier, logrank, rmst
-from ..units import MONTH_LENGTH_NOTE, days, days_per
+from ..units import MONTH_LENGTH_NOTE, TimeUnit, days
+from .curves import figure_rows
 from .estimand import endpoint, population_rows
 from .multiplicity import Decision, decide
 from .subgroups import subgroup_rows
 
 if TYPE_CHECKING:
     import polars as pl
-
-_TICKS = 8
-_DIGITS = {"days": 0, "weeks": 1, "months": 1, "years": 2}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -66,7 +62,7 @@ class _Fitted:
 
     tte: TimeToEvent
     curves: KaplanMeier
-    test: LogRank | Cox
+    test: LogRank | Cox | Rmst
     effect: Cox | Rmst
     p: float
     favours_experimental: bool
@@ -130,8 +126,8 @@ def _fit_one(trial: Protocol, data: Patients, analysis: Analysis, estimand: Esti
         effect = model
     else:
         effect = rmst(tte, tau=estimand.restriction_time, level=analysis.confidence)
-    test: LogRank | Cox = model
-    if analysis.test == "logrank":
+    test: LogRank | Cox | Rmst = model if test_of(trial, analysis) == "cox" else effect
+    if test_of(trial, analysis) == "logrank":
         test = logrank(tte, rho=analysis.rho, gamma=analysis.gamma, stratified=analysis.stratified)
     one_sided = trial.testing is not None and trial.testing.sided == 1
     p = test.p_one_sided if one_sided else test.p_value
@@ -181,22 +177,19 @@ def _context(trial: Protocol, analysis: Analysis, name: str, data: Patients) -> 
 def _rows(
     trial: Protocol, data: Patients, analysis: Analysis, fitted: _Fitted, decision: Decision | None
 ) -> Iterator[Row]:
-    estimand = trial.estimands[analysis.estimand]
-    unit = trial.endpoints[estimand.variable].unit
-    tte, curves, effect = fitted.tte, fitted.curves, fitted.effect
-    labels = {trial.arm_in_data(a): a for a in (estimand.treatment.control, estimand.treatment.experimental)}
-    yield _sentence(trial, estimand, analysis, fitted, decision)
-    in_days = [f"{days(mark)} days" for mark in analysis.landmarks]
-    yield from _named(curves.rows(in_days, unit, _DIGITS[unit]), labels)
+    unit = trial.endpoints[trial.estimands[analysis.estimand].variable].unit
+    tte = fitted.tte
+    yield _sentence(trial, analysis, fitted, decision)
+    yield from fitted.curves.rows([f"{days(mark)} days" for mark in analysis.landmarks], unit)
     if isinstance(fitted.test, LogRank):
-        yield from _named(fitted.test.rows(), labels)
-        yield _text("strata", ", ".join(tte.strata) if fitted.test.stratified else "none")
+        yield from fitted.test.rows()
+        yield _text("strata", "; ".join(tte.strata) if fitted.test.stratified else "none")
         if fitted.test.stratified:
             yield _text("strata without information", "; ".join(fitted.test.uninformative_strata) or "none")
-    yield from effect.rows(unit, _DIGITS[unit]) if isinstance(effect, Rmst) else effect.rows()
+    yield from fitted.effect.rows(unit) if isinstance(fitted.effect, Rmst) else fitted.effect.rows()
     yield from _verdict(trial, fitted, decision)
     yield _text("near-tied times merged", str(tte.near_ties), float(tte.near_ties))
-    yield from _named(_figure_rows(curves, unit), labels)
+    yield from figure_rows(fitted.curves, unit)
     if analysis.subgroups:
         everything = population_rows(trial, data, analysis.estimand)
         for subgroup in analysis.subgroups:
@@ -204,12 +197,6 @@ def _rows(
             if column not in everything.columns:
                 raise DataError("the subgroup's column is not in the data", column=column)
             yield from subgroup_rows(tte, everything[column].to_numpy(), subgroup, analysis)
-
-
-def _named(rows: list[Row], labels: dict[str, str]) -> Iterator[Row]:
-    """Arms by their name in the protocol instead of their label in the data."""
-    for row in rows:
-        yield replace(row, group=labels.get(row.group, row.group))
 
 
 def _text(statistic: str, text: str, value: float | None = None) -> Row:
@@ -228,92 +215,44 @@ def _verdict(trial: Protocol, fitted: _Fitted, decision: Decision | None) -> Ite
     yield Row(statistic="multiplicity-adjusted P", value=decision.adjusted_p, text=results.p_value(decision.adjusted_p))
 
 
-def _sentence(
-    trial: Protocol, estimand: Estimand, analysis: Analysis, fitted: _Fitted, decision: Decision | None
-) -> Row:
+def _sentence(trial: Protocol, analysis: Analysis, fitted: _Fitted, decision: Decision | None) -> Row:
     """The result as it would stand in a paper's abstract."""
+    estimand = trial.estimands[analysis.estimand]
     end = trial.endpoints[estimand.variable]
-    per, digits = days_per(end.unit), _DIGITS[end.unit]
     a, b = estimand.treatment.experimental, estimand.treatment.control
-    parts = []
-    for arm in (a, b):
-        curve = fitted.curves[trial.arm_in_data(arm)]
-        parts.append(results.fixed(curve.median / per, digits))
-    medians = f"median {parts[0]} v {parts[1]} {end.unit}"
-    effect = fitted.effect
-    if isinstance(effect, Cox):
-        name, digits = "hazard ratio", 2
-        estimate, limits = effect.hazard_ratio, effect.conf_int
-        if effect.reasons[0]:
-            estimate, limits = math.nan, (math.nan, math.nan)
-    elif estimand.summary == "ratio of restricted mean survival times":
-        assert effect.ratio is not None
-        name, digits, estimate, limits = (
-            f"ratio of means up to {estimand.restriction_time}",
-            2,
-            effect.ratio.estimate,
-            (effect.ratio.conf_int),
-        )
-    else:
-        assert effect.difference is not None
-        assert effect.conf_int is not None
-        name = f"difference in means up to {estimand.restriction_time} ({end.unit})"
-        estimate, limits = effect.difference / per, tuple(x / per for x in effect.conf_int)
-    low, high = (results.fixed(float(x), digits) for x in limits)
-    kind = "log-rank" if isinstance(fitted.test, LogRank) else "Wald"
-    status = "" if decision is not None else "nominal "
+    medians = " v ".join(results.duration(fitted.curves[arm].median, end.unit) for arm in (a, b))
     percent = results.significant(100 * analysis.confidence, 3).rstrip("0").rstrip(".")
+    name, estimate, low, high = _estimate(estimand, fitted.effect, end.unit)
+    kind = {"LogRank": "log-rank ", "Cox": "Wald "}.get(type(fitted.test).__name__, "")
     text = (
-        f"{end.label}, {a} against {b}: {name} {results.fixed(float(estimate), digits)} "
-        f"({percent}% CI {low} to {high}), {medians}, "
-        f"{kind} {status}{results.p_equals(fitted.p)}"
+        f"{end.label}, {a} against {b}: {name} {estimate} ({percent}% CI {low} to {high}), "
+        f"median {medians} {end.unit}, {kind}{'' if decision else 'nominal '}{results.p_equals(fitted.p)}"
     )
     return Row(statistic="sentence", text=text, method=f"{fitted.effect.method}; {fitted.curves.method}")
 
 
-def _figure_rows(curves: KaplanMeier, unit: Any) -> list[Row]:
-    """Curves with their limits, censorings and the risk table, as rows."""
-    rows: list[Row] = []
-    last = max(float(c.time[-1]) for c in curves.values())
-    ticks = _ticks(last / days_per(unit)) * days_per(unit)
-    for arm, curve in curves.items():
-        series = (
-            ("curve survival", curve.survival, None),
-            ("curve lower limit", curve.lower, curve.level),
-            ("curve upper limit", curve.upper, curve.level),
-        )
-        for name, values, level in series:
-            for t, v in zip(curve.time, values, strict=True):
-                shown = results.number(
-                    float(v), results.fixed(float(v), 4), "not defined here" if math.isnan(v) else ""
-                )
-                rows.append(Row(group=arm, statistic=name, at=float(t), level=level, **shown))  # type: ignore[arg-type]
-        for t, count in zip(curve.time, curve.censored, strict=True):
-            if count > 0:
-                rows.append(
-                    Row(group=arm, statistic="curve censored", at=float(t), value=float(count), text=f"{count:g}")
-                )
-        table = curve.risk_table_at(ticks)
-        for name, counts in (("at risk", table.at_risk), ("events before", table.events),
-                             ("censored before", table.censored)):  # fmt: skip
-            for t, count in zip(ticks, counts, strict=True):
-                rows.append(
-                    Row(group=arm, statistic=name, at=float(t), value=float(count), text=f"{count:g}", unit="subjects")
-                )
-    return rows
-
-
-def _ticks(last: float) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """Round marks of the time axis from 0 to the last follow-up, at most eight steps."""
-    raw = last / _TICKS
-    power = 10.0 ** math.floor(math.log10(raw)) if raw > 0 else 1.0
-    steps = (1, 2, 3, 5, 6, 10) if power == 1 else (1, 2, 2.5, 5, 10)
-    step = next(s * power for s in steps if s * power >= raw)
-    return np.arange(0, last + 1e-9, step)
+def _estimate(estimand: Estimand, effect: Cox | Rmst, unit: TimeUnit) -> tuple[str, str, str, str]:
+    """Name, estimate and limits of the effect as text."""
+    if isinstance(effect, Cox):
+        if effect.reasons[0]:
+            return ("hazard ratio", *(results.NOT_ESTIMABLE,) * 3)
+        assert isinstance(effect.hazard_ratio, float)
+        low, high = effect.conf_int
+        return "hazard ratio", *(results.fixed(float(x), 2) for x in (effect.hazard_ratio, low, high))  # type: ignore[return-value]
+    upto = f"up to {estimand.restriction_time}"
+    if estimand.summary == "ratio of restricted mean survival times":
+        assert effect.ratio is not None
+        shown = (effect.ratio.estimate, *effect.ratio.conf_int)
+        return f"ratio of means {upto}", *(results.fixed(x, 2) for x in shown)  # type: ignore[return-value]
+    assert effect.difference is not None
+    assert effect.conf_int is not None
+    shown = (effect.difference, *effect.conf_int)
+    return f"difference in means {upto} ({unit})", *(results.duration(x, unit) for x in shown)  # type: ignore[return-value]
 
 
 def _warnings(fitted: _Fitted) -> Iterator[str]:
-    for part in (fitted.effect, fitted.test):
+    parts = (fitted.effect,) if fitted.effect is fitted.test else (fitted.effect, fitted.test)
+    for part in parts:
         if isinstance(part, Cox):
             yield from part.warnings
         elif part.reason:

@@ -33,8 +33,16 @@ def missing_values(column: NDArray[Any]) -> NDArray[np.bool_]:
         return np.isnat(column)
     if kind in "UST":
         return column == np.zeros((), dtype=column.dtype)
-    flat = [v is None or v == "" or (v != v) is True for v in column.tolist()]
+    flat = [_absent(v) for v in column.tolist()]
     return np.array(flat, dtype=bool).reshape(column.shape)
+
+
+def _absent(value: Any) -> bool:
+    """None, empty text, or what is not equal to itself: NaN, NaT; pandas.NA answers neither yes nor no."""
+    if value is None or isinstance(value, str):
+        return not value
+    same = value == value
+    return not (isinstance(same, bool | np.bool_) and same)
 
 
 def factor(column: NDArray[Any]) -> Factor:

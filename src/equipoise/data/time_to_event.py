@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -116,9 +116,11 @@ class TimeToEvent:
         settle_near_ties: bool = True,
     ) -> None:
         scale = days_per(unit)
+        _known("event_is", event_is, ("harm", "benefit"))
+        _known("origin", origin, get_args(Origin))
         n = np.shape(np.asarray(time))[0] if np.ndim(time) == 1 else -1
         if n < 0:
-            raise DataError("times must be one-dimensional", column="time")
+            raise DataError("times must be one-dimensional", column="time", remedy="Give one time by subject.")
         factors = _strata_columns(strata)
         columns = {"event": event, "arm": arm, "subject": subject, "entry": entry, "weight": weight, **factors}
         for name, column in columns.items():
@@ -184,6 +186,9 @@ class TimeToEvent:
                 value.flags.writeable = False
             object.__setattr__(self, name, value)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restored, ({name: getattr(self, name) for name in self.__slots__ if name != "order"},)
+
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"a TimeToEvent is read-only: {name} cannot be set")
 
@@ -208,7 +213,13 @@ class TimeToEvent:
         """
         import narwhals as nw
 
-        data = nw.from_native(frame, eager_only=True)
+        try:
+            data = nw.from_native(frame, eager_only=True)
+        except TypeError:
+            raise DataError(
+                f"{type(frame).__name__} is not a frame whose rows can be read",
+                remedy="Pass a polars, pandas or arrow table; collect a lazy one first.",
+            ) from None
         names = [strata] if isinstance(strata, str) else list(strata or ())
         event_column, event_codes = event if isinstance(event, tuple) else (event, None)
         wanted = [time, event_column, arm, subject, entry, weight, *names]
@@ -222,9 +233,7 @@ class TimeToEvent:
         events = column(event_column)
         if event_codes is not None and events is not None:
             ids = column(subject)
-            whole = _numbers_or_missing(events, event_column, np.arange(1, len(data) + 1) if ids is None else ids)
-            wanted_codes = np.atleast_1d(np.asarray(event_codes, dtype=float))
-            events = np.where(np.isnan(whole), np.nan, np.isin(whole, wanted_codes).astype(float))
+            events = _marked(events, event_codes, event_column, np.arange(1, len(data) + 1) if ids is None else ids)
         return cls(
             data[time].to_numpy(),
             events if events is not None else [],
@@ -249,12 +258,20 @@ class TimeToEvent:
         """
         mask = np.asarray(rows)
         if mask.dtype != np.bool_ or mask.shape != (self.n,):
-            raise DataError(f"select takes a boolean array of shape ({self.n},)", column="rows")
+            raise DataError(
+                f"select takes a boolean array of shape ({self.n},), not {mask.dtype} {mask.shape}",
+                column="rows",
+                remedy="Mark each subject True or False.",
+            )
         if not mask.any():
-            raise DataError("nobody is in the selection", column="rows")
+            raise DataError("nobody is in the selection", column="rows", remedy="Check the condition.")
         present = np.bincount(self.arm[mask], minlength=len(self.arms))
         if (present == 0).any():
-            raise DataError(f"the selection has nobody in arm {self.arms[int(np.argmin(present))]}", column="rows")
+            raise DataError(
+                f"the selection has nobody in arm {self.arms[int(np.argmin(present))]}",
+                column="rows",
+                remedy="Keep somebody in every arm.",
+            )
         rows_in = np.arange(self.rows_given) if self.kept is None else self.kept
         fields: dict[str, Any] = {
             name: getattr(self, name)[mask] for name in ("subject", "time", "event", "arm", "stratum")
@@ -266,9 +283,7 @@ class TimeToEvent:
 
     def _with(self, **changed: Any) -> TimeToEvent:
         fields = {name: getattr(self, name) for name in self.__slots__ if name != "order"}
-        twin = object.__new__(TimeToEvent)
-        twin._set(**{**fields, **changed})
-        return twin
+        return _restored({**fields, **changed})
 
     @property
     def n(self) -> int:
@@ -301,6 +316,18 @@ class TimeToEvent:
         return f"TimeToEvent({self})"
 
 
+def _restored(fields: dict[str, Any]) -> TimeToEvent:
+    """Unpickle: a copy is as read-only as the original."""
+    twin = object.__new__(TimeToEvent)
+    twin._set(**fields)
+    return twin
+
+
+def _known(name: str, value: object, allowed: Sequence[str]) -> None:
+    if value not in allowed:
+        raise DataError(f"{name} = {value!r} is unknown", remedy=f"Use {' or '.join(repr(a) for a in allowed)}.")
+
+
 def _array(column: Any) -> NDArray[Any]:
     return column if isinstance(column, np.ndarray) else np.asarray(column)
 
@@ -317,8 +344,7 @@ def _strata_columns(strata: Any) -> dict[str, Any]:
 
 def _settle_missing(arrays: dict[str, NDArray[Any]], ids: NDArray[Any], missing: str) -> NDArray[np.bool_] | None:
     """The rows to keep, or None when nothing is missing. Refuses unless missing = "drop"."""
-    if missing not in ("refuse", "drop"):
-        raise DataError(f"missing = {missing!r} is unknown", remedy='Use "refuse" or "drop".')
+    _known("missing", missing, ("refuse", "drop"))
     keep: NDArray[np.bool_] | None = None
     for name, column in arrays.items():
         absent = missing_values(column)
@@ -356,10 +382,24 @@ def _unique(ids: NDArray[Any], given: bool) -> None:
     )
 
 
+def _marked(column: NDArray[Any], codes: object, name: str, ids: NDArray[Any]) -> NDArray[np.float64]:
+    """1 where the column holds one of the codes, which are all numbers or all text; missing as NaN."""
+    wanted = np.atleast_1d(np.asarray(codes))
+    if wanted.dtype.kind in "US":
+        absent = missing_values(column)
+        text = np.array([v if isinstance(v, str) else "" for v in column.tolist()])
+        _refuse(~absent & (text == ""), f"{name} holds something that is not text", name, ids, "Give a code that is.")
+        return np.where(absent, np.nan, np.isin(text, wanted).astype(float))
+    whole = _numbers_or_missing(column, name, ids)
+    return np.where(np.isnan(whole), np.nan, np.isin(whole, wanted).astype(float))
+
+
 def _numbers_or_missing(column: NDArray[Any], name: str, ids: NDArray[Any]) -> NDArray[np.float64]:
     """A column of numbers as float64, missing as NaN; text is refused."""
     if column.dtype.kind in "fiub":
         return column.astype(np.float64)
+    if column.dtype.kind in "mM":  # their numbers are nanoseconds, or days, or whatever the frame stored
+        raise DataError(f"{name} holds dates or time spans", column=name, remedy="Give numbers and their unit.")
     values = np.empty(len(column))
     bad = np.zeros(len(column), dtype=bool)
     absent = missing_values(column)
@@ -376,7 +416,7 @@ def _numbers_or_missing(column: NDArray[Any], name: str, ids: NDArray[Any]) -> N
 def _numbers(column: NDArray[Any], name: str, ids: NDArray[Any]) -> NDArray[np.float64]:
     values = _numbers_or_missing(column, name, ids)
     if not np.isfinite(values).all():
-        _refuse(~np.isfinite(values), f"{name} is not finite", name, ids)
+        _refuse(~np.isfinite(values), f"{name} is not finite", name, ids, "Mend the values, or leave the rows out.")
     return values
 
 
@@ -393,7 +433,7 @@ def _weights(
 ) -> NDArray[np.float64] | None:
     if column is None:
         if weight_type is not None:
-            raise DataError("weight_type is given without weights", column="weight")
+            raise DataError("weight_type is given without weights", column="weight", remedy="Give both or neither.")
         return None
     if weight_type not in ("case", "probability"):
         raise DataError(
@@ -429,7 +469,9 @@ def _arm_factor(column: NDArray[Any] | None, n: int, control: object, experiment
     """Arms as codes: control 0, experimental 1; other groups in the order of their labels, control first."""
     named = [label(a) for a in (control, experimental) if a is not None]
     if len(named) != len(set(named)):
-        raise DataError(f"control and experimental are the same arm {named[0]!r}", column="arm")
+        raise DataError(
+            f"control and experimental are the same arm {named[0]!r}", column="arm", remedy="Name two different arms."
+        )
     if experimental is not None and control is None:
         raise DataError("experimental is named without control", column="arm", remedy="Name both.")
     if column is None:

@@ -35,15 +35,15 @@ def _cache_directory() -> Path:
     return Path(tempfile.mkdtemp(prefix="equipoise-"))
 
 
-_before = numba.config.CACHE_DIR
-numba.config.CACHE_DIR = str(_cache_directory())
+_before = numba.config.CACHE_DIR  # type: ignore[attr-defined]
+numba.config.CACHE_DIR = str(_cache_directory())  # type: ignore[attr-defined]
 try:
     from .concordance import concordance_pairs
     from .counting import kaplan_meier_steps, logrank_sums
     from .partial_likelihood import partial_likelihood, score_residuals
     from .tied_likelihood import discrete_likelihood, marginal_likelihood
 finally:
-    numba.config.CACHE_DIR = _before
+    numba.config.CACHE_DIR = _before  # type: ignore[attr-defined]
 
 __all__ = [
     "concordance_pairs",

@@ -7,7 +7,7 @@ from .estimands import Contrast, Estimand, IntercurrentEvent
 from .names import DataNames, Strata
 from .reader import example, examples, find, read
 from .synopsis import calendars, describe, synopsis
-from .trial import About, Protocol, quoted
+from .trial import About, Protocol, quoted, test_of
 
 __all__ = [
     "About",
@@ -37,4 +37,5 @@ __all__ = [
     "quoted",
     "read",
     "synopsis",
+    "test_of",
 ]

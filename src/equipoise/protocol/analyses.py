@@ -19,11 +19,13 @@ class Subgroup(Section):
 
 
 class Analysis(Section):
-    """One analysis of one estimand. ``ties`` and ``conf_type`` default to the convention's."""
+    """One analysis of one estimand. ``test`` defaults to the log-rank test, or to that of the restricted
+    means where they are the summary; "cox" is the Wald test of the arm. ``ties`` and ``conf_type`` default to
+    the convention's."""
 
     estimand: Text
     role: Role
-    test: Literal["logrank", "cox"] = "logrank"
+    test: Literal["logrank", "cox", "restricted mean"] | None = None
     rho: Annotated[float, Field(ge=0)] = 0.0
     gamma: Annotated[float, Field(ge=0)] = 0.0
     stratified: bool | None = None
@@ -38,8 +40,8 @@ class Analysis(Section):
 
     @model_validator(mode="after")
     def _weights_belong_to_the_log_rank(self) -> Analysis:
-        if self.test == "cox" and (self.rho or self.gamma):
-            raise ValueError('rho and gamma weight the log-rank test; with test = "cox" they mean nothing')
+        if self.test not in (None, "logrank") and (self.rho or self.gamma):
+            raise ValueError("rho and gamma weight the log-rank test; with another test they mean nothing")
         return self
 
 

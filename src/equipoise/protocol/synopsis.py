@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from .arms import dose_calendar, plain
 from .estimands import Estimand
-from .trial import Protocol
+from .trial import Protocol, test_of
 
 Section = tuple[str, list[str]]
 
@@ -112,7 +112,8 @@ def _endpoints(protocol: Protocol) -> Iterator[str]:
 def _analyses(protocol: Protocol) -> Iterator[str]:
     for name, analysis in protocol.analyses.items():
         strata = {True: ", stratified", False: ", unstratified", None: ", stratified if there are strata"}
-        kind = {"logrank": "log-rank test", "cox": "Cox model"}[analysis.test]
+        test = test_of(protocol, analysis)
+        kind = {"logrank": "log-rank test", "cox": "Wald test in a Cox model"}.get(test, "test of restricted means")
         if analysis.rho or analysis.gamma:
             kind = f"Fleming-Harrington ({plain(analysis.rho)}, {plain(analysis.gamma)}) test"
         yield f"{name} ({analysis.role}): {analysis.estimand}; {kind}{strata[analysis.stratified]}"

@@ -74,6 +74,12 @@ class Protocol(Section):
         return f"{self.name}: {self.trial.title} ({arms}; {len(self.analyses)} analyses)"
 
 
+def test_of(protocol: Protocol, analysis: Analysis) -> str:
+    """The test of an analysis: as stated, else the one that goes with the summary of its estimand."""
+    restricted = protocol.estimands[analysis.estimand].restriction_time is not None
+    return analysis.test or ("restricted mean" if restricted else "logrank")
+
+
 def check_references(protocol: Protocol) -> None:
     """Every name that one section takes from another exists there; refuses with the TOML path."""
     if len(protocol.arms) < 2:
@@ -100,6 +106,12 @@ def check_references(protocol: Protocol) -> None:
                 )
     for name, analysis in protocol.analyses.items():
         _known(analysis.estimand, protocol.estimands, "estimand", f"analyses.{quoted(name)}.estimand")
+        if analysis.test == "restricted mean" and not protocol.estimands[analysis.estimand].restriction_time:
+            raise ProtocolError(
+                "a test of restricted means needs an estimand with a restriction_time",
+                where=f"analyses.{quoted(name)}.test",
+                remedy="Choose another test, or another estimand.",
+            )
     for i, name in enumerate(protocol.testing.order if protocol.testing else ()):
         _known(name, protocol.analyses, "analysis", f"testing.order[{i}]")
         if name in protocol.testing.order[:i]:  # type: ignore[union-attr]

@@ -42,12 +42,20 @@ def concordance(
     )
     concordant, discordant, tied = (float(t) for t in totals[:3])
     pairs = concordant + discordant + tied
-    counts = {"concordant": concordant, "discordant": discordant, "tied_risk": tied}
-    counts |= {"tied_time": float(totals[3]), "tied_both": float(totals[4])}
-    if pairs <= 0:
-        return Concordance(estimate=math.nan, std_error=math.nan, reason="no two subjects are comparable", **counts)
-    c = (concordant + tied / 2) / pairs
-    part = sets.weight * (shares[:, 0] + shares[:, 2] / 2 - c * shares.sum(axis=1)) / pairs
-    if cluster is not None:
-        part = np.bincount(cluster, weights=part)
-    return Concordance(estimate=c, std_error=math.sqrt(float((part**2).sum())), **counts)
+    c = std_error = math.nan
+    if pairs > 0:
+        c = (concordant + tied / 2) / pairs
+        part = sets.weight * (shares[:, 0] + shares[:, 2] / 2 - c * shares.sum(axis=1)) / pairs
+        if cluster is not None:
+            part = np.bincount(cluster, weights=part)
+        std_error = math.sqrt(float((part**2).sum()))
+    return Concordance(
+        estimate=c,
+        std_error=std_error,
+        concordant=concordant,
+        discordant=discordant,
+        tied_risk=tied,
+        tied_time=float(totals[3]),
+        tied_both=float(totals[4]),
+        reason="" if pairs > 0 else "no two subjects are comparable",
+    )

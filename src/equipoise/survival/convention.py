@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal, get_args
 
 from ..errors import EquipoiseError, UnsupportedError
@@ -39,7 +40,7 @@ def resolve_conf_type(conf_type: str | None, convention: Convention) -> ConfType
     return _resolve("conf_type", conf_type, _CONF_TYPE, get_args(ConfType), convention)
 
 
-def _resolve(name: str, given: str | None, defaults: dict[str, object], known: tuple[str, ...], convention: str):  # type: ignore[no-untyped-def]
+def _resolve(name: str, given: str | None, defaults: Mapping[str, object], known: tuple[str, ...], convention: str):  # type: ignore[no-untyped-def]
     check_convention(convention)
     default = defaults[convention]
     if given is None:

@@ -13,8 +13,8 @@ from scipy.special import chdtrc, ndtr, ndtri
 
 from .. import results
 from ..data import TimeToEvent
-from ..data.factor import factor
-from ..errors import UnsupportedError
+from ..data.factor import factor, missing_values
+from ..errors import DataError, UnsupportedError
 from ..kernels import discrete_likelihood, marginal_likelihood, partial_likelihood, score_residuals
 from ..results import Origin, Row
 from .concordance import Concordance, concordance
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 SEPARATED = "the likelihood has no finite maximum: the covariate separates the events (likelihood tests stay valid)"
 ALIASED = "it says nothing that the strata and the terms before it do not"
 NO_EVENTS = "there are no events"
+_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,7 +186,10 @@ def cox(
     sandwich = _resolve_robust(robust, tied, matrix.tte, clusters is not None)
     sets = risk_sets(matrix.tte, by_stratum)
     x, scale = _standardize(matrix.x[sets.order])
-    fit = maximize(_likelihood(sets, x, tied), x.shape[1])
+    # A column that is constant in every risk set (a function of the stratum, say) has information 0, computed as
+    # the difference of two sums of about this size: what is left of it is rounding, not information.
+    noise = _ROUNDING * ((sets.weight * sets.event) @ (x * x))
+    fit = maximize(_likelihood(sets, x, tied), noise)
     used, infinite = fit.used, fit.infinite
     finite = used & ~infinite
     naive = np.full((len(used), len(used)), np.nan)
@@ -271,16 +275,16 @@ def _standardize(x: Vector) -> tuple[Vector, Vector]:
 def _likelihood(sets: RiskSets, x: Vector, ties: Ties) -> Likelihood:
     if ties == "discrete" or ties == "exact-marginal":
         kernel = discrete_likelihood if ties == "discrete" else marginal_likelihood
-        return lambda beta: kernel(beta, x, sets.time, sets.event, sets.starts, sets.entry)  # type: ignore[no-any-return]
+        return lambda beta: kernel(beta, x, sets.time, sets.event, sets.starts, sets.entry)
     efron = ties == "efron"
-    return lambda beta: partial_likelihood(  # type: ignore[no-any-return]
+    return lambda beta: partial_likelihood(
         beta, x, sets.time, sets.event, sets.weight, sets.starts, sets.entry, sets.leaving, efron
     )
 
 
 def _inverse(information: Vector, finite: NDArray[np.bool_]) -> Vector:
     part = information[np.ix_(finite, finite)]
-    return np.linalg.inv(part) if finite.any() else part
+    return np.asarray(np.linalg.inv(part), dtype=np.float64) if finite.any() else part
 
 
 def _residuals(beta: Vector, sets: RiskSets, x: Vector, ties: Ties, cluster: NDArray[np.int64] | None) -> Vector:
@@ -342,7 +346,16 @@ def _clusters(cluster: ArrayLike | None, tte: TimeToEvent, matrix: ModelMatrix) 
     column = np.asarray(cluster)
     if column.shape != (tte.n,):
         raise ArgumentError(f"cluster has shape {column.shape}, the endpoint {tte.n} subjects", remedy="Align them.")
-    return factor(column if matrix.kept is None else column[matrix.kept]).codes
+    column = column if matrix.kept is None else column[matrix.kept]
+    absent = missing_values(column)
+    if absent.any():
+        raise DataError(
+            f"cluster is missing for {int(absent.sum())} of {len(absent)} subjects",
+            column="cluster",
+            subjects=matrix.tte.subject[absent].tolist(),
+            remedy="Complete it; a subject on its own is a cluster with its own label.",
+        )
+    return factor(column).codes
 
 
 def _resolve_robust(robust: bool | None, ties: Ties, tte: TimeToEvent, clustered: bool) -> bool:

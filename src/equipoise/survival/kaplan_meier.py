@@ -16,7 +16,7 @@ from ..data import TimeToEvent
 from ..errors import DataError
 from ..kernels import kaplan_meier_steps
 from ..results import Origin, Row
-from ..units import TimeUnit, days, days_per
+from ..units import TimeUnit, days
 from .convention import (
     ArgumentError,
     ConfType,
@@ -169,10 +169,13 @@ class Curve:
 
     def __str__(self) -> str:
         middle = self.quantile(0.5)
-        limits = results.interval(middle.conf_int, 0)
+        low, high = (results.duration(x, "days") for x in middle.conf_int)
         unit = "" if math.isinf(middle.time) else " days"
-        count = f"{self.events:g} events in {self.subjects:g} subjects"
-        return f"{self.group}: {count}, median {results.fixed(middle.time, 0)}{unit} ({100 * self.level:g}% CI {limits[1:-1].replace(', ', ' to ')}; {self.conf_type} limits)"
+        return (
+            f"{self.group}: {self.events:g} events in {self.subjects:g} subjects, "
+            f"median {results.duration(middle.time, 'days')}{unit} "
+            f"({100 * self.level:g}% CI {low} to {high}; {self.conf_type} limits)"
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -197,11 +200,11 @@ class KaplanMeier(Mapping[str, Curve]):
     def __str__(self) -> str:
         return "; ".join(str(c) for c in self.curves.values())
 
-    def rows(self, landmarks: Sequence[str] = (), unit: TimeUnit = "days", digits: int = 0) -> list[Row]:
+    def rows(self, landmarks: Sequence[str] = (), unit: TimeUnit = "days") -> list[Row]:
         """Subjects, events, quartiles and landmark survival by arm, as rows of the long table."""
         rows: list[Row] = []
         for curve in self.curves.values():
-            rows += _curve_rows(curve, landmarks, unit, digits, self.method, self.origin)
+            rows += _curve_rows(curve, landmarks, unit, self.method, self.origin)
         return rows
 
     def table(self) -> pl.DataFrame:
@@ -321,17 +324,16 @@ def _jackknife(
     d log S(t) / d w_i is G(min(t, x_i)) - G(entry_i) less 1 / (n - d) at an own event, with
     G the sum of h / (n - d); a subject's part stands still after its exit.
     """
-    with np.errstate(divide="ignore"):
-        step = np.where(deaths > 0, deaths / at_risk / (at_risk - deaths), 0.0)
-        own = 1 / (at_risk - deaths)
+    left = at_risk - deaths
+    own = np.divide(1.0, left, out=np.zeros_like(left), where=left > 0)  # S is 0, without a variance, once left is 0
+    step = np.divide(deaths, at_risk, out=np.zeros_like(left), where=deaths > 0) * own
     total = np.cumsum(step)
     exit_at = np.searchsorted(at, time)
     start = np.zeros(len(time))
     if entry is not None:
         entered = np.searchsorted(at, entry, side="right")
         start = np.concatenate([[0.0], total])[entered]
-    with np.errstate(invalid="ignore"):
-        final = weight * (total[exit_at] - start - np.where(event, own[exit_at], 0.0))
+    final = weight * (total[exit_at] - start - np.where(event, own[exit_at], 0.0))
     k = len(at)
     settled = np.cumsum(np.bincount(exit_at, weights=final**2, minlength=k))
     # Subjects still followed at t: (total(t) - start)^2 summed through its three moments.
@@ -345,8 +347,7 @@ def _jackknife(
             np.add.at(inside, entered, w2 * start**power)
         np.subtract.at(inside, exit_at, w2 * start**power)
         moments.append(np.cumsum(inside)[:k])
-    with np.errstate(invalid="ignore"):
-        running = total**2 * moments[0] - 2 * total * moments[1] + moments[2]
+    running = total**2 * moments[0] - 2 * total * moments[1] + moments[2]
     return np.maximum(settled + running, 0.0)
 
 
@@ -371,10 +372,7 @@ def _listed(times: Sequence[str]) -> Sequence[str]:
     return times
 
 
-def _curve_rows(
-    curve: Curve, landmarks: Sequence[str], unit: TimeUnit, digits: int, method: str, origin: Origin
-) -> list[Row]:
-    per = days_per(unit)
+def _curve_rows(curve: Curve, landmarks: Sequence[str], unit: TimeUnit, method: str, origin: Origin) -> list[Row]:
     rows = [
         Row(
             group=curve.group,
@@ -403,7 +401,7 @@ def _curve_rows(
         for suffix, value in (("", q.time), (" lower limit", q.lower), (" upper limit", q.upper)):
             what = "limit of the curve" if suffix else "curve"
             reason = f"the {what} does not come down to {1 - p:g}" if math.isinf(value) else ""
-            add(name + suffix, value, results.fixed(value / per, digits), reason)
+            add(name + suffix, value, results.duration(value, unit), reason)
     for mark in curve.at(landmarks):
         for suffix, value in (("", mark.survival), (" lower limit", mark.lower), (" upper limit", mark.upper)):
             add(

@@ -29,7 +29,7 @@ class LogRank:
     ``observed``, ``expected`` (k,) and ``variance`` (k, k) are the (weighted) sums over strata;
     ``statistic`` is chi-square on ``df`` degrees of freedom, two-sided ``p_value``. With two arms ``z`` is
     signed, above zero where the experimental arm does better, and ``p_one_sided`` tests benefit; otherwise
-    both are None. Where no event time has two groups at risk, statistic and P are ``nan`` with a ``reason``.
+    both are None. Where no event time tells the groups apart, statistic and P are ``nan`` with a ``reason``.
     ``uninformative_strata`` names strata that contribute nothing.
     """
 
@@ -100,7 +100,9 @@ def logrank(tte: TimeToEvent, *, rho: float = 0.0, gamma: float = 0.0, stratifie
     2.882353
     """
     if not (rho >= 0 and gamma >= 0 and math.isfinite(rho + gamma)):
-        raise ArgumentError(f"rho = {rho} and gamma = {gamma} must be zero or above", where="logrank")
+        raise ArgumentError(
+            f"rho = {rho} and gamma = {gamma} must be zero or above", where="logrank", remedy="Both are powers."
+        )
     if len(tte.arms) < 2:
         raise ArgumentError("a log-rank test compares groups, and there is only one", remedy="Give arm labels.")
     refuse_competing(int(tte.event.max()))
@@ -120,7 +122,7 @@ def logrank(tte: TimeToEvent, *, rho: float = 0.0, gamma: float = 0.0, stratifie
     total_o, total_e, total_v = observed.sum(axis=0), expected.sum(axis=0), variance.sum(axis=0)
     statistic, df = _chi_square(total_o - total_e, total_v)
     z = p_one_sided = None
-    reason = "" if df else "at no event time were two arms at risk"
+    reason = "" if df else _without_information(tte)
     if tte.experimental is not None:
         sign = 1.0 if tte.event_is == "harm" else -1.0
         z = sign * float(total_e[1] - total_o[1]) / math.sqrt(total_v[1, 1]) if df else math.nan
@@ -145,6 +147,12 @@ def logrank(tte: TimeToEvent, *, rho: float = 0.0, gamma: float = 0.0, stratifie
         reason=reason,
         origin=tte.origin,
     )
+
+
+def _without_information(tte: TimeToEvent) -> str:
+    if not tte.event.any():
+        return "there are no events"
+    return "at no event time (of weight above zero) were two arms at risk with somebody outliving it"
 
 
 def _chi_square(difference: NDArray[np.float64], variance: NDArray[np.float64]) -> tuple[float, int]:

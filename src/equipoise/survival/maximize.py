@@ -37,16 +37,18 @@ class Maximum:
     steps: int
 
 
-def maximize(likelihood: Likelihood, p: int) -> Maximum:
+def maximize(likelihood: Likelihood, noise: Vector) -> Maximum:
     """Start at zero; halve a step that does not climb; stop when the Newton decrement is rounding noise.
 
-    With a monotone likelihood the log-likelihood converges while a coefficient moves on by about the
-    same step for ever: those are reported as infinite. Raises ``ConvergenceError``.
+    ``noise`` (p,): a column's information below this is rounding. With a monotone likelihood the
+    log-likelihood converges while a coefficient moves on by about the same step for ever: those are
+    reported as infinite. Raises ``ConvergenceError``.
     """
+    p = len(noise)
     beta = np.zeros(p)
     loglik, score, information = likelihood(beta)
     null = (loglik, score, information)
-    used = estimable(information)
+    used = estimable(information, noise)
     infinite = np.zeros(p, dtype=bool)
     steps = 0
     if not used.any():
@@ -99,14 +101,13 @@ def _result(
     )  # fmt: skip
 
 
-def estimable(information: Vector) -> NDArray[np.bool_]:
+def estimable(information: Vector, noise: Vector) -> NDArray[np.bool_]:
     """Columns that carry information beyond the columns before them (Cholesky pivots, in order)."""
     p = len(information)
     rest = information.copy()
     used = np.zeros(p, dtype=bool)
     for j in range(p):
-        own = information[j, j]
-        if own > 0 and rest[j, j] > _ALIASED * own:
+        if rest[j, j] > max(_ALIASED * information[j, j], noise[j]):
             used[j] = True
             rest = rest - np.outer(rest[:, j], rest[j]) / rest[j, j]
     return used
@@ -117,6 +118,6 @@ def solve(matrix: Vector, vector: Vector) -> Vector:
     if matrix.shape == (1, 1):
         return vector / matrix[0] if matrix[0, 0] > 0 else np.zeros_like(vector)
     try:
-        return np.linalg.solve(matrix, vector)
+        return np.asarray(np.linalg.solve(matrix, vector), dtype=np.float64)
     except np.linalg.LinAlgError:
-        return np.linalg.pinv(matrix, hermitian=True) @ vector
+        return np.asarray(np.linalg.pinv(matrix, hermitian=True) @ vector, dtype=np.float64)

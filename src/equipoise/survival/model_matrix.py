@@ -97,7 +97,12 @@ def _numeric(name: str, column: NDArray[Any], tte: TimeToEvent) -> list[tuple[st
     if column.dtype.kind in "fiub":
         values = column.astype(np.float64)
         if not np.isfinite(values).all():
-            raise DataError(f"{name} is not finite", column=name, subjects=tte.subject[~np.isfinite(values)].tolist())
+            raise DataError(
+                f"{name} is not finite",
+                column=name,
+                subjects=tte.subject[~np.isfinite(values)].tolist(),
+                remedy="Mend the values, or leave the subjects out.",
+            )
         return [(name, values)]
     levels = factor(column)
     return [(f"{name}: {level} v {levels.levels[0]}", (levels.codes == i).astype(np.float64))

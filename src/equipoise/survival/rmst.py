@@ -14,7 +14,7 @@ from .. import results
 from ..data import TimeToEvent
 from ..errors import DataError, UnsupportedError
 from ..results import Origin, Row
-from ..units import TimeUnit, days, days_per
+from ..units import TimeUnit, days
 from .convention import check_level
 from .kaplan_meier import Curve, kaplan_meier
 
@@ -87,9 +87,8 @@ class Rmst:
             f"{results.p_equals(self.p_value)}"
         )
 
-    def rows(self, unit: TimeUnit = "days", digits: int = 1) -> list[Row]:
+    def rows(self, unit: TimeUnit = "days") -> list[Row]:
         """Means, difference and ratio as rows of the long table."""
-        per = days_per(unit)
         rows: list[Row] = []
 
         def add(group: str, statistic: str, value: float, text: str, kind: str = "days", reason: str = "") -> None:
@@ -101,7 +100,7 @@ class Rmst:
 
         def triple(group: str, name: str, value: float, limits: tuple[float, float]) -> None:
             for suffix, v in (("", value), (" lower limit", limits[0]), (" upper limit", limits[1])):
-                add(group, name + suffix, v, results.fixed(v / per, digits), reason=self.reason)
+                add(group, name + suffix, v, results.duration(v, unit), reason=self.reason)
 
         for mean in self.arms.values():
             triple(mean.group, "restricted mean", mean.rmst, mean.conf_int)

@@ -1,0 +1,158 @@
+"""The report: one self-contained HTML file, written whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+from collections.abc import Sequence
+from importlib.metadata import version  # noqa: TID251 - reads version numbers, imports nothing
+from pathlib import Path
+
+import jinja2
+from markupsafe import Markup
+
+from ..analyze import Results, conventions
+from ..errors import EquipoiseError, UnsupportedError
+from ..protocol import Protocol, describe
+from ..results import Row
+from .figures import forest_figure, kaplan_meier_figure
+from .tables import primary_table, results_table
+
+FORMATS = ("html",)
+_ORIGINS = {
+    "observed": "Observed data",
+    "simulated": "SIMULATED DATA: no patient stands behind any number here",
+    "reconstructed": "RECONSTRUCTED DATA: built from published numbers, not from patients",
+    "dummy": "DUMMY: arm labels were permuted; no number here compares treatments",
+}
+
+
+def write(trial: Protocol, results: Results, out: str | Path, formats: Sequence[str] = ("html",)) -> tuple[Path, ...]:
+    """Write the report and the long table of results into a folder; returns the files.
+
+    Raises ``UnsupportedError`` for a format that has no writer yet; nothing is written half.
+    """
+    for name in formats:
+        if name not in FORMATS:
+            raise UnsupportedError(f"there is no {name!r} report yet", remedy=f"Formats: {', '.join(FORMATS)}.")
+    page = html(trial, results)
+    table = results.table().write_csv()
+    folder = Path(out)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return _write_whole(folder / "report.html", page), _write_whole(folder / "results.csv", table)
+    except OSError as error:
+        raise EquipoiseError(
+            f"the report cannot be written: {error.strerror}", where=str(folder), remedy="Choose another --out folder."
+        ) from None
+
+
+def _write_whole(path: Path, text: str) -> Path:
+    """Write beside the target and move into place, so that no half a file is ever seen."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        beside.write_text(text, encoding="utf-8")
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+    return path
+
+
+def html(trial: Protocol, results: Results) -> str:
+    """The report as one HTML page without any reference to the outside."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("equipoise.report"), autoescape=True, undefined=jinja2.StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    return environment.get_template("report.html").render(
+        trial=trial,
+        results=results,
+        mark=_ORIGINS[results.origin],
+        alarming=results.origin != "observed",
+        sections=[_section(trial, results, name) for name in results.analyses],
+        all_results=results_table(results.rows),
+        conventions=conventions(trial),
+        provenance=_provenance(results),
+        unknown=[f"{path}: {why}" for path, why in trial.unknown.items()],
+    )
+
+
+def _section(trial: Protocol, results: Results, name: str) -> dict[str, object]:
+    """One analysis: sentence, table, figures, and the footnotes that name what was done."""
+    rows = results.of(name)
+    analysis = trial.analyses[name]
+    estimand = trial.estimands[analysis.estimand]
+    unit = trial.endpoints[estimand.variable].unit
+    arms = (estimand.treatment.experimental, estimand.treatment.control)
+    restricted = estimand.restriction_time is not None
+    table = primary_table(trial, rows, name)
+    figure = kaplan_meier_figure(
+        rows, arms, trial.endpoints[estimand.variable].label, unit, "DUMMY" if results.origin == "dummy" else ""
+    )
+    forest = ""
+    if any(r.statistic == "interaction P" for r in rows):
+        forest = forest_figure(rows, arms, _favoured(trial, analysis.estimand))
+    return {
+        "name": name,
+        "role": analysis.role,
+        "sentence": next(r.text for r in rows if r.statistic == "sentence"),
+        "table": table,
+        "figure": Markup(figure),
+        "forest": Markup(forest),
+        "footnotes": _footnotes(trial, name, rows),
+        "draw_figure": analysis.role in ("primary", "key secondary") or restricted or _first_of_estimand(trial, name),
+    }
+
+
+def _first_of_estimand(trial: Protocol, name: str) -> bool:
+    """A second analysis of an estimand has the same curves; they are drawn once."""
+    estimand = trial.analyses[name].estimand
+    return next(n for n, a in trial.analyses.items() if a.estimand == estimand) == name
+
+
+def _favoured(trial: Protocol, estimand: str) -> tuple[str, str]:
+    """Which arm a hazard ratio below 1 favours, then the other."""
+    chosen = trial.estimands[estimand]
+    arms = (chosen.treatment.experimental, chosen.treatment.control)
+    return arms if trial.endpoints[chosen.variable].event_is == "harm" else (arms[1], arms[0])
+
+
+def _footnotes(trial: Protocol, name: str, rows: Sequence[Row]) -> list[str]:
+    analysis = trial.analyses[name]
+    estimand = trial.estimands[analysis.estimand]
+    notes = [f"Estimand: {describe(estimand, trial)}."]
+    censoring = [
+        event for event, rule in estimand.intercurrent_events.items()
+        if rule.strategy in ("hypothetical", "while on treatment")
+    ]  # fmt: skip
+    if censoring:
+        notes.append(
+            f"Patients are censored at {', '.join(censoring)}: this estimates the estimand only if that censoring is "
+            "independent of what would have followed."
+        )
+    notes.append(f"Contrast: {estimand.treatment.experimental} against {estimand.treatment.control}.")
+    methods = dict.fromkeys(r.method for r in rows if r.method and ";" not in r.method)
+    notes.append(f"Methods: {'; '.join(methods)}.")
+    for statistic in ("strata", "strata without information", "near-tied times merged"):
+        notes += [f"{statistic.capitalize()}: {r.text}." for r in rows if r.statistic == statistic]
+    for row in rows:
+        if row.statistic == "subgroup missing":
+            notes.append(f"{row.group}: {row.text} subjects have no value and are in no row.")
+    reasons = dict.fromkeys(
+        f"{r.group + ', ' if r.group else ''}{r.statistic}: {r.reason}"
+        for r in rows
+        if r.reason and not r.statistic.startswith("curve")
+    )
+    return notes + [f"{reason}." for reason in reasons]
+
+
+def _provenance(results: Results) -> list[str]:
+    software = ", ".join(f"{p} {version(p)}" for p in ("equipoise", "numpy", "scipy", "numba", "polars", "matplotlib"))
+    lines = [
+        f"Software: {software}, Python {platform.python_version()}.",
+        f"Protocol SHA-256: {results.protocol_digest}",
+    ]
+    lines += [f"{name.upper()}: {results.data_files[name]}, SHA-256: {d}" for name, d in results.data_digests.items()]
+    digest = hashlib.sha256(results.table().write_csv().encode()).hexdigest()
+    return [*lines, f"Results table SHA-256: {digest}"]

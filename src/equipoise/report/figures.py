@@ -1,0 +1,193 @@
+"""Kaplan-Meier and forest figures as SVG, drawn from rows of the long table and nothing else."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ..results import NOT_ESTIMABLE, Row
+from ..units import TimeUnit, days_per
+
+# Blue and vermilion of Okabe and Ito: told apart under every common color vision deficiency and in grey.
+_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
+_INK = "#222222"
+_STYLE: dict[Any, Any] = {
+    "font.family": "DejaVu Sans",
+    "font.size": 9,
+    "axes.edgecolor": _INK,
+    "axes.labelcolor": _INK,
+    "text.color": _INK,
+    "xtick.color": _INK,
+    "ytick.color": _INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "equipoise",
+}
+
+
+def kaplan_meier_figure(rows: Sequence[Row], arms: Sequence[str], label: str, unit: TimeUnit, mark: str = "") -> str:
+    """Curves with confidence bands and censoring marks above the extended risk table (KMunicate layout:
+    Morris et al., BMJ Open 2019), as an SVG document. ``mark`` is written across the figure (DUMMY)."""
+    per = days_per(unit)
+    at_risk = [r for r in rows if r.statistic == "at risk"]
+    marks = sorted({_at(r) for r in at_risk})
+    last = max(_at(r) for r in rows if r.statistic == "curve survival")
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(7.2, 4.1 + 0.68 * len(arms)))
+        above, below = figure.subplots(2, 1, sharex=True, height_ratios=(4.1, 0.34 + 0.62 * len(arms)))
+        for color, arm in zip(_COLORS, arms, strict=False):
+            _draw_curve(above, [r for r in rows if r.group == arm], arm, color, per)
+        above.set_ylim(0, 1.02)
+        above.set_xlim(0, last / per * 1.02)
+        above.set_ylabel(f"{label} (probability)")
+        above.set_xticks([m / per for m in marks])
+        above.tick_params(labelbottom=True)
+        above.set_xlabel(f"Time since randomization ({unit})")
+        above.legend(frameon=False, loc="upper right")
+        _draw_risk_table(below, rows, arms, marks, per)
+        if mark:
+            above.text(0.5, 0.5, mark, transform=above.transAxes, fontsize=60, alpha=0.13, ha="center", va="center")
+        figure.subplots_adjust(left=0.17, right=0.98, top=0.97, bottom=0.03, hspace=0.32)
+        return _svg(figure)
+
+
+def _draw_curve(axes: Axes, rows: Sequence[Row], arm: str, color: str, per: float) -> None:
+    def steps(statistic: str, start: float) -> tuple[list[float], list[float]]:
+        found = [(0.0, start)]
+        found += [(_at(r) / per, math.nan if r.value is None else r.value) for r in rows if r.statistic == statistic]
+        return [t for t, _ in found], [v for _, v in found]
+
+    time, survival = steps("curve survival", 1.0)
+    _, lower = steps("curve lower limit", math.nan)
+    _, upper = steps("curve upper limit", math.nan)
+    axes.step(time, survival, where="post", color=color, linewidth=1.6, label=arm)
+    axes.fill_between(time, lower, upper, step="post", color=color, alpha=0.16, linewidth=0)
+    height = dict(zip(time, survival, strict=True))
+    lost = [_at(r) / per for r in rows if r.statistic == "curve censored"]
+    axes.plot(lost, [height[t] for t in lost], "|", color=color, markersize=6, markeredgewidth=1.0)
+
+
+def _draw_risk_table(axes: Axes, rows: Sequence[Row], arms: Sequence[str], marks: Sequence[float], per: float) -> None:
+    axes.axis("off")
+    lines = (("at risk", "At risk"), ("censored before", "Censored"), ("events before", "Events"))
+    axes.set_ylim(-len(arms) * 4, 0.2)
+    for i, arm in enumerate(arms):
+        top = -4.0 * i - 0.6
+        axes.text(-0.165, top, arm, transform=axes.get_yaxis_transform(), color=_COLORS[i], weight="bold", va="center")
+        for k, (statistic, name) in enumerate(lines, start=1):
+            axes.text(-0.165, top - 0.95 * k, name, transform=axes.get_yaxis_transform(), va="center", fontsize=8)
+            counts = {_at(r): r.text for r in rows if r.group == arm and r.statistic == statistic}
+            for mark in marks:
+                axes.text(mark / per, top - 0.95 * k, counts[mark], ha="center", va="center", fontsize=8)
+
+
+def forest_figure(rows: Sequence[Row], arms: tuple[str, str], favours: tuple[str, str]) -> str:
+    """Hazard ratios with limits by subgroup on a log axis, with counts and the interaction P, as SVG.
+
+    ``arms`` are experimental and control; ``favours`` names the arm that a hazard ratio below 1 favours,
+    and the other.
+    """
+    groups = list(dict.fromkeys(r.group for r in rows if r.statistic == "subgroup hazard ratio"))
+    overall = _estimates(rows, "hazard ratio")
+    level = 100 * (overall[1].level or 0.95)
+    tests = {r.group: r for r in rows if r.statistic == "interaction P"}
+    lines: list[tuple[str, str]] = [("", "All patients")]
+    for label in tests:
+        lines.append((label, ""))
+        lines += [(label, g) for g in groups if g.startswith(f"{label}: ")]
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(8.6, 0.95 + 0.27 * len(lines)))
+        axes = figure.subplots()
+        columns = {"name": -0.86, "counts_e": -0.40, "counts_c": -0.16, "effect": 1.03, "test": 1.36}
+        heads = {"name": "Subgroup", "counts_e": f"{arms[0]}\nevents/n", "counts_c": f"{arms[1]}\nevents/n",
+                 "effect": f"Hazard ratio\n({level:g}% CI)", "test": "P for\ninteraction"}  # fmt: skip
+        for key, text in heads.items():
+            side = "center" if key.startswith("counts") else "left"
+            place = axes.get_yaxis_transform()
+            axes.text(columns[key], 0.75, text, transform=place, weight="bold", fontsize=8, va="bottom", ha=side)
+        drawn: list[float] = []
+        for i, (label, group) in enumerate(lines):
+            y = -float(i)
+            here = [r for r in rows if r.group == group] if label else []
+            write = _writer(axes, y, columns)
+            if label and not group:
+                write("name", label, True)
+                write("test", tests[label].text, False)
+                continue
+            write("name", group.removeprefix(f"{label}: ") if label else group, not label, indent=bool(label))
+            for arm, side, key in ((arms[0], "experimental", "counts_e"), (arms[1], "control", "counts_c")):
+                if label:
+                    count = {r.statistic: r.text for r in here}
+                    text = f"{count[f'subgroup events, {side}']}/{count[f'subgroup subjects, {side}']}"
+                else:
+                    count = {r.statistic: r.text for r in rows if r.group == arm}
+                    text = f"{count['events']}/{count['subjects']}"
+                write(key, text, not label)
+            estimates = _estimates(here, "subgroup hazard ratio") if label else overall
+            drawn += _draw_estimate(axes, y, estimates, write, not label)
+        _finish_forest(axes, drawn, len(lines), favours)
+        height = figure.get_figheight()
+        figure.subplots_adjust(left=0.36, right=0.70, top=1 - 0.5 / height, bottom=0.55 / height)
+        return _svg(figure)
+
+
+def _estimates(rows: Sequence[Row], name: str) -> tuple[Row, Row, Row]:
+    """The first hazard ratio among the rows, with its limits."""
+    estimate, low, high = (
+        next(r for r in rows if r.statistic == name + suffix) for suffix in ("", " lower limit", " upper limit")
+    )
+    return estimate, low, high
+
+
+def _writer(axes: Axes, y: float, columns: dict[str, float]):  # type: ignore[no-untyped-def]
+    def write(key: str, text: str, bold: bool, indent: bool = False) -> None:
+        axes.text(columns[key] + 0.04 * indent, y, text, transform=axes.get_yaxis_transform(), va="center", fontsize=8,
+                  weight="bold" if bold else "normal", ha="center" if key.startswith("counts") else "left")  # fmt: skip
+
+    return write
+
+
+def _draw_estimate(axes: Axes, y: float, estimates: tuple[Row, Row, Row], write, overall: bool) -> list[float]:  # type: ignore[no-untyped-def]
+    estimate, low, high = estimates
+    if estimate.value is None or low.value is None or high.value is None:
+        write("effect", NOT_ESTIMABLE, False)
+        return []
+    write("effect", f"{estimate.text} ({low.text}, {high.text})", overall)
+    axes.plot([low.value, high.value], [y, y], color=_INK, linewidth=1.1)
+    axes.plot([estimate.value], [y], marker="D" if overall else "s", color=_COLORS[0], markersize=6 if overall else 5)
+    return [low.value, high.value]
+
+
+def _finish_forest(axes: Axes, drawn: Sequence[float], lines: int, favours: tuple[str, str]) -> None:
+    low, high = min([*drawn, 0.5]), max([*drawn, 2.0])
+    low, high = max(low, 0.05), min(high, 20.0)
+    axes.set_xscale("log")
+    axes.set_xlim(low / 1.15, high * 1.15)
+    ticks = [t for t in (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20) if low / 1.15 <= t <= high * 1.15]
+    axes.set_xticks(ticks, [f"{t:g}" for t in ticks])
+    axes.minorticks_off()
+    axes.axvline(1, color=_INK, linewidth=0.8, linestyle=(0, (4, 3)))
+    axes.set_ylim(-lines + 0.4, 0.6)
+    axes.set_yticks([])
+    axes.spines["left"].set_visible(False)
+    left, right = "\N{LEFTWARDS ARROW}", "\N{RIGHTWARDS ARROW}"
+    axes.set_xlabel(f"favours {favours[0]}  {left}  hazard ratio  {right}  favours {favours[1]}", fontsize=8)
+
+
+def _at(row: Row) -> float:
+    assert row.at is not None
+    return row.at
+
+
+def _svg(figure: Figure) -> str:
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    text = buffer.getvalue()
+    return text[text.index("<svg") :]

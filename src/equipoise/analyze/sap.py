@@ -22,6 +22,8 @@ from .subgroups import subgroup_rows
 if TYPE_CHECKING:
     import polars as pl
 
+_RATIO = "ratio of restricted mean survival times"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Results:
@@ -129,16 +131,24 @@ def _fit_one(trial: Protocol, data: Patients, analysis: Analysis, estimand: Esti
     test: LogRank | Cox | Rmst = model if test_of(trial, analysis) == "cox" else effect
     if test_of(trial, analysis) == "logrank":
         test = logrank(tte, rho=analysis.rho, gamma=analysis.gamma, stratified=analysis.stratified)
-    one_sided = trial.testing is not None and trial.testing.sided == 1
-    p = test.p_one_sided if one_sided else test.p_value
+    two_sided, one_sided = _p_values(test, estimand)
+    p = one_sided if trial.testing is not None and trial.testing.sided == 1 else two_sided
     return _Fitted(
         tte=tte,
         curves=curves,
         test=test,
         effect=effect,
         p=math.nan if p is None else p,
-        favours_experimental=(test.p_one_sided or 1.0) < 0.5,
+        favours_experimental=one_sided is not None and one_sided < 0.5,
     )
+
+
+def _p_values(test: LogRank | Cox | Rmst, estimand: Estimand) -> tuple[float | None, float | None]:
+    """Two-sided P, and one-sided P of benefit; for a ratio of means those of the ratio, which has its own variance."""
+    if isinstance(test, Rmst) and estimand.summary == _RATIO and test.ratio is not None:
+        half, better = test.ratio.p_value / 2, test.p_one_sided is not None and test.p_one_sided < 0.5
+        return test.ratio.p_value, half if better else 1 - half
+    return test.p_value, test.p_one_sided
 
 
 def _covariates(trial: Protocol, data: Patients, analysis: Analysis) -> pl.DataFrame | None:
@@ -221,11 +231,12 @@ def _sentence(trial: Protocol, analysis: Analysis, fitted: _Fitted, decision: De
     end = trial.endpoints[estimand.variable]
     a, b = estimand.treatment.experimental, estimand.treatment.control
     medians = " v ".join(results.duration(fitted.curves[arm].median, end.unit) for arm in (a, b))
-    percent = results.significant(100 * analysis.confidence, 3).rstrip("0").rstrip(".")
     name, estimate, low, high = _estimate(estimand, fitted.effect, end.unit)
     kind = {"LogRank": "log-rank ", "Cox": "Wald "}.get(type(fitted.test).__name__, "")
+    limits = results.NOT_ESTIMABLE if low == high == results.NOT_ESTIMABLE else f"{low} to {high}"
+    interval = "" if estimate == results.NOT_ESTIMABLE else f" ({100 * analysis.confidence:g}% CI {limits})"
     text = (
-        f"{end.label}, {a} against {b}: {name} {estimate} ({percent}% CI {low} to {high}), "
+        f"{end.label}, {a} against {b}: {name} {estimate}{interval}, "
         f"median {medians} {end.unit}, {kind}{'' if decision else 'nominal '}{results.p_equals(fitted.p)}"
     )
     return Row(statistic="sentence", text=text, method=f"{fitted.effect.method}; {fitted.curves.method}")
@@ -240,7 +251,7 @@ def _estimate(estimand: Estimand, effect: Cox | Rmst, unit: TimeUnit) -> tuple[s
         low, high = effect.conf_int
         return "hazard ratio", *(results.fixed(float(x), 2) for x in (effect.hazard_ratio, low, high))  # type: ignore[return-value]
     upto = f"up to {estimand.restriction_time}"
-    if estimand.summary == "ratio of restricted mean survival times":
+    if estimand.summary == _RATIO:
         assert effect.ratio is not None
         shown = (effect.ratio.estimate, *effect.ratio.conf_int)
         return f"ratio of means {upto}", *(results.fixed(x, 2) for x in shown)  # type: ignore[return-value]

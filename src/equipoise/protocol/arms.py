@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
 from ..errors import EquipoiseError, UnsupportedError
-from ..results import fixed
 from ..units import days
 from .section import Duration, Many, Section, Text
 
@@ -49,13 +49,12 @@ class Dose:
 
 
 def plain(amount: float) -> str:
-    """An amount without trailing zeros: at most three decimals, half away from zero.
+    """An amount as it was written: no trailing zeros, no rounding but that of its last binary digits.
 
-    >>> plain(280.0), plain(0.125)
-    ('280', '0.125')
+    >>> plain(280.0), plain(0.0625), plain(3 * 0.1)
+    ('280', '0.0625', '0.3')
     """
-    text = fixed(amount, 3)
-    return text.rstrip("0").rstrip(".") if "." in text else text
+    return format(Decimal(f"{amount:.12g}"), "f")
 
 
 def _read_dose(value: Any) -> Any:

@@ -59,7 +59,7 @@ def examples() -> tuple[str, ...]:
 
 def find(protocol: str) -> Protocol:
     """A protocol file (which wins) or the name of a bundled example."""
-    return example(protocol) if not Path(protocol).exists() and protocol in examples() else read(protocol)
+    return example(protocol) if not Path(protocol).is_file() and protocol in examples() else read(protocol)
 
 
 def _protocol(content: dict[str, Any], path: Path, digest: str) -> Protocol:

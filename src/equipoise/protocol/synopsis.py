@@ -62,7 +62,7 @@ def describe(estimand: Estimand, protocol: Protocol) -> str:
     if estimand.restriction_time:
         summary = f"{summary} up to {estimand.restriction_time}"  # type: ignore[assignment]
     return (
-        f"the {summary} of {protocol.endpoints[estimand.variable].label.lower()}, "
+        f"the {summary} of {_lower_first(protocol.endpoints[estimand.variable].label)}, "
         f"{arms[t.experimental].label} against {arms[t.control].label}, "
         f"in {_lower_first(protocol.populations[estimand.population].label)}; intercurrent events: "
         f"{events or 'none named'}"

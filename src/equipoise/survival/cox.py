@@ -219,7 +219,7 @@ def cox(
     tests = _tests(fit, lr, coef, covariance, finite, NO_EVENTS if no_events else "")
     favours = -1.0 if tte.event_is == "harm" else 1.0
     # The kernels see centred x; the log-likelihood is the same. Risk ranks use it too.
-    risk = _ranks(x @ np.where(used, fit.beta, 0.0), matrix, sets)
+    risk = _ranks(x, np.where(used, fit.beta, 0.0), scale, matrix, sets)
     return Cox(
         terms=matrix.terms,
         coef=coef,
@@ -328,15 +328,14 @@ def _chi_square(statistic: float, df: int) -> Test:
     return Test(statistic=statistic, df=df, p_value=float(chdtrc(df, statistic)))
 
 
-def _ranks(eta: Vector, matrix: ModelMatrix, sets: RiskSets) -> tuple[NDArray[np.int64], int]:
+def _ranks(
+    x: Vector, beta: Vector, scale: Vector, matrix: ModelMatrix, sets: RiskSets
+) -> tuple[NDArray[np.int64], int]:
     """Rank of each row's risk score; with arms only, the ranks of a handful of arms."""
-    if matrix.x.shape[1] == matrix.arm_terms:
-        arm = matrix.tte.arm[sets.order]
-        of_arm = np.zeros(len(matrix.tte.arms))
-        of_arm[arm] = eta
-        levels, rank = np.unique(of_arm, return_inverse=True)
-        return rank.astype(np.int64)[arm], len(levels)
-    levels, rank = np.unique(eta, return_inverse=True)
+    if len(beta) == matrix.arm_terms:
+        levels, rank = np.unique(np.concatenate([[0.0], beta / scale]), return_inverse=True)
+        return rank.astype(np.int64)[matrix.tte.arm[sets.order]], len(levels)
+    levels, rank = np.unique(x @ beta, return_inverse=True)
     return rank.astype(np.int64), len(levels)
 
 

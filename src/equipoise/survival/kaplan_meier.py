@@ -261,8 +261,9 @@ def survival_limits(
         elif conf_type == "log":
             lower, upper = survival * np.exp(-z * log_se), survival * np.exp(z * log_se)
         else:
-            width = z * log_se / np.log(survival)
-            lower, upper = survival ** np.exp(-width), survival ** np.exp(width)
+            log_survival = np.log(survival)
+            factor = np.exp(-z * log_se / log_survival)
+            lower, upper = np.exp(log_survival * factor), np.exp(log_survival / factor)
     lower, upper = np.clip(lower, 0, 1), np.clip(upper, 0, 1)
     undefined = (survival == 0) | ((conf_type == "log-log") & (survival == 1))
     lower[undefined], upper[undefined] = np.nan, np.nan

@@ -150,7 +150,9 @@ def main() -> None:
                 spread = f"{median:.3g} ({min(cpu):.3g}-{max(cpu):.3g})"
                 chi, hr = found["answer"][:2]
                 ratio = f"{base / median:.1f}x"
-                print(f"{case:24}{tool:12}{spread:>26}{ratio:>11}{found['peak']:>10.0f}  {chi:.9g}, {hr:.9g}", flush=True)
+                print(
+                    f"{case:24}{tool:12}{spread:>26}{ratio:>11}{found['peak']:>10.0f}  {chi:.9g}, {hr:.9g}", flush=True
+                )
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import cyclopts
 from cyclopts import App, Parameter
+from cyclopts.validators import Number
 
 from .errors import EquipoiseError
 
@@ -30,7 +31,10 @@ app = App(
 
 Data = Annotated[str | None, Parameter(help="Folder of ADaM files; default: the protocol's [data] path.")]
 Cut = Annotated[str | None, Parameter(help="Data cut (YYYY-MM-DD): the data as they stood on that day.")]
-Dummy = Annotated[int | None, Parameter(help="Seed: permute the arm labels for a dry run; all output says DUMMY.")]
+Dummy = Annotated[
+    int | None,
+    Parameter(help="Seed: permute the arm labels for a dry run; all output says DUMMY.", validator=Number(gte=0)),
+]
 Json = Annotated[bool, Parameter(name="--json", negative="", help="One JSON document on standard output.")]
 Out = Annotated[str, Parameter(help="Folder to write into.")]
 

@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
+from tests.oracles import twins
 
 import equipoise as eq
 from equipoise import kernels
 from equipoise.survival.risk_sets import risk_sets
-from tests.oracles import twins
 
 CALM = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large]
 

@@ -100,8 +100,15 @@ def _in_population(trial: Protocol, data: Patients, chosen: Estimand, rows: pl.D
         conditions[population.flag.upper()] = "Y"
     _require(rows, list(conditions), data, f"population {chosen.population}")
     for column, value in conditions.items():
-        wanted = pl.lit(value, dtype=rows[column].dtype if isinstance(value, str) else None)
-        rows = rows.filter(pl.col(column) == wanted)
+        held = rows[column]
+        if held.dtype.is_numeric() == isinstance(value, str) or held.dtype.is_temporal():
+            raise DataError(
+                f"the population {chosen.population} asks for {column} = {value!r}, which the column cannot hold",
+                file=data.files.get("adsl", data.files.get("adtte", "")),
+                column=column,
+                remedy=f"It holds {held.dtype}, such as {held.drop_nulls().first()!r}; check {path}.",
+            )
+        rows = rows.filter(pl.col(column) == pl.lit(value))
     if rows.is_empty():
         shown = ", ".join(f"{c} = {v}" for c, v in conditions.items())
         raise DataError(

@@ -159,7 +159,9 @@ def _covariates(trial: Protocol, data: Patients, analysis: Analysis) -> pl.DataF
     for column in columns:
         if column not in rows.columns:
             raise DataError(
-                "the covariate is not in the data", column=column, remedy=f"Columns: {', '.join(rows.columns)}."
+                "the covariate is not in the data",
+                column=column,
+                remedy=f"Columns: {', '.join(c for c in rows.columns if c != '__event__')}.",
             )
     return rows.select(columns)
 

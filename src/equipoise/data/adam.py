@@ -32,11 +32,11 @@ _ISO_DATE = r"^\d{4}-\d{2}-\d{2}$"
 _EXACT_WHOLE = 2.0**53
 
 
-def read_adam(source: Any, trial: Protocol, *, origin: Origin = "observed") -> Patients:
+def read_adam(source: Any, trial: Protocol, *, origin: Origin | None = None) -> Patients:
     """ADTTE, and ADSL and ADAE where there are any, read and typed; ``check`` judges what they say.
 
     ``source`` is a folder, a mapping ``{"adtte": path or frame, "adsl": ..., "adae": ...}``, or None for
-    the protocol's ``[data] path``. Files are SAS transport (version 5), CSV or Parquet; frames are any
+    the protocol's ``[data] path``; ``origin`` None takes the protocol's. Files are SAS transport (version 5), CSV or Parquet; frames are any
     that narwhals supports. Names of files and columns may be in either case; columns come out in
     upper case.
 
@@ -72,7 +72,7 @@ def read_adam(source: Any, trial: Protocol, *, origin: Origin = "observed") -> P
         adae=frames.get("adae"),
         files=files,
         digests=digests,
-        origin=origin,
+        origin=trial.data.origin if origin is None else origin,
         notes=tuple(notes),
         names=names,
     )

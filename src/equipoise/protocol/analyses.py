@@ -44,6 +44,15 @@ class Analysis(Section):
             raise ValueError("rho and gamma weight the log-rank test; with another test they mean nothing")
         return self
 
+    @model_validator(mode="after")
+    def _nothing_twice(self) -> Analysis:
+        named = {"covariates": [c.upper() for c in self.covariates], "subgroups": [s.label for s in self.subgroups]}
+        for key, names in named.items():
+            for name in names:
+                if names.count(name) > 1:
+                    raise ValueError(f"{key} name {name!r} twice")
+        return self
+
 
 class Testing(Section):
     """The confirmatory tests: analyses tested in ``order`` at ``alpha``. Any other P value is nominal."""

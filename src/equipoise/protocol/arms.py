@@ -34,7 +34,7 @@ class Dose:
     def for_weight(self, weight_kg: float) -> tuple[float, str]:
         """Amount and unit for a patient of this weight.
 
-        >>> Dose(4, "mg/kg").for_weight(70)
+        >>> Dose(4.0, "mg/kg").for_weight(70)
         (280.0, 'mg')
         """
         if self.per == "m2":

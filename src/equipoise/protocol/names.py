@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -21,10 +21,12 @@ class DataNames(Section):
     """Names of columns and codes; the defaults are CDISC ADaM's.
 
     ``arms`` maps an arm of the protocol to its label in the data (default: the same). ``path`` is
-    relative to the protocol file. ``event_codes`` are the CNSR values that count as the event.
+    relative to the protocol file; ``origin`` says where these data come from. ``event_codes`` are the CNSR
+    values that count as the event.
     """
 
     path: Text | None = None
+    origin: Literal["observed", "simulated", "reconstructed"] = "observed"
     subject: Text = "USUBJID"
     arm: Text = "TRT01P"
     parameter: Text = "PARAMCD"

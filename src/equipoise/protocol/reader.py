@@ -15,6 +15,14 @@ from ..errors import ProtocolError
 from .trial import Protocol, check_references, quoted
 
 _EXAMPLES = Path(__file__).parent / "examples"
+_IN_TOML_WORDS = {
+    "a valid tuple": "an array",
+    "a valid dictionary": "a table",
+    "a valid string": "text",
+    "a valid number": "a number",
+    "a valid integer": "a whole number",
+    " after validation": "",
+}
 
 
 def read(path: str | Path) -> Protocol:
@@ -129,21 +137,36 @@ def _first_error(error: ValidationError, content: Any, unknown: dict[str, str]) 
     all_found = error.errors(include_url=False)
     # A misspelt key also leaves its right spelling missing: the misspelling is the cause.
     found = next((e for e in all_found if e["type"] == "extra_forbidden"), all_found[0])
-    loc = tuple(p for p in found["loc"] if not (isinstance(p, str) and p.startswith("function-")))
-    where, kind = dotted(loc), found["type"]
+    loc, kind = _in_file(found["loc"], content), found["type"]
+    where = dotted(loc)
     if kind == "extra_forbidden":
         close = get_close_matches(str(loc[-1]), sorted(_all_keys()), n=1)
         hint = f'Did you mean "{close[0]}"?' if close else "Remove it, or see the protocol reference for the keys."
+        if close == [loc[-1]]:
+            hint = "The key belongs to another table; move it there."
         return ProtocolError(f"unknown key {loc[-1]!r}", where=where, remedy=hint)
     if kind == "missing":
         return ProtocolError(f"{loc[-1]!r} is missing", where=where, remedy="Add it.")
     if where in unknown:
-        return ProtocolError(f"{loc[-1]!r} is unknown, but needed", where=where, remedy="Give it a value.")
+        return ProtocolError("the item is unknown, but needed", where=where, remedy="Give it a value.")
     given = "" if isinstance(found.get("input"), dict | list) else f"{found.get('input')!r}: "
     message = found["msg"].removeprefix("Value error, ")
+    for python, toml in _IN_TOML_WORDS.items():
+        message = message.replace(python, toml)
     if kind == "value_error":
         return ProtocolError(message.rstrip("."), where=where)
     return ProtocolError(f"{given}{message[0].lower()}{message[1:]}", where=where)
+
+
+def _in_file(loc: tuple[str | int, ...], content: Any) -> tuple[str | int, ...]:
+    """The part of pydantic's location that the file has, and its last key where that is what is missing."""
+    path: tuple[str | int, ...] = ()
+    for part in loc:
+        if isinstance(content, list) and isinstance(part, int):
+            path, content = (*path, part), content[part]
+        elif isinstance(content, dict) and not str(part).startswith("function-"):
+            path, content = (*path, part), content.get(part)
+    return path
 
 
 def _all_keys() -> set[str]:

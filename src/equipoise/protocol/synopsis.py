@@ -38,11 +38,12 @@ def calendars(protocol: Protocol, weight_kg: float, last_day: int = 28) -> list[
     for name, arm in protocol.arms.items():
         heading = f"{name}: {arm.label}, patient of {plain(weight_kg)} kg, days 1 to {last_day}"
         path = f"arms.{name}.regimen"
+        entries = dose_calendar(arm, weight_kg, last_day)
         if arm.regimen is None:
             sections.append((heading, [f"no dose calendar: {protocol.unknown.get(path, 'no regimen is given')}"]))
             continue
         lines = []
-        for entry in dose_calendar(arm, weight_kg, last_day):
+        for entry in entries:
             run = entry.last_day > entry.first_day
             when = f"days {entry.first_day} to {entry.last_day}" if run else f"day {entry.first_day}"
             lines.append(

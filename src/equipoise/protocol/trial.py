@@ -106,18 +106,38 @@ def check_references(protocol: Protocol) -> None:
                 )
     for name, analysis in protocol.analyses.items():
         _known(analysis.estimand, protocol.estimands, "estimand", f"analyses.{quoted(name)}.estimand")
-        if analysis.test == "restricted mean" and not protocol.estimands[analysis.estimand].restriction_time:
-            raise ProtocolError(
-                "a test of restricted means needs an estimand with a restriction_time",
-                where=f"analyses.{quoted(name)}.test",
-                remedy="Choose another test, or another estimand.",
-            )
+        _serves(protocol, analysis, f"analyses.{quoted(name)}")
     for i, name in enumerate(protocol.testing.order if protocol.testing else ()):
         _known(name, protocol.analyses, "analysis", f"testing.order[{i}]")
         if name in protocol.testing.order[:i]:  # type: ignore[union-attr]
             raise ProtocolError(f"the analysis {name!r} is tested twice", where=f"testing.order[{i}]")
     for arm in protocol.data.arms:
         _known(arm, protocol.arms, "arm", f"data.arms.{quoted(arm)}")
+
+
+def _serves(protocol: Protocol, analysis: Analysis, path: str) -> None:
+    """Nothing is asked of an analysis that its estimand or its test would silently leave out."""
+    restricted = protocol.estimands[analysis.estimand].restriction_time is not None
+    test = test_of(protocol, analysis)
+    if test == "restricted mean" and not restricted:
+        raise ProtocolError(
+            "a test of restricted means needs an estimand with a restriction_time",
+            where=f"{path}.test",
+            remedy="Choose another test, or another estimand.",
+        )
+    idle = {
+        "covariates": bool(analysis.covariates) and restricted and test != "cox",
+        "subgroups": bool(analysis.subgroups) and restricted,
+        "stratified": analysis.stratified is True and test == "restricted mean",
+        "rho": analysis.rho > 0 and test == "restricted mean",
+        "gamma": analysis.gamma > 0 and test == "restricted mean",
+    }
+    for key in (k for k, is_idle in idle.items() if is_idle):
+        raise ProtocolError(
+            f"{key} would do nothing to the restricted means of this analysis",
+            where=f"{path}.{key}",
+            remedy="Remove it, or choose an estimand whose summary is the hazard ratio.",
+        )
 
 
 def _known(name: str, among: Collection[str], kind: str, path: str) -> None:
@@ -134,5 +154,5 @@ def quoted(key: str) -> str:
     >>> quoted("primary"), quoted("PFS, ITT")
     ('primary', '"PFS, ITT"')
     """
-    bare = key != "" and all(c.isalnum() or c in "-_" for c in key)
+    bare = key != "" and key.isascii() and all(c.isalnum() or c in "-_" for c in key)
     return key if bare else f'"{key}"'

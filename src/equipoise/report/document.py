@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version  # noqa: TID251 - reads version numbers, imports nothing
 from pathlib import Path
 
@@ -41,22 +42,27 @@ def write(trial: Protocol, results: Results, out: str | Path, formats: Sequence[
     folder = Path(out)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        return _write_whole(folder / "report.html", page), _write_whole(folder / "results.csv", table)
+        return _write_whole({folder / "report.html": page, folder / "results.csv": table})
     except OSError as error:
         raise EquipoiseError(
             f"the report cannot be written: {error.strerror}", where=str(folder), remedy="Choose another --out folder."
         ) from None
 
 
-def _write_whole(path: Path, text: str) -> Path:
-    """Write beside the target and move into place, so that no half a file is ever seen."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
+def _write_whole(files: Mapping[Path, str]) -> tuple[Path, ...]:
+    """Write all beside their targets, then move all into place: no half a file, no half a report is ever seen."""
+    beside = {path: path.with_name(f".{path.name}.{os.getpid()}") for path in files}
     try:
-        beside.write_text(text, encoding="utf-8")
-        beside.replace(path)
+        for path, text in files.items():
+            if path.is_dir():
+                raise IsADirectoryError(errno.EISDIR, f"{path.name} is a folder", str(path))
+            beside[path].write_text(text, encoding="utf-8")
+        for path, written in beside.items():
+            written.replace(path)
     finally:
-        beside.unlink(missing_ok=True)
-    return path
+        for written in beside.values():
+            written.unlink(missing_ok=True)
+    return tuple(files)
 
 
 def html(trial: Protocol, results: Results) -> str:
@@ -87,12 +93,11 @@ def _section(trial: Protocol, results: Results, name: str) -> dict[str, object]:
     arms = (estimand.treatment.experimental, estimand.treatment.control)
     restricted = estimand.restriction_time is not None
     table = primary_table(trial, rows, name)
-    figure = kaplan_meier_figure(
-        rows, arms, trial.endpoints[estimand.variable].label, unit, "DUMMY" if results.origin == "dummy" else ""
-    )
+    mark = "" if results.origin == "observed" else results.origin.upper()
+    figure = kaplan_meier_figure(rows, arms, trial.endpoints[estimand.variable].label, unit, mark)
     forest = ""
     if any(r.statistic == "interaction P" for r in rows):
-        forest = forest_figure(rows, arms, _favoured(trial, analysis.estimand))
+        forest = forest_figure(rows, arms, _favoured(trial, analysis.estimand), mark)
     return {
         "name": name,
         "role": analysis.role,
@@ -132,7 +137,7 @@ def _footnotes(trial: Protocol, name: str, rows: Sequence[Row]) -> list[str]:
             "independent of what would have followed."
         )
     notes.append(f"Contrast: {estimand.treatment.experimental} against {estimand.treatment.control}.")
-    methods = dict.fromkeys(r.method for r in rows if r.method and ";" not in r.method)
+    methods = dict.fromkeys(r.method for r in rows if r.method and r.statistic not in ("sentence", "test P"))
     notes.append(f"Methods: {'; '.join(methods)}.")
     for statistic in ("strata", "strata without information", "near-tied times merged"):
         notes += [f"{statistic.capitalize()}: {r.text}." for r in rows if r.statistic == statistic]

@@ -5,13 +5,14 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ..results import NOT_ESTIMABLE, Row
+from ..results import Row
 from ..units import TimeUnit, days_per
 
 # Blue and vermilion of Okabe and Ito: told apart under every common color vision deficiency and in grey.
@@ -29,6 +30,7 @@ _STYLE: dict[Any, Any] = {
     "axes.spines.right": False,
     "svg.fonttype": "none",
     "svg.hashsalt": "equipoise",
+    "text.parse_math": False,  # an arm may be called "$5 a day"
 }
 
 
@@ -52,10 +54,14 @@ def kaplan_meier_figure(rows: Sequence[Row], arms: Sequence[str], label: str, un
         above.set_xlabel(f"Time since randomization ({unit})")
         above.legend(frameon=False, loc="upper right")
         _draw_risk_table(below, rows, arms, marks, per)
-        if mark:
-            above.text(0.5, 0.5, mark, transform=above.transAxes, fontsize=60, alpha=0.13, ha="center", va="center")
+        _write_across(above, mark)
         figure.subplots_adjust(left=0.17, right=0.98, top=0.97, bottom=0.03, hspace=0.32)
         return _svg(figure)
+
+
+def _write_across(axes: Axes, mark: str) -> None:
+    if mark:
+        axes.text(0.5, 0.5, mark, transform=axes.transAxes, fontsize=60, alpha=0.13, ha="center", va="center")
 
 
 def _draw_curve(axes: Axes, rows: Sequence[Row], arm: str, color: str, per: float) -> None:
@@ -88,11 +94,11 @@ def _draw_risk_table(axes: Axes, rows: Sequence[Row], arms: Sequence[str], marks
                 axes.text(mark / per, top - 0.95 * k, counts[mark], ha="center", va="center", fontsize=8)
 
 
-def forest_figure(rows: Sequence[Row], arms: tuple[str, str], favours: tuple[str, str]) -> str:
+def forest_figure(rows: Sequence[Row], arms: tuple[str, str], favours: tuple[str, str], mark: str = "") -> str:
     """Hazard ratios with limits by subgroup on a log axis, with counts and the interaction P, as SVG.
 
     ``arms`` are experimental and control; ``favours`` names the arm that a hazard ratio below 1 favours,
-    and the other.
+    and the other; ``mark`` is written across the figure.
     """
     groups = list(dict.fromkeys(r.group for r in rows if r.statistic == "subgroup hazard ratio"))
     overall = _estimates(rows, "hazard ratio")
@@ -102,40 +108,62 @@ def forest_figure(rows: Sequence[Row], arms: tuple[str, str], favours: tuple[str
     for label in tests:
         lines.append((label, ""))
         lines += [(label, g) for g in groups if g.startswith(f"{label}: ")]
+    longest = max(len(group.removeprefix(f"{label}: ")) for label, group in lines)
+    # Widths in inches: names, two columns of counts, the plot, effects, P; at 8 points a letter takes 0.066.
+    names, counts, plot, effects, tests_wide = max(1.2, 0.25 + 0.066 * longest), 0.8, 2.9, 1.5, 0.8
+    left = names + 2 * counts + 0.25
+    width = left + plot + effects + tests_wide
+    x = {"name": -left, "experimental": -left + names + counts / 2, "control": -left + names + 1.5 * counts,
+         "effect": plot + 0.12, "test": plot + effects}  # fmt: skip
+    place = _Place({key: inches / plot for key, inches in x.items()})
     with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(8.6, 0.95 + 0.27 * len(lines)))
+        figure = Figure(figsize=(width, 0.95 + 0.27 * len(lines)))
         axes = figure.subplots()
-        columns = {"name": -0.86, "counts_e": -0.40, "counts_c": -0.16, "effect": 1.03, "test": 1.36}
-        heads = {"name": "Subgroup", "counts_e": f"{arms[0]}\nevents/n", "counts_c": f"{arms[1]}\nevents/n",
+        heads = {"name": "Subgroup", "experimental": f"{arms[0]}\nevents/n", "control": f"{arms[1]}\nevents/n",
                  "effect": f"Hazard ratio\n({level:g}% CI)", "test": "P for\ninteraction"}  # fmt: skip
-        for key, text in heads.items():
-            side = "center" if key.startswith("counts") else "left"
-            place = axes.get_yaxis_transform()
-            axes.text(columns[key], 0.75, text, transform=place, weight="bold", fontsize=8, va="bottom", ha=side)
+        for column, head in heads.items():
+            place.write(axes, column, 0.75, head, bold=True, above=True)
         drawn: list[float] = []
         for i, (label, group) in enumerate(lines):
-            y = -float(i)
-            here = [r for r in rows if r.group == group] if label else []
-            write = _writer(axes, y, columns)
             if label and not group:
-                write("name", label, True)
-                write("test", tests[label].text, False)
+                place.write(axes, "name", -i, label, bold=True)
+                place.write(axes, "test", -i, tests[label].text)
                 continue
-            write("name", group.removeprefix(f"{label}: ") if label else group, not label, indent=bool(label))
-            for arm, side, key in ((arms[0], "experimental", "counts_e"), (arms[1], "control", "counts_c")):
-                if label:
-                    count = {r.statistic: r.text for r in here}
-                    text = f"{count[f'subgroup events, {side}']}/{count[f'subgroup subjects, {side}']}"
-                else:
-                    count = {r.statistic: r.text for r in rows if r.group == arm}
-                    text = f"{count['events']}/{count['subjects']}"
-                write(key, text, not label)
+            here = [r for r in rows if r.group == group] if label else []
+            place.write(axes, "name", -i, ("   " if label else "") + group.removeprefix(f"{label}: "), bold=not label)
+            for arm, side in zip(arms, ("experimental", "control"), strict=True):
+                prefix, suffix = ("subgroup ", f", {side}") if label else ("", "")
+                count = {r.statistic: r.text for r in (here if label else [r for r in rows if r.group == arm])}
+                text = f"{count[f'{prefix}events{suffix}']}/{count[f'{prefix}subjects{suffix}']}"
+                place.write(axes, side, -i, text, bold=not label)
             estimates = _estimates(here, "subgroup hazard ratio") if label else overall
-            drawn += _draw_estimate(axes, y, estimates, write, not label)
+            place.write(axes, "effect", -i, _effect_text(estimates), bold=not label)
+            drawn += _draw_estimate(axes, -i, estimates, not label)
         _finish_forest(axes, drawn, len(lines), favours)
         height = figure.get_figheight()
-        figure.subplots_adjust(left=0.36, right=0.70, top=1 - 0.5 / height, bottom=0.55 / height)
+        figure.subplots_adjust(
+            left=left / width, right=(left + plot) / width, top=1 - 0.5 / height, bottom=0.55 / height
+        )
         return _svg(figure)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where the columns of text stand beside a plot, in widths of the plot."""
+
+    x: dict[str, float]
+
+    def write(self, axes: Axes, column: str, y: float, text: str, *, bold: bool = False, above: bool = False) -> None:
+        axes.text(
+            self.x[column],
+            y,
+            text,
+            transform=axes.get_yaxis_transform(),
+            fontsize=8,
+            weight="bold" if bold else "normal",
+            va="bottom" if above else "center",
+            ha="center" if column in ("experimental", "control") else "left",
+        )
 
 
 def _estimates(rows: Sequence[Row], name: str) -> tuple[Row, Row, Row]:
@@ -146,23 +174,18 @@ def _estimates(rows: Sequence[Row], name: str) -> tuple[Row, Row, Row]:
     return estimate, low, high
 
 
-def _writer(axes: Axes, y: float, columns: dict[str, float]):  # type: ignore[no-untyped-def]
-    def write(key: str, text: str, bold: bool, indent: bool = False) -> None:
-        axes.text(columns[key] + 0.04 * indent, y, text, transform=axes.get_yaxis_transform(), va="center", fontsize=8,
-                  weight="bold" if bold else "normal", ha="center" if key.startswith("counts") else "left")  # fmt: skip
-
-    return write
-
-
-def _draw_estimate(axes: Axes, y: float, estimates: tuple[Row, Row, Row], write, overall: bool) -> list[float]:  # type: ignore[no-untyped-def]
+def _effect_text(estimates: tuple[Row, Row, Row]) -> str:
     estimate, low, high = estimates
-    if estimate.value is None or low.value is None or high.value is None:
-        write("effect", NOT_ESTIMABLE, False)
+    return estimate.text if estimate.value is None else f"{estimate.text} ({low.text}, {high.text})"
+
+
+def _draw_estimate(axes: Axes, y: float, estimates: tuple[Row, Row, Row], overall: bool) -> list[float]:
+    estimate, low, high = (row.value for row in estimates)
+    if estimate is None or low is None or high is None:
         return []
-    write("effect", f"{estimate.text} ({low.text}, {high.text})", overall)
-    axes.plot([low.value, high.value], [y, y], color=_INK, linewidth=1.1)
-    axes.plot([estimate.value], [y], marker="D" if overall else "s", color=_COLORS[0], markersize=6 if overall else 5)
-    return [low.value, high.value]
+    axes.plot([low, high], [y, y], color=_INK, linewidth=1.1)
+    axes.plot([estimate], [y], marker="D" if overall else "s", color=_COLORS[0], markersize=6 if overall else 5)
+    return [low, high]
 
 
 def _finish_forest(axes: Axes, drawn: Sequence[float], lines: int, favours: tuple[str, str]) -> None:

@@ -90,9 +90,8 @@ def test_synopsis_says_what_a_physician_asks() -> None:
         "J Clin Oncol 2009",
     ):
         assert needed in text, needed
-    assert [heading for heading, _ in synopsis(example("tandem"))] == [
-        "Trial", "Treatment", "Patients", "Visits", "Endpoints", "Estimands", "Analyses", "Assumed", "Unknown", "Sources",
-    ]  # fmt: skip
+    headings = "Trial Treatment Patients Visits Endpoints Estimands Analyses Assumed Unknown Sources"
+    assert [heading for heading, _ in synopsis(example("tandem"))] == headings.split()
 
 
 def test_synopsis_prints_alpha_and_names_as_they_are(tmp_path: Path) -> None:
@@ -180,7 +179,7 @@ def means(line: str, summary: str = "difference in restricted mean survival time
     return {"estimand": changed, **analysis(line)}
 
 
-def testing(old: str, new: str) -> dict[str, str]:
+def in_order(old: str, new: str) -> dict[str, str]:
     assert old in made_trial.TESTING
     return {"testing": made_trial.TESTING.replace(old, new, 1)}
 
@@ -221,9 +220,9 @@ REFUSED: list[tuple[dict[str, str], str, str]] = [
     (estimand('"ITT"', '"IT"'), "estimands.effect.population", 'Did you mean "ITT"?'),
     (estimand('"OS"', '"PFS"'), "estimands.effect.variable", "there is no endpoint 'PFS'"),
     ({"analyses": made_trial.PRIMARY.replace('"effect"', '"efect"')}, "analyses.primary.estimand", '"effect"?'),
-    (testing('["primary"]', '["primray"]'), "testing.order[0]", 'Did you mean "primary"?'),
-    (testing('["primary"]', '["primary", "primary"]'), "testing.order[1]", "tested twice"),
-    (testing('["primary"]', "[]"), "testing.order", "at least 1 item"),
+    (in_order('["primary"]', '["primray"]'), "testing.order[0]", 'Did you mean "primary"?'),
+    (in_order('["primary"]', '["primary", "primary"]'), "testing.order[1]", "tested twice"),
+    (in_order('["primary"]', "[]"), "testing.order", "at least 1 item"),
     ({"data": "\n[data]\narms = { other = 'x' }\n"}, "data.arms.other", "there is no arm 'other'"),
     # arms
     (head("[arms.old]", "[arms.new.old]"), "arms.new.old", "unknown key"),
@@ -264,9 +263,9 @@ REFUSED: list[tuple[dict[str, str], str, str]] = [
     (means("stratified = true"), "analyses.primary.stratified", "would do nothing"),
     (means("gamma = 1"), "analyses.primary.gamma", "would do nothing"),
     # testing and data
-    (testing("0.05", "0.7"), "testing.alpha", "less than 0.5"),
-    (testing("sided = 2", "sided = 3"), "testing.sided", "1 or 2"),
-    (testing('"fixed sequence"', '"bonferroni"'), "testing.procedure", "'holm'"),
+    (in_order("0.05", "0.7"), "testing.alpha", "less than 0.5"),
+    (in_order("sided = 2", "sided = 3"), "testing.sided", "1 or 2"),
+    (in_order('"fixed sequence"', '"bonferroni"'), "testing.procedure", "'holm'"),
     ({"data": "\n[data]\nevent_codes = []\n"}, "data.event_codes", "at least 1 item"),
     ({"data": '\n[data]\nevent_codes = ["0"]\n'}, "data.event_codes[0]", "a whole number"),
     ({"data": '\n[data]\ntime_unit = "hours"\n'}, "data.time_unit", "'days'"),
@@ -274,18 +273,18 @@ REFUSED: list[tuple[dict[str, str], str, str]] = [
     (head(POPULATION, POPULATION + '\nwhere = { SEX = ["M"] }'), "populations.ITT.where.SEX", "should be text"),
     # unknown and assumed
     (head('title = "A made trial"', 'title = { unknown = "lost" }'), "trial.title", "is unknown, but needed"),
-    (testing("alpha = 0.05", 'alpha = { unknown = "not said" }'), "testing.alpha", "is unknown, but needed"),
+    (in_order("alpha = 0.05", 'alpha = { unknown = "not said" }'), "testing.alpha", "is unknown, but needed"),
     (head(UNKNOWN, 'regimen = { unknown = "" }'), "arms.new.regimen", "carries its reason and nothing else"),
     (head(UNKNOWN, "regimen = { unknown = true }"), "arms.new.regimen", "carries its reason and nothing else"),
     (head(UNKNOWN, 'regimen = { unknown = "x", drug = "y" }'), "arms.new.regimen", "and nothing else"),
-    (testing("alpha = 0.05", 'alpha = { value = 0.05, assumed = " " }'), "testing.alpha", "carries its reason"),
-    (testing("alpha = 0.05", "alpha = { value = 0.05, assumed = 1 }"), "testing.alpha", "carries its reason"),
+    (in_order("alpha = 0.05", 'alpha = { value = 0.05, assumed = " " }'), "testing.alpha", "carries its reason"),
+    (in_order("alpha = 0.05", "alpha = { value = 0.05, assumed = 1 }"), "testing.alpha", "carries its reason"),
     (
-        testing("alpha = 0.05", 'alpha = { value = 0.05, assumed = "x", source = "y" }'),
+        in_order("alpha = 0.05", 'alpha = { value = 0.05, assumed = "x", source = "y" }'),
         "testing.alpha",
         "nothing else",
     ),
-    (testing("alpha = 0.05", "alpha = { value = 0.05 }"), "testing.alpha", "a number"),
+    (in_order("alpha = 0.05", "alpha = { value = 0.05 }"), "testing.alpha", "a number"),
 ]
 
 

@@ -65,7 +65,16 @@ def population_rows(trial: Protocol, data: Patients, estimand: str) -> pl.DataFr
     _require(rows, [names.subject, names.arm, names.time, names.censoring], data, "column that every analysis needs")
     arms = {trial.arm_in_data(a): a for a in (chosen.treatment.control, chosen.treatment.experimental)}
     rows = _in_population(trial, data, chosen, rows)
-    found = rows[names.arm].drop_nulls().unique().cast(pl.String).to_list()
+    armless = rows.filter(pl.col(names.arm).is_null())
+    if not armless.is_empty():
+        raise DataError(
+            f"the arm is missing for {armless.height} of {rows.height} subjects of the population {chosen.population}",
+            file=data.files.get("adtte", ""),
+            column=names.arm,
+            subjects=armless[names.subject].to_list(),
+            remedy="Complete it, or take them out of the population by its flag.",
+        )
+    found = rows[names.arm].unique().cast(pl.String).to_list()
     rows = rows.filter(pl.col(names.arm).cast(pl.String).is_in(list(arms)))
     for label in arms:
         if label not in found:

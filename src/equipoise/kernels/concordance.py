@@ -6,7 +6,7 @@ import numba
 import numpy as np
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def _add(tree, position, amount):
     i = position + 1
     while i < tree.shape[0]:
@@ -14,7 +14,7 @@ def _add(tree, position, amount):
         i += i & (-i)
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def _below(tree, position):
     """Sum over positions 0 .. position - 1."""
     total = 0.0
@@ -25,7 +25,7 @@ def _below(tree, position):
     return total
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def concordance_pairs(time, event, rank, weight, starts, entry, leaving, entry_order, ranks):
     """Counts of comparable pairs and every row's part in them.
 

@@ -6,7 +6,7 @@ import numba
 import numpy as np
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def kaplan_meier_steps(time, event, weight, entry):
     """Kaplan-Meier steps of one group at each distinct exit time.
 
@@ -72,7 +72,7 @@ def kaplan_meier_steps(time, event, weight, entry):
     return k, out
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def logrank_sums(time, event, group, weight, starts, entry, entry_group, entry_weight, groups, rho, gamma):
     """Weighted log-rank sums, by stratum (Fleming and Harrington 1991, chapter 7).
 

@@ -6,7 +6,7 @@ import numba
 import numpy as np
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def _tilt(odds, d):
     """The factor c with sum c o / (1 + c o) = d, by Newton steps on log c: 0 < d < len(odds)."""
     log_c = 0.0
@@ -42,7 +42,7 @@ def _tilt(odds, d):
     return np.exp(log_c)
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def discrete_likelihood(beta, x, time, event, starts, entry):
     """Log-likelihood, score and information of Cox's discrete model (Cox 1972, section 6).
 
@@ -135,13 +135,13 @@ def discrete_likelihood(beta, x, time, event, starts, entry):
     return loglik, score, information
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def _log_one_minus_exp(u):
     """log(1 - exp(-u)) for u > 0."""
     return np.log(-np.expm1(-u)) if u < 0.6931471805599453 else np.log1p(-np.exp(-u))
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def _failing(u):
     """(psi, psi'): first and second derivative of log(1 - exp(-u)) in log u."""
     if u > 700.0:
@@ -152,7 +152,7 @@ def _failing(u):
     return psi, psi * (1.0 - u / -np.expm1(-u))
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def _peak(a):
     """Mode of h(s) = s - e^s + sum log(1 - exp(-a_j e^s)), which is concave, and -h'' there."""
     s = 0.0
@@ -172,7 +172,7 @@ def _peak(a):
     return s, curvature
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def marginal_likelihood(beta, x, time, event, starts, entry):
     """Log-likelihood, score and information of the exact marginal likelihood (SAS TIES=EXACT).
 

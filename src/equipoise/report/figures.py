@@ -140,6 +140,7 @@ def forest_figure(rows: Sequence[Row], arms: tuple[str, str], favours: tuple[str
             place.write(axes, "effect", -i, _effect_text(estimates), bold=not label)
             drawn += _draw_estimate(axes, -i, estimates, not label)
         _finish_forest(axes, drawn, len(lines), favours)
+        _write_across(axes, mark)
         height = figure.get_figheight()
         figure.subplots_adjust(
             left=left / width, right=(left + plot) / width, top=1 - 0.5 / height, bottom=0.55 / height

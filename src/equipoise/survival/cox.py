@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 
 SEPARATED = "the likelihood has no finite maximum: the covariate separates the events (likelihood tests stay valid)"
 ALIASED = "it says nothing that the strata and the terms before it do not"
+UNDETERMINED = "another covariate separates the events, and what is left does not determine it"
+NO_SPREAD = "the robust variance is zero: no cluster (or subject) pulls against another"
+FEW_CLUSTERS = "a joint test needs more clusters than coefficients"
 NO_EVENTS = "there are no events"
 _ROUNDING = 1e-12
 
@@ -188,35 +191,50 @@ def cox(
     x, scale = _standardize(matrix.x[sets.order])
     # A column that is constant in every risk set (a function of the stratum, say) has information 0, computed as
     # the difference of two sums of about this size: what is left of it is rounding, not information.
+    unit = float(sets.weight[sets.event].mean()) if sets.event.any() else 1.0
     noise = _ROUNDING * ((sets.weight * sets.event) @ (x * x))
-    fit = maximize(_likelihood(sets, x, tied), noise)
-    used, infinite = fit.used, fit.infinite
-    finite = used & ~infinite
+    fit = maximize(_likelihood(sets, x, tied), noise, np.ptp(x, axis=0), unit)
+    used, away = fit.used, fit.direction != 0
+    finite = used & ~away
     naive = np.full((len(used), len(used)), np.nan)
     inverse = _inverse(fit.information, finite)
     naive[np.ix_(finite, finite)] = inverse / np.outer(scale[finite], scale[finite])
-    covariance, robust_score = naive, None
+    covariance, robust_score, few_clusters = naive, None, False
+    no_spread = np.zeros(len(used), dtype=bool)
     if sandwich:
         group = None if clusters is None else clusters[sets.order]
         covariance = np.full_like(naive, np.nan)
         parts = _residuals(fit.beta, sets, x, tied, group)[:, finite] @ inverse / scale[finite]
         covariance[np.ix_(finite, finite)] = parts.T @ parts
-        robust_score = _robust_score(fit, _residuals(np.zeros_like(fit.beta), sets, x, tied, group))
+        # The residuals sum to zero: with one cluster, or where each is zero, what is left is rounding.
+        no_spread = np.diagonal(covariance) < _ROUNDING * np.diagonal(naive)
+        covariance[no_spread, :], covariance[:, no_spread] = np.nan, np.nan
+        few_clusters = len(parts) <= finite.sum()
+        robust_score = _robust_score(fit, _residuals(np.zeros_like(fit.beta), sets, x, tied, group), unit)
     coef = fit.beta / scale
-    coef[infinite] = np.copysign(np.inf, fit.beta[infinite])
+    coef[away] = fit.direction[away] * np.inf
     coef[~used] = np.nan
     se = np.sqrt(np.diagonal(covariance))
     no_events = not sets.event.any()
     reasons = tuple(
-        NO_EVENTS if no_events else SEPARATED if inf else "" if ok else ALIASED
-        for ok, inf in zip(used, infinite, strict=True)
+        (NO_EVENTS if no_events else ALIASED)
+        if not ok
+        else UNDETERMINED
+        if d != d
+        else SEPARATED
+        if d
+        else NO_SPREAD
+        if zero
+        else ""
+        for ok, d, zero in zip(used, fit.direction, no_spread, strict=True)
     )
     with np.errstate(invalid="ignore"):
         z = np.where(finite, coef / se, np.nan)
         limits = hazard_limits(coef, se, level)
     two_arms = matrix.arm_terms == 1
     lr = 2 * (fit.loglik - fit.loglik_null)
-    tests = _tests(fit, lr, coef, covariance, finite, NO_EVENTS if no_events else "")
+    no_wald = NO_SPREAD if no_spread.any() else FEW_CLUSTERS if few_clusters else ""
+    tests = _tests(fit, lr, coef, covariance, finite, NO_EVENTS if no_events else "", no_wald)
     favours = -1.0 if tte.event_is == "harm" else 1.0
     # The kernels see centred x; the log-likelihood is the same. Risk ranks use it too.
     risk = _ranks(x, np.where(used, fit.beta, 0.0), scale, matrix, sets)
@@ -298,17 +316,22 @@ def _residuals(beta: Vector, sets: RiskSets, x: Vector, ties: Ties, cluster: NDA
     return np.column_stack([np.bincount(cluster, weights=parts[:, a]) for a in range(parts.shape[1])])
 
 
-def _robust_score(fit: Maximum, parts: Vector) -> Test:
+def _robust_score(fit: Maximum, parts: Vector, unit: float) -> Test:
+    """The score over the spread of its parts, in the directions in which they do spread."""
     used = fit.used
-    total = parts[:, used].sum(axis=0)
-    spread = parts[:, used].T @ parts[:, used]
     if not used.any():
         return Test(statistic=math.nan, df=0, p_value=math.nan, reason=ALIASED)
-    return _chi_square(float(total @ solve(spread, total)), int(used.sum()))
+    parts = parts[:, used] / np.sqrt(unit * np.diagonal(fit.information_null)[used])
+    values, vectors = np.linalg.eigh(parts.T @ parts)
+    keep = values > max(1e-10 * values[-1], _ROUNDING**2)
+    if not keep.any():
+        return Test(statistic=math.nan, df=0, p_value=math.nan, reason=NO_SPREAD)
+    along = vectors[:, keep].T @ parts.sum(axis=0)
+    return _chi_square(float((along**2 / values[keep]).sum()), int(keep.sum()))
 
 
 def _tests(
-    fit: Maximum, lr: float, coef: Vector, covariance: Vector, finite: NDArray[np.bool_], reason: str
+    fit: Maximum, lr: float, coef: Vector, covariance: Vector, finite: NDArray[np.bool_], reason: str, no_wald: str
 ) -> dict[str, Test]:
     df = int(fit.used.sum())
     if df == 0:
@@ -316,8 +339,9 @@ def _tests(
         return {"lr": none, "wald": none, "score": none}
     u = fit.score_null[fit.used]
     score = float(u @ solve(fit.information_null[np.ix_(fit.used, fit.used)], u))
-    if fit.infinite.any():
-        wald = Test(statistic=math.nan, df=df, p_value=math.nan, reason=SEPARATED)
+    if (fit.direction != 0).any() or no_wald:
+        reason = SEPARATED if (fit.direction != 0).any() else no_wald
+        wald = Test(statistic=math.nan, df=df, p_value=math.nan, reason=reason)
     else:
         b = coef[finite]
         wald = _chi_square(float(b @ solve(covariance[np.ix_(finite, finite)], b)), df)

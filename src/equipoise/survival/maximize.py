@@ -14,7 +14,10 @@ Vector = NDArray[np.float64]
 Likelihood = Callable[[Vector], tuple[float, Vector, Vector]]
 
 _ALIASED = 1e-10  # share of a column's information left once the columns before it are known
-_RUNNING_AWAY = 1e-2  # a step this long, in standard deviations of x, while nothing is left to gain
+_RUNNING_AWAY = 1e-2  # a step that moves the linear predictor this far while nothing is left to gain
+_FLAT = 1e-7  # information, per unit of the linear predictor, along a direction that runs away
+_PART = 1e-4  # share of a coefficient in such a direction
+_STRIDE = 5.0  # the first step moves the linear predictor no further: one that leaps to infinity looks like a maximum
 _STEPS = 100
 
 
@@ -22,8 +25,9 @@ _STEPS = 100
 class Maximum:
     """``beta`` (p,) at the maximum with log-likelihood, score and information there and at zero.
 
-    ``used`` marks the columns that are estimable; ``infinite`` those whose coefficient has no finite
-    maximum (their beta is the last iterate).
+    ``used`` marks the columns that are estimable. ``direction`` is 0 where the maximum is finite, -1 or 1
+    where it is at infinity, nan where, others being at infinity, any value is as likely; there beta is the last
+    iterate.
     """
 
     beta: Vector
@@ -33,49 +37,56 @@ class Maximum:
     score_null: Vector
     information_null: Vector
     used: NDArray[np.bool_]
-    infinite: NDArray[np.bool_]
+    direction: Vector
     steps: int
 
 
-def maximize(likelihood: Likelihood, noise: Vector) -> Maximum:
+def maximize(likelihood: Likelihood, noise: Vector, spread: Vector, unit: float) -> Maximum:
     """Start at zero; halve a step that does not climb; stop when the Newton decrement is rounding noise.
 
-    ``noise`` (p,): a column's information below this is rounding. With a monotone likelihood the
-    log-likelihood converges while a coefficient moves on by about the same step for ever: those are
-    reported as infinite. Raises ``ConvergenceError``.
+    ``noise`` (p,): a column's information below this is rounding; ``spread`` (p,): its range;
+    ``unit``: the mean weight of an event. With a monotone likelihood the log-likelihood converges while some
+    coefficients move on by about the same step for ever: see ``direction``. Raises ``ConvergenceError``.
     """
     p = len(noise)
     beta = np.zeros(p)
     loglik, score, information = likelihood(beta)
     null = (loglik, score, information)
     used = estimable(information, noise)
-    infinite = np.zeros(p, dtype=bool)
+    direction = np.zeros(p)
     steps = 0
     if not used.any():
-        return _result(beta, loglik, information, null, used, infinite, steps)
+        return _result(beta, loglik, information, null, used, direction, steps)
+    step, stride = np.zeros(p), _STRIDE
     while steps < _STEPS:
-        step = np.zeros(p)
+        before, step = step, np.zeros(p)
         step[used] = solve(information[np.ix_(used, used)], score[used])
+        runs = np.abs(step) * spread > _RUNNING_AWAY
+        if steps and (runs.any() or (np.diagonal(information)[used] < 1e-3 * noise[used]).any()):
+            step[used] = _onward(information[np.ix_(used, used)], score[used], before[used], spread[used], noise[used])
+            runs = np.abs(step) * spread > _RUNNING_AWAY
         decrement = float(score @ step)
-        runs = np.abs(step) > _RUNNING_AWAY
-        if decrement < 1e-11 and runs.any():
-            infinite = runs
+        if decrement < max(1e-11 * unit, 1e-15 * abs(loglik)) and runs.any():
+            direction[used] = _directions(information[np.ix_(used, used)], step[used], before[used], spread[used], unit)
+            beta, loglik, information = _settle(likelihood, beta, used & (direction == 0))
             break
-        if decrement < 1e-26 * (1 + abs(loglik)):
+        if decrement < 1e-26 * (unit + abs(loglik)):
             break
         steps += 1
-        factor = 1.0
+        length = float((np.abs(step) * spread).max())
+        factor = min(1.0, stride / length) if length > 0 else 1.0
+        stride *= 2 if factor < 1 else 1
         while True:
             trial = beta + factor * step
             following = likelihood(trial)
-            if following[0] >= loglik - 1e-12 * (1 + abs(loglik)):  # a nan or -inf fails this too
+            if following[0] >= loglik - 1e-12 * (unit + abs(loglik)):  # a nan or -inf fails this too
                 break
             factor /= 2
             if factor < 1e-10:
                 raise ConvergenceError("the partial likelihood does not climb", last=beta, remedy="Rescale covariates.")
         gained = following[0] - loglik
         beta, (loglik, score, information) = trial, following
-        if decrement < 1e-9 and gained <= 0 and not runs.any():  # rounding is all that is left
+        if decrement < 1e-9 * unit and gained <= 0 and not runs.any():  # rounding is all that is left
             break
     else:
         raise ConvergenceError(
@@ -83,7 +94,36 @@ def maximize(likelihood: Likelihood, noise: Vector) -> Maximum:
             last=beta,
             remedy="Look for a covariate that separates events from censorings.",
         )
-    return _result(beta, loglik, information, null, used, infinite, steps)
+    return _result(beta, loglik, information, null, used, direction, steps)
+
+
+def _onward(information: Vector, score: Vector, before: Vector, spread: Vector, noise: Vector) -> Vector:
+    """Newton's step; along directions whose curvature is down to rounding, the step before once more."""
+    values, vectors = np.linalg.eigh(information / np.outer(spread, spread))
+    curved = values > max(1e-14 * values[-1], 1e-3 * float((noise / spread**2).max()))
+    newton = (vectors.T @ (score / spread)) / np.where(curved, values, 1.0)
+    return np.asarray(vectors @ np.where(curved, newton, vectors.T @ (before * spread)) / spread, dtype=np.float64)
+
+
+def _directions(information: Vector, step: Vector, before: Vector, spread: Vector, unit: float) -> Vector:
+    """Which coefficients have a part in the directions along which the likelihood has become flat.
+
+    Those that run away go on by the step before; where any value is as likely the steps are haphazard.
+    """
+    values, vectors = np.linalg.eigh(information / np.outer(spread, spread))
+    part = np.sqrt((vectors[:, values <= max(_FLAT * unit, values[0])] ** 2).sum(axis=1)) > _PART
+    moves = (np.abs(step) * spread > _PART) & (np.abs(step - before) < np.abs(before) / 2)
+    return np.where(part, np.where(moves, np.sign(step), np.nan), 0.0)
+
+
+def _settle(likelihood: Likelihood, beta: Vector, finite: NDArray[np.bool_]) -> tuple[Vector, float, Vector]:
+    """The finite coefficients at their maximum, the others held as far out as they are."""
+    loglik, score, information = likelihood(beta)
+    for _ in range(4 if finite.any() else 0):
+        beta = beta.copy()
+        beta[finite] += solve(information[np.ix_(finite, finite)], score[finite])
+        loglik, score, information = likelihood(beta)
+    return beta, loglik, information
 
 
 def _result(
@@ -92,12 +132,12 @@ def _result(
     information: Vector,
     null: tuple[float, Vector, Vector],
     used: NDArray[np.bool_],
-    infinite: NDArray[np.bool_],
+    direction: Vector,
     steps: int,
 ) -> Maximum:
     return Maximum(
         beta=beta, loglik=loglik, information=information, loglik_null=null[0], score_null=null[1],
-        information_null=null[2], used=used, infinite=infinite, steps=steps,
+        information_null=null[2], used=used, direction=direction, steps=steps,
     )  # fmt: skip
 
 

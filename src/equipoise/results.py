@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import TYPE_CHECKING, Literal
 
 from .units import TimeUnit, days_per
@@ -89,10 +89,11 @@ def fixed(value: float, digits: int) -> str:
     if math.isinf(value):
         return NOT_REACHED
     quantum = Decimal(1).scaleb(-digits)
-    rounded = Decimal(repr(float(value))).quantize(quantum, rounding=ROUND_HALF_UP)
+    rounded = Decimal(repr(float(value))).quantize(quantum, rounding=ROUND_HALF_UP, context=_WIDE)
     return format(rounded.copy_abs() if rounded == 0 else rounded, "f")
 
 
+_WIDE = Context(prec=350)  # every finite float with its decimals
 _DURATION_DIGITS = {"days": 1, "weeks": 1, "months": 1, "years": 2}
 
 

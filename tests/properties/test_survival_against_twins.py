@@ -381,8 +381,9 @@ def assert_cox(data: Awkward, columns: dict[str, np.ndarray], ties: str) -> None
     reach = recession(data, x[:, ~aliased], ties)
     if reach.any():
         assert_separated(fit, reach, ~aliased)
-        # the twin stops at a curvature of 1e-13 of the largest, here some 1e-11 of gain is left: both are short
-        close(fit.loglik[1], want["loglik"][1], abs_=1e-8)
+        # Some 1e-11 of gain is left here when the steps end. The twin ends where its information is singular, which
+        # can be well short of the supremum: so it is a lower bound, as what is attained here is below the supremum.
+        assert fit.loglik[1] >= want["loglik"][1] - 1e-9 * (1 + abs(fit.loglik[1]))
         return
     close(fit.loglik[1], want["loglik"][1])
     # 1e-8: with n as small as 2 the likelihood can be so flat that its maximum is known no better
@@ -673,11 +674,22 @@ def test_the_likelihood_sees_no_shift(
             close(a, b, abs_=size)
 
 
-def test_a_large_risk_that_leaves_no_trace() -> None:
+@pytest.mark.parametrize("entry", [[0, 0, 0, 0, 0, 6, 6, 6, 6, 6], [0, 0, 0, 0, 0, 3.5, 2.5, 1.5, 3.5, 1.5]])
+@pytest.mark.parametrize("late_risk", [0, 30])
+@pytest.mark.parametrize("ties", ["efron", "breslow"])
+def test_a_large_risk_that_leaves_no_trace(ties: str, late_risk: float, entry: list[float]) -> None:
     """Late entry takes subjects out of running sums: one with e^30 times the risk must not blur those who stay."""
+    x = np.array([3.0, 2, 1, 0, 1, 0, 1, 0, 1, 0])
+    x += np.where(np.arange(10) < 5, 30 - late_risk, late_risk)
     time = np.array([1.0, 2, 3, 4, 5, 10, 11, 12, 13, 14])
-    entry = np.array([0.0, 0, 0, 0, 0, 6, 6, 6, 6, 6])
-    x = np.array([30.0, 29, 28, 27, 1, 0, 1, 0, 1, 0])[:, None]
-    data = Awkward(time, np.ones(10, dtype=int), np.zeros(10, dtype=int), entry=entry)
+    data = Awkward(time, np.ones(10, dtype=int), np.zeros(10, dtype=int), entry=np.array(entry, dtype=float))
+    assert_likelihood(data, (x - x.mean())[:, None], np.array([1.0]), ties)
+
+
+def test_a_risk_that_no_event_meets_does_not_underflow_the_others() -> None:
+    """Who leaves before the first event has no part in the likelihood, however large x."""
+    time, x = np.array([1.0, 2, 3, 4, 5]), np.array([2000.0, 3, 1, 2, 0])
+    data = Awkward(time, np.array([0, 1, 1, 1, 0]), np.zeros(5, dtype=int))
+    want = twins.cox_loglik([1.0], time[1:], data.event[1:], x[1:, None], "efron")
     for ties in ("efron", "breslow"):
-        assert_likelihood(data, x - x.mean(), np.array([1.0]), ties)
+        close(likelihood(data, x[:, None], np.array([1.0]), ties)[0], want)

@@ -95,6 +95,22 @@ def population_rows(trial: Protocol, data: Patients, estimand: str) -> pl.DataFr
     return rows
 
 
+def unnamed_arms(trial: Protocol, data: Patients) -> list[str]:
+    """A warning for patients whose arm the protocol does not name: a third arm, or a label misspelt."""
+    arm, subject = data.names.arm, data.names.subject
+    frame = data.adtte if arm in data.adtte.columns else data.adsl
+    if frame is None or arm not in frame.columns:
+        return []
+    named = [trial.arm_in_data(a) for a in trial.arms]
+    others = frame.filter(~pl.col(arm).cast(pl.String).is_in(named))
+    if others.is_empty():
+        return []
+    labels = ", ".join(repr(a) for a in sorted(others[arm].drop_nulls().cast(pl.String).unique()))
+    return [
+        f"{others[subject].n_unique()} patients are in no arm of the protocol and are left out: {labels} (column {arm})"
+    ]
+
+
 def _in_population(trial: Protocol, data: Patients, chosen: Estimand, rows: pl.DataFrame) -> pl.DataFrame:
     population = trial.populations[chosen.population]
     path = f"populations.{quoted(chosen.population)}"

@@ -15,7 +15,7 @@ from ..results import Row
 from ..survival import Cox, KaplanMeier, LogRank, Rmst, cox, kaplan_meier, logrank, rmst
 from ..units import MONTH_LENGTH_NOTE, TimeUnit, days
 from .curves import figure_rows
-from .estimand import endpoint, population_rows
+from .estimand import endpoint, population_rows, unnamed_arms
 from .multiplicity import Decision, decide
 from .subgroups import subgroup_rows
 
@@ -83,6 +83,7 @@ def run(trial: Protocol, data: Patients) -> Results:
     decisions = _decisions(trial, fitted)
     rows: list[Row] = []
     warnings = [str(f) for f in found if f.severity == "warning"]
+    warnings += unnamed_arms(trial, data)
     for name, analysis in trial.analyses.items():
         context = _context(trial, analysis, name, data)
         own = list(_rows(trial, data, analysis, fitted[name], decisions.get(name)))
@@ -116,19 +117,18 @@ def _fit_one(trial: Protocol, data: Patients, analysis: Analysis, estimand: Esti
     convention = analysis.convention
     curves = kaplan_meier(tte, level=analysis.confidence, conf_type=analysis.conf_type, convention=convention)
     effect: Cox | Rmst
-    model = cox(
-        tte,
-        _covariates(trial, data, analysis),
-        stratified=analysis.stratified,
-        ties=analysis.ties,
-        level=analysis.confidence,
-        convention=convention,
-    )
     if estimand.restriction_time is None:
-        effect = model
+        effect = cox(
+            tte,
+            _covariates(trial, data, analysis),
+            stratified=analysis.stratified,
+            ties=analysis.ties,
+            level=analysis.confidence,
+            convention=convention,
+        )
     else:
         effect = rmst(tte, tau=estimand.restriction_time, level=analysis.confidence)
-    test: LogRank | Cox | Rmst = model if test_of(trial, analysis) == "cox" else effect
+    test: LogRank | Cox | Rmst = effect
     if test_of(trial, analysis) == "logrank":
         test = logrank(tte, rho=analysis.rho, gamma=analysis.gamma, stratified=analysis.stratified)
     two_sided, one_sided = _p_values(test, estimand)
@@ -247,11 +247,12 @@ def _sentence(trial: Protocol, analysis: Analysis, fitted: _Fitted, decision: De
 def _estimate(estimand: Estimand, effect: Cox | Rmst, unit: TimeUnit) -> tuple[str, str, str, str]:
     """Name, estimate and limits of the effect as text."""
     if isinstance(effect, Cox):
+        name = "adjusted hazard ratio" if len(effect.terms) > 1 else "hazard ratio"
         if effect.reasons[0]:
-            return ("hazard ratio", *(results.NOT_ESTIMABLE,) * 3)
+            return (name, *(results.NOT_ESTIMABLE,) * 3)
         assert isinstance(effect.hazard_ratio, float)
         low, high = effect.conf_int
-        return "hazard ratio", *(results.fixed(float(x), 2) for x in (effect.hazard_ratio, low, high))  # type: ignore[return-value]
+        return name, *(results.fixed(float(x), 2) for x in (effect.hazard_ratio, low, high))  # type: ignore[return-value]
     upto = f"up to {estimand.restriction_time}"
     if estimand.summary == _RATIO:
         assert effect.ratio is not None

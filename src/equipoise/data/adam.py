@@ -36,9 +36,9 @@ def read_adam(source: Any, trial: Protocol, *, origin: Origin | None = None) -> 
     """ADTTE, and ADSL and ADAE where there are any, read and typed; ``check`` judges what they say.
 
     ``source`` is a folder, a mapping ``{"adtte": path or frame, "adsl": ..., "adae": ...}``, or None for
-    the protocol's ``[data] path``; ``origin`` None takes the protocol's. Files are SAS transport (version 5), CSV or Parquet; frames are any
-    that narwhals supports. Names of files and columns may be in either case; columns come out in
-    upper case.
+    the protocol's ``[data] path``; ``origin`` None takes the protocol's. Files are SAS transport (version 5),
+    CSV or Parquet; frames are any that narwhals supports. Names of files and columns may be in either
+    case; columns come out in upper case.
 
     >>> import polars as pl
     >>> from equipoise.protocol import example

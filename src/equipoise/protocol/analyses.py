@@ -19,9 +19,9 @@ class Subgroup(Section):
 
 
 class Analysis(Section):
-    """One analysis of one estimand. ``test`` defaults to the log-rank test, or to that of the restricted
-    means where they are the summary; "cox" is the Wald test of the arm. ``ties`` and ``conf_type`` default to
-    the convention's."""
+    """One analysis of one estimand. ``test`` defaults to the log-rank test, to the Wald test of the arm
+    ("cox") where there are covariates, and to that of the restricted means where they are the summary.
+    ``ties`` and ``conf_type`` default to the convention's."""
 
     estimand: Text
     role: Role

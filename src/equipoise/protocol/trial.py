@@ -75,9 +75,12 @@ class Protocol(Section):
 
 
 def test_of(protocol: Protocol, analysis: Analysis) -> str:
-    """The test of an analysis: as stated, else the one that goes with the summary of its estimand."""
-    restricted = protocol.estimands[analysis.estimand].restriction_time is not None
-    return analysis.test or ("restricted mean" if restricted else "logrank")
+    """The test of an analysis: as stated, else the one that goes with its estimand's summary and its covariates."""
+    if analysis.test is not None:
+        return analysis.test
+    if protocol.estimands[analysis.estimand].restriction_time is not None:
+        return "restricted mean"
+    return "cox" if analysis.covariates else "logrank"
 
 
 def check_references(protocol: Protocol) -> None:
@@ -125,8 +128,15 @@ def _serves(protocol: Protocol, analysis: Analysis, path: str) -> None:
             where=f"{path}.test",
             remedy="Choose another test, or another estimand.",
         )
+    if analysis.subgroups and analysis.covariates:
+        raise ProtocolError(
+            "subgroups are estimated without covariates, so that they would not add up to the adjusted hazard ratio",
+            where=f"{path}.subgroups",
+            remedy="Name the subgroups in an analysis without covariates.",
+        )
     idle = {
-        "covariates": bool(analysis.covariates) and restricted and test != "cox",
+        "test": test == "cox" and restricted,
+        "covariates": bool(analysis.covariates) and restricted,
         "subgroups": bool(analysis.subgroups) and restricted,
         "stratified": analysis.stratified is True and test == "restricted mean",
         "rho": analysis.rho > 0 and test == "restricted mean",

@@ -121,7 +121,11 @@ class Cox:
         limits = self.limits()
         for i, term in enumerate(self.terms):
             reason = self.reasons[i]
-            shown = [math.nan] * 4 if reason else [math.exp(self.coef[i]), *limits[i], self.p[i]]
+            with np.errstate(over="ignore"):
+                shown = [math.nan] * 4 if reason else [float(np.exp(self.coef[i])), *limits[i], self.p[i]]
+            if any(math.isinf(x) for x in shown):
+                reason = "a hazard ratio per unit of this covariate is too large to be a number: rescale the covariate"
+                shown[:3] = [math.nan] * 3
             names = ("hazard ratio", "hazard ratio lower limit", "hazard ratio upper limit")
             for name, value in zip(names, shown[:3], strict=True):
                 level = self.level if "limit" in name else None

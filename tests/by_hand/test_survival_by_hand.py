@@ -271,7 +271,7 @@ def test_one_tie_exact_marginal() -> None:
 #     times 1/(1 + r). dlogL/dbeta = 1 - 2r/(1 + 2r) - r/(2 + r) - r/(1 + r)
 #       = 1/(1 + 2r) - r/(2 + r) - r/(1 + r) = 0
 #     => (2 + r)(1 + r) = r (1 + 2r) (1 + r + 2 + r) = r (1 + 2r) (3 + 2r)
-#     => 2 + 3r + r^2 = 3 r + 8 r^2 + 4 r^3 - r^3 ...
+#     => 2 + 3r + r^2 = 3 r + 8 r^2 + 4 r^3  =>  4 r^3 + 7 r^2 - 2 = 0, solved by bisection
 FOUR_TIED = two_arms([1, 1, 4, 5], [1, 1, 1, 0], ["A", "B", "A", "B"])
 
 

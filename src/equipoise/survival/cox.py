@@ -27,7 +27,7 @@ from .convention import (
     resolve_stratified,
     resolve_ties,
 )
-from .maximize import Likelihood, Maximum, Vector, maximize, solve
+from .maximize import Likelihood, Maximum, Vector, block, maximize, solve
 from .model_matrix import ModelMatrix, model_matrix
 from .risk_sets import RiskSets, risk_sets
 
@@ -62,8 +62,9 @@ class Cox:
     (experimental over control), ``conf_int``, ``p_value`` (Wald, two-sided) and ``p_one_sided`` (of benefit)
     are floats of that term; otherwise ``hazard_ratio`` is (p,), ``conf_int`` (p, 2) and ``p_value`` is the likelihood
     ratio test's.
-    ``loglik`` at zero and at the maximum. A term that cannot be estimated has ``nan`` (aliased) or an infinite
-    coefficient (separation) and a text in ``reasons``; ``warnings`` says the same in sentences.
+    ``loglik`` at zero and at the maximum. A term that cannot be estimated has an infinite coefficient (separation)
+    or ``nan`` (aliased, or left undetermined by a separation) and a text in ``reasons``; so has one whose robust
+    variance is zero, its coefficient kept. ``warnings`` says the same in sentences.
     """
 
     terms: tuple[str, ...]
@@ -305,7 +306,7 @@ def _likelihood(sets: RiskSets, x: Vector, ties: Ties) -> Likelihood:
 
 
 def _inverse(information: Vector, finite: NDArray[np.bool_]) -> Vector:
-    part = information[np.ix_(finite, finite)]
+    part = block(information, finite)
     return np.asarray(np.linalg.inv(part), dtype=np.float64) if finite.any() else part
 
 
@@ -342,13 +343,13 @@ def _tests(
         none = Test(statistic=math.nan, df=0, p_value=math.nan, reason=reason or "no term is estimable")
         return {"lr": none, "wald": none, "score": none}
     u = fit.score_null[fit.used]
-    score = float(u @ solve(fit.information_null[np.ix_(fit.used, fit.used)], u))
+    score = float(u @ solve(block(fit.information_null, fit.used), u))
     if (fit.direction != 0).any() or no_wald:
         reason = SEPARATED if (fit.direction != 0).any() else no_wald
         wald = Test(statistic=math.nan, df=df, p_value=math.nan, reason=reason)
     else:
         b = coef[finite]
-        wald = _chi_square(float(b @ solve(covariance[np.ix_(finite, finite)], b)), df)
+        wald = _chi_square(float(b @ solve(block(covariance, finite), b)), df)
     return {"lr": _chi_square(max(lr, 0.0), df), "wald": wald, "score": _chi_square(score, df)}
 
 

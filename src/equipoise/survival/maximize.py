@@ -60,14 +60,14 @@ def maximize(likelihood: Likelihood, noise: Vector, spread: Vector, unit: float)
     step, stride = np.zeros(p), _STRIDE
     while steps < _STEPS:
         before, step = step, np.zeros(p)
-        step[used] = solve(information[np.ix_(used, used)], score[used])
+        step[used] = solve(block(information, used), score[used])
         runs = np.abs(step) * spread > _RUNNING_AWAY
         if steps and (runs.any() or (np.diagonal(information)[used] < 1e-3 * noise[used]).any()):
-            step[used] = _onward(information[np.ix_(used, used)], score[used], before[used], spread[used], noise[used])
+            step[used] = _onward(block(information, used), score[used], before[used], spread[used], noise[used])
             runs = np.abs(step) * spread > _RUNNING_AWAY
         decrement = float(score @ step)
         if decrement < max(1e-11 * unit, 1e-15 * abs(loglik)) and runs.any():
-            direction[used] = _directions(information[np.ix_(used, used)], step[used], before[used], spread[used], unit)
+            direction[used] = _directions(block(information, used), step[used], before[used], spread[used], unit)
             beta, loglik, information = _settle(likelihood, beta, used & (direction == 0))
             break
         if decrement < 1e-26 * (unit + abs(loglik)):
@@ -121,7 +121,7 @@ def _settle(likelihood: Likelihood, beta: Vector, finite: NDArray[np.bool_]) -> 
     loglik, score, information = likelihood(beta)
     for _ in range(4 if finite.any() else 0):
         beta = beta.copy()
-        beta[finite] += solve(information[np.ix_(finite, finite)], score[finite])
+        beta[finite] += solve(block(information, finite), score[finite])
         loglik, score, information = likelihood(beta)
     return beta, loglik, information
 
@@ -139,6 +139,11 @@ def _result(
         beta=beta, loglik=loglik, information=information, loglik_null=null[0], score_null=null[1],
         information_null=null[2], used=used, direction=direction, steps=steps,
     )  # fmt: skip
+
+
+def block(matrix: Vector, rows: NDArray[np.bool_]) -> Vector:
+    """The rows and columns marked."""
+    return matrix if rows.all() else matrix[np.ix_(rows, rows)]
 
 
 def estimable(information: Vector, noise: Vector) -> NDArray[np.bool_]:

@@ -10,7 +10,7 @@ import pytest
 from tests.oracles import twins
 
 from equipoise.survival import Cox, TimeToEvent, cox, logrank
-from equipoise.survival.cox import ALIASED, FEW_CLUSTERS, NO_EVENTS, NO_SPREAD, SEPARATED, UNDETERMINED
+from equipoise.survival.inference import ALIASED, FEW_CLUSTERS, NO_EVENTS, NO_SPREAD, SEPARATED, UNDETERMINED
 
 TIES = ("efron", "breslow", "discrete", "exact-marginal")
 
@@ -319,3 +319,13 @@ def test_residuals_of_zero_have_no_variance() -> None:
     assert math.isnan(fit.se[0])
     assert fit.reasons == (NO_SPREAD,)
     assert fit.robust_score.reason == NO_SPREAD
+
+
+def test_the_discrete_model_with_risks_beyond_the_range_of_numbers() -> None:
+    # the separating direction is narrow: the risks differ by e^800 before the likelihood is flat
+    time, event = [0.3, 1, 2, 1, 1, 5, 0.3, 3.3], [0, 1, 0, 1, 0, 1, 0, 0]
+    arm, x = [0, 1, 0, 1, 0, 1, 0, 0], [25.0, 2, 34, -37, -33, -40, -3, 21]
+    fit = cox(arms(time, event, arm), {"x": x}, ties="discrete")
+    assert_infinite(fit, 0, 1)
+    assert_infinite(fit, 1, 1)
+    assert fit.loglik[1] == pytest.approx(0, abs=1e-10)

@@ -7,18 +7,18 @@ import numpy as np
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
-def _tilt(odds, d):
-    """The factor c with sum c o / (1 + c o) = d, by Newton steps on log c: 0 < d < len(odds)."""
+def _tilt(log_odds, d):
+    """The log of the factor c with sum c o / (1 + c o) = d, by Newton steps: 0 < d < len(log_odds)."""
     log_c = 0.0
-    for i in range(odds.shape[0]):
-        log_c -= np.log(odds[i]) / odds.shape[0]
-    log_c += np.log(d / (odds.shape[0] - d))
+    for i in range(log_odds.shape[0]):
+        log_c -= log_odds[i] / log_odds.shape[0]
+    log_c += np.log(d / (log_odds.shape[0] - d))
     low, high = -np.inf, np.inf
     for _ in range(200):
         total = 0.0
         slope = 0.0
-        for i in range(odds.shape[0]):
-            q = 1.0 / (1.0 + np.exp(-(log_c + np.log(odds[i]))))
+        for i in range(log_odds.shape[0]):
+            q = 1.0 / (1.0 + np.exp(-(log_c + log_odds[i])))
             total += q
             slope += q * (1.0 - q)
         if total < d:
@@ -39,7 +39,7 @@ def _tilt(odds, d):
         if following == log_c:
             break
         log_c = following
-    return np.exp(log_c)
+    return log_c
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
@@ -88,19 +88,20 @@ def discrete_likelihood(beta, x, time, event, starts, entry):
             if d == n:  # everybody at risk dies: one subset only, its probability is 1
                 i = end
                 continue
-            odds = np.empty(n)
+            log_odds = np.empty(n)
             for m in range(n):
-                odds[m] = np.exp(eta[members[m] - first] - top)
-            c = _tilt(odds, d)
+                log_odds[m] = eta[members[m] - first] - top
+            log_c = _tilt(log_odds, d)
             prob = np.zeros(d + 1)
             first_moment = np.zeros((d + 1, p))
             second_moment = np.zeros((d + 1, p, p))
             prob[0] = 1.0
-            scale = -d * np.log(c)
+            scale = -d * log_c
             for m in range(n):
                 row = members[m]
-                q = c * odds[m] / (1.0 + c * odds[m])
-                scale += np.log1p(c * odds[m])
+                tilted = log_c + log_odds[m]
+                q = 1.0 / (1.0 + np.exp(-tilted))
+                scale += max(tilted, 0.0) + np.log1p(np.exp(-abs(tilted)))
                 for k in range(min(d, m + 1), 0, -1):
                     for a in range(p):
                         for b in range(a + 1):

@@ -2,7 +2,8 @@
 
 from ..data import TimeToEvent
 from .concordance import Concordance
-from .cox import Cox, Test, cox
+from .cox import Cox, cox
+from .inference import Test
 from .kaplan_meier import Curve, KaplanMeier, Landmark, Quantile, RiskTable, kaplan_meier
 from .logrank import LogRank, logrank
 from .rmst import Contrast, RestrictedMean, Rmst, rmst

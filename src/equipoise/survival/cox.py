@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import chdtrc, ndtr, ndtri
+from scipy.special import ndtr, ndtri
 
 from .. import results
 from ..data import TimeToEvent
@@ -27,30 +27,13 @@ from .convention import (
     resolve_stratified,
     resolve_ties,
 )
-from .maximize import Likelihood, Maximum, Vector, block, maximize, solve
+from .inference import ROUNDING, Test, infer
+from .maximize import Likelihood, Vector, maximize
 from .model_matrix import ModelMatrix, model_matrix
 from .risk_sets import RiskSets, risk_sets
 
 if TYPE_CHECKING:
     import polars as pl
-
-SEPARATED = "the likelihood has no finite maximum: the covariate separates the events (likelihood tests stay valid)"
-ALIASED = "it says nothing that the strata and the terms before it do not"
-UNDETERMINED = "another covariate separates the events, and what is left does not determine it"
-NO_SPREAD = "the robust variance is zero: no cluster (or subject) pulls against another"
-FEW_CLUSTERS = "a joint test needs more clusters than coefficients"
-NO_EVENTS = "there are no events"
-_ROUNDING = 1e-12
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Test:
-    """A chi-square test of all estimable coefficients; ``nan`` with a ``reason`` where it has none."""
-
-    statistic: float
-    df: int
-    p_value: float
-    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -197,71 +180,38 @@ def cox(
     # A column that is constant in every risk set (a function of the stratum, say) has information 0, computed as
     # the difference of two sums of about this size: what is left of it is rounding, not information.
     unit = float(sets.weight[sets.event].mean()) if sets.event.any() else 1.0
-    noise = _ROUNDING * ((sets.weight * sets.event) @ (x * x))
+    noise = ROUNDING * ((sets.weight * sets.event) @ (x * x))
     fit = maximize(_likelihood(sets, x, tied), noise, np.ptp(x, axis=0), unit)
-    used, away = fit.used, fit.direction != 0
-    finite = used & ~away
-    naive = np.full((len(used), len(used)), np.nan)
-    inverse = _inverse(fit.information, finite)
-    naive[np.ix_(finite, finite)] = inverse / np.outer(scale[finite], scale[finite])
-    covariance, robust_score, few_clusters = naive, None, False
-    no_spread = np.zeros(len(used), dtype=bool)
+    group = None if clusters is None else clusters[sets.order]
+    residuals = None
     if sandwich:
-        group = None if clusters is None else clusters[sets.order]
-        covariance = np.full_like(naive, np.nan)
-        parts = _residuals(fit.beta, sets, x, tied, group)[:, finite] @ inverse / scale[finite]
-        covariance[np.ix_(finite, finite)] = parts.T @ parts
-        # The residuals sum to zero: with one cluster, or where each is zero, what is left is rounding.
-        no_spread = np.diagonal(covariance) < _ROUNDING * np.diagonal(naive)
-        covariance[no_spread, :], covariance[:, no_spread] = np.nan, np.nan
-        few_clusters = len(parts) <= finite.sum()
-        robust_score = _robust_score(fit, _residuals(np.zeros_like(fit.beta), sets, x, tied, group), unit)
-    coef = fit.beta / scale
-    coef[away] = fit.direction[away] * np.inf
-    coef[~used] = np.nan
-    se = np.sqrt(np.diagonal(covariance))
-    no_events = not sets.event.any()
-    reasons = tuple(
-        (NO_EVENTS if no_events else ALIASED)
-        if not ok
-        else UNDETERMINED
-        if d != d
-        else SEPARATED
-        if d
-        else NO_SPREAD
-        if zero
-        else ""
-        for ok, d, zero in zip(used, fit.direction, no_spread, strict=True)
-    )
+        at_maximum, at_zero = (_residuals(b, sets, x, tied, group) for b in (fit.beta, np.zeros_like(fit.beta)))
+        residuals = (at_maximum, at_zero)
+    found = infer(fit, scale, bool(sets.event.any()), unit, residuals)
     with np.errstate(invalid="ignore"):
-        z = np.where(finite, coef / se, np.nan)
-        limits = hazard_limits(coef, se, level)
+        limits = hazard_limits(found.coef, found.se, level)
     two_arms = matrix.arm_terms == 1
-    lr = 2 * (fit.loglik - fit.loglik_null)
-    no_wald = NO_SPREAD if no_spread.any() else FEW_CLUSTERS if few_clusters else ""
-    tests = _tests(fit, lr, coef, covariance, finite, NO_EVENTS if no_events else "", no_wald)
     favours = -1.0 if tte.event_is == "harm" else 1.0
-    # The kernels see centred x; the log-likelihood is the same. Risk ranks use it too.
-    risk = _ranks(x, np.where(used, fit.beta, 0.0), scale, matrix, sets)
+    risk = _ranks(x, np.where(fit.used, fit.beta, 0.0), scale, matrix, sets)
     return Cox(
         terms=matrix.terms,
-        coef=coef,
-        se=se,
-        z=z,
-        p=2 * ndtr(-np.abs(z)),
-        reasons=reasons,
-        covariance=covariance,
-        naive_covariance=naive,
-        hazard_ratio=float(np.exp(coef[0])) if two_arms else np.exp(coef),
+        coef=found.coef,
+        se=found.se,
+        z=found.z,
+        p=2 * ndtr(-np.abs(found.z)),
+        reasons=found.reasons,
+        covariance=found.covariance,
+        naive_covariance=found.naive_covariance,
+        hazard_ratio=float(np.exp(found.coef[0])) if two_arms else np.exp(found.coef),
         conf_int=(float(limits[0, 0]), float(limits[0, 1])) if two_arms else limits,
-        p_value=float(2 * ndtr(-abs(z[0]))) if two_arms else tests["lr"].p_value,
-        p_one_sided=float(ndtr(-favours * z[0])) if two_arms else None,
+        p_value=float(2 * ndtr(-abs(found.z[0]))) if two_arms else found.likelihood_ratio.p_value,
+        p_one_sided=float(ndtr(-favours * found.z[0])) if two_arms else None,
         loglik=(fit.loglik_null, fit.loglik),
-        likelihood_ratio=tests["lr"],
-        wald=tests["wald"],
-        score=tests["score"],
-        robust_score=robust_score,
-        concordance=concordance(sets, *risk, None if clusters is None else clusters[sets.order]),
+        likelihood_ratio=found.likelihood_ratio,
+        wald=found.wald,
+        score=found.score,
+        robust_score=found.robust_score,
+        concordance=concordance(sets, *risk, group),
         subjects=matrix.tte.n,
         events=int(sets.event.sum()),
         dropped=matrix.dropped,
@@ -270,7 +220,7 @@ def cox(
         stratified=by_stratum,
         level=level,
         steps=fit.steps,
-        warnings=tuple(f"{t}: {r}" for t, r in zip(matrix.terms, reasons, strict=True) if r),
+        warnings=tuple(f"{t}: {r}" for t, r in zip(matrix.terms, found.reasons, strict=True) if r),
         method=_method(tied, sandwich, by_stratum, matrix, tte.strata_names),
         origin=tte.origin,
     )
@@ -305,11 +255,6 @@ def _likelihood(sets: RiskSets, x: Vector, ties: Ties) -> Likelihood:
     )
 
 
-def _inverse(information: Vector, finite: NDArray[np.bool_]) -> Vector:
-    part = block(information, finite)
-    return np.asarray(np.linalg.inv(part), dtype=np.float64) if finite.any() else part
-
-
 def _residuals(beta: Vector, sets: RiskSets, x: Vector, ties: Ties, cluster: NDArray[np.int64] | None) -> Vector:
     """Weighted score residuals, summed by cluster."""
     parts: Vector = score_residuals(
@@ -319,42 +264,6 @@ def _residuals(beta: Vector, sets: RiskSets, x: Vector, ties: Ties, cluster: NDA
     if cluster is None:
         return parts
     return np.column_stack([np.bincount(cluster, weights=parts[:, a]) for a in range(parts.shape[1])])
-
-
-def _robust_score(fit: Maximum, parts: Vector, unit: float) -> Test:
-    """The score over the spread of its parts, in the directions in which they do spread."""
-    used = fit.used
-    if not used.any():
-        return Test(statistic=math.nan, df=0, p_value=math.nan, reason=ALIASED)
-    parts = parts[:, used] / np.sqrt(unit * np.diagonal(fit.information_null)[used])
-    values, vectors = np.linalg.eigh(parts.T @ parts)
-    keep = values > max(1e-10 * values[-1], _ROUNDING**2)
-    if not keep.any():
-        return Test(statistic=math.nan, df=0, p_value=math.nan, reason=NO_SPREAD)
-    along = vectors[:, keep].T @ parts.sum(axis=0)
-    return _chi_square(float((along**2 / values[keep]).sum()), int(keep.sum()))
-
-
-def _tests(
-    fit: Maximum, lr: float, coef: Vector, covariance: Vector, finite: NDArray[np.bool_], reason: str, no_wald: str
-) -> dict[str, Test]:
-    df = int(fit.used.sum())
-    if df == 0:
-        none = Test(statistic=math.nan, df=0, p_value=math.nan, reason=reason or "no term is estimable")
-        return {"lr": none, "wald": none, "score": none}
-    u = fit.score_null[fit.used]
-    score = float(u @ solve(block(fit.information_null, fit.used), u))
-    if (fit.direction != 0).any() or no_wald:
-        reason = SEPARATED if (fit.direction != 0).any() else no_wald
-        wald = Test(statistic=math.nan, df=df, p_value=math.nan, reason=reason)
-    else:
-        b = coef[finite]
-        wald = _chi_square(float(b @ solve(block(covariance, finite), b)), df)
-    return {"lr": _chi_square(max(lr, 0.0), df), "wald": wald, "score": _chi_square(score, df)}
-
-
-def _chi_square(statistic: float, df: int) -> Test:
-    return Test(statistic=statistic, df=df, p_value=float(chdtrc(df, statistic)))
 
 
 def _ranks(

@@ -1,0 +1,149 @@
+"""From the maximum of a partial likelihood to coefficients, their covariance, and tests, or the reasons why not."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import chdtrc
+
+from .maximize import Maximum, Vector, block, solve
+
+SEPARATED = "the likelihood has no finite maximum: the covariate separates the events (likelihood tests stay valid)"
+ALIASED = "it says nothing that the strata and the terms before it do not"
+UNDETERMINED = "another covariate separates the events, and what is left does not determine it"
+NO_SPREAD = "the robust variance is zero: no cluster (or subject) pulls against another"
+FEW_CLUSTERS = "a joint test needs more clusters than coefficients"
+NO_EVENTS = "there are no events"
+ROUNDING = 1e-12  # share of a sum that is its rounding
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Test:
+    """A chi-square test of all estimable coefficients; ``nan`` with a ``reason`` where it has none."""
+
+    statistic: float
+    df: int
+    p_value: float
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Inference:
+    """Coefficients in the units of the covariates, with covariance (p, p), reasons by term, and tests of all terms.
+
+    ``covariance`` is the sandwich where score residuals were given, ``naive_covariance`` the inverse information.
+    """
+
+    coef: Vector
+    se: Vector
+    z: Vector
+    reasons: tuple[str, ...]
+    covariance: Vector
+    naive_covariance: Vector
+    likelihood_ratio: Test
+    wald: Test
+    score: Test
+    robust_score: Test | None
+
+
+def infer(fit: Maximum, scale: Vector, events: bool, unit: float, residuals: tuple[Vector, Vector] | None) -> Inference:
+    """What a maximum says about each term.
+
+    ``scale`` (p,): standard deviations by which the covariates were divided; ``unit``: mean weight of an event;
+    ``residuals``: weighted score residuals at the maximum and at zero, summed by cluster, for the sandwich
+    D'D with D = residuals times the inverse information (Lin and Wei 1989).
+    """
+    finite = fit.used & (fit.direction == 0)
+    p = len(fit.beta)
+    naive = np.full((p, p), np.nan)
+    inverse = _inverse(fit.information, finite)
+    naive[np.ix_(finite, finite)] = inverse / np.outer(scale[finite], scale[finite])
+    covariance, no_spread = naive, np.zeros(p, dtype=bool)
+    robust_score, no_wald = None, ""
+    if residuals is not None:
+        covariance = np.full((p, p), np.nan)
+        parts = residuals[0][:, finite] @ inverse / scale[finite]
+        covariance[np.ix_(finite, finite)] = parts.T @ parts
+        # The residuals sum to zero: with one cluster, or where each is zero, what is left is rounding.
+        no_spread = np.diagonal(covariance) < ROUNDING * np.diagonal(naive)
+        covariance[no_spread, :], covariance[:, no_spread] = np.nan, np.nan
+        no_wald = NO_SPREAD if no_spread.any() else FEW_CLUSTERS if len(parts) <= finite.sum() else ""
+        robust_score = _robust_score(fit, residuals[1], unit)
+    coef = fit.beta / scale
+    away = fit.direction != 0
+    coef[away] = fit.direction[away] * np.inf
+    coef[~fit.used] = np.nan
+    se = np.sqrt(np.diagonal(covariance))
+    with np.errstate(invalid="ignore"):
+        z = np.where(finite, coef / se, np.nan)
+    likelihood_ratio, wald, score = _tests(fit, coef, covariance, "" if events else NO_EVENTS, no_wald)
+    return Inference(
+        coef=coef,
+        se=se,
+        z=z,
+        reasons=tuple(
+            _reason(events, used, direction, flat)
+            for used, direction, flat in zip(fit.used, fit.direction, no_spread, strict=True)
+        ),
+        covariance=covariance,
+        naive_covariance=naive,
+        likelihood_ratio=likelihood_ratio,
+        wald=wald,
+        score=score,
+        robust_score=robust_score,
+    )
+
+
+def _reason(events: bool, used: bool, direction: float, no_spread: bool) -> str:
+    """Why a term has no estimate; empty where it has one."""
+    if not used:
+        return ALIASED if events else NO_EVENTS
+    if math.isnan(direction):
+        return UNDETERMINED
+    if direction != 0:
+        return SEPARATED
+    return NO_SPREAD if no_spread else ""
+
+
+def _inverse(information: Vector, finite: NDArray[np.bool_]) -> Vector:
+    part = block(information, finite)
+    return np.asarray(np.linalg.inv(part), dtype=np.float64) if finite.any() else part
+
+
+def _robust_score(fit: Maximum, parts: Vector, unit: float) -> Test:
+    """The score over the spread of its parts, in the directions in which they do spread."""
+    used = fit.used
+    if not used.any():
+        return Test(statistic=math.nan, df=0, p_value=math.nan, reason=ALIASED)
+    parts = parts[:, used] / np.sqrt(unit * np.diagonal(fit.information_null)[used])
+    values, vectors = np.linalg.eigh(parts.T @ parts)
+    keep = values > max(1e-10 * values[-1], ROUNDING**2)
+    if not keep.any():
+        return Test(statistic=math.nan, df=0, p_value=math.nan, reason=NO_SPREAD)
+    along = vectors[:, keep].T @ parts.sum(axis=0)
+    return _chi_square(float((along**2 / values[keep]).sum()), int(keep.sum()))
+
+
+def _tests(fit: Maximum, coef: Vector, covariance: Vector, reason: str, no_wald: str) -> tuple[Test, Test, Test]:
+    """Likelihood ratio, Wald and score test of every estimable term being zero."""
+    df = int(fit.used.sum())
+    if df == 0:
+        none = Test(statistic=math.nan, df=0, p_value=math.nan, reason=reason or "no term is estimable")
+        return none, none, none
+    u = fit.score_null[fit.used]
+    score = float(u @ solve(block(fit.information_null, fit.used), u))
+    likelihood_ratio = max(2 * (fit.loglik - fit.loglik_null), 0.0)
+    away = bool((fit.direction != 0).any())
+    if away or no_wald:
+        wald = Test(statistic=math.nan, df=df, p_value=math.nan, reason=SEPARATED if away else no_wald)
+    else:
+        b = coef[fit.used]
+        wald = _chi_square(float(b @ solve(block(covariance, fit.used), b)), df)
+    return _chi_square(likelihood_ratio, df), wald, _chi_square(score, df)
+
+
+def _chi_square(statistic: float, df: int) -> Test:
+    return Test(statistic=statistic, df=df, p_value=float(chdtrc(df, statistic)))

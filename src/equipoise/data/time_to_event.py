@@ -11,14 +11,22 @@ from numpy.typing import ArrayLike, NDArray
 from ..errors import DataError
 from ..results import Origin
 from ..units import TimeUnit, days_per
-from .factor import Factor, factor, label, missing_values, strata_factor
-
-WeightType = Literal["case", "probability"]
-
-# Times whose gap is at most this share of the mean time are one time: two computations of the same
-# moment differ by rounding, and R's survival settles them so too (its relative rule; its absolute rule
-# would merge every time below 1.5e-8, whatever the unit).
-NEAR_TIE = float(np.sqrt(np.finfo(float).eps))
+from .columns import (
+    WeightType,
+    arm_factor,
+    as_array,
+    checked_weights,
+    event_codes,
+    known_word,
+    marked_events,
+    merge_near_ties,
+    numbers,
+    refuse,
+    require_unique,
+    settle_missing,
+    strata_columns,
+)
+from .factor import label, strata_factor
 
 
 class TimeToEvent:
@@ -116,22 +124,22 @@ class TimeToEvent:
         settle_near_ties: bool = True,
     ) -> None:
         scale = days_per(unit)
-        _known("event_is", event_is, ("harm", "benefit"))
-        _known("origin", origin, get_args(Origin))
+        known_word("event_is", event_is, ("harm", "benefit"))
+        known_word("origin", origin, get_args(Origin))
         n = np.shape(np.asarray(time))[0] if np.ndim(time) == 1 else -1
         if n < 0:
             raise DataError("times must be one-dimensional", column="time", remedy="Give one time by subject.")
-        factors = _strata_columns(strata)
+        factors = strata_columns(strata)
         columns = {"event": event, "arm": arm, "subject": subject, "entry": entry, "weight": weight, **factors}
         for name, column in columns.items():
-            if column is not None and np.shape(_array(column)) != (n,):
+            if column is not None and np.shape(as_array(column)) != (n,):
                 raise DataError(
-                    f"{name} has shape {np.shape(_array(column))}, time has ({n},)", column=name, remedy="Align them."
+                    f"{name} has shape {np.shape(as_array(column))}, time has ({n},)", column=name, remedy="Align them."
                 )
-        ids = np.arange(1, n + 1) if subject is None else _array(subject)
+        ids = np.arange(1, n + 1) if subject is None else as_array(subject)
         given = {"time": time, "event": event, "arm": arm, **factors, "entry": entry, "weight": weight}
-        arrays = {name: _array(column) for name, column in given.items() if column is not None}
-        keep = _settle_missing(arrays, ids, missing)
+        arrays = {name: as_array(column) for name, column in given.items() if column is not None}
+        keep = settle_missing(arrays, ids, missing)
         dropped: tuple[str, ...] = ()
         if keep is not None:
             dropped = tuple(str(s) for s in ids[~keep])
@@ -139,26 +147,26 @@ class TimeToEvent:
             ids = ids[keep]
         if len(ids) == 0:
             raise DataError("nobody is in the population", remedy="Check the population's flag and the arm labels.")
-        _unique(ids, subject is not None)
-        times = _numbers(arrays["time"], "time", ids) * scale
-        codes = _events(arrays["event"], ids)
-        entries = None if entry is None else _numbers(arrays["entry"], "entry", ids) * scale
+        require_unique(ids, subject is not None)
+        times = numbers(arrays["time"], "time", ids) * scale
+        codes = event_codes(arrays["event"], ids)
+        entries = None if entry is None else numbers(arrays["entry"], "entry", ids) * scale
         merged, order = 0, None
         if settle_near_ties:
-            times, entries, merged, order = _merge_near_ties(times, entries)
-        _refuse(times < 0, "a time is below zero", "time", ids, "Times run from the start of observation.")
+            times, entries, merged, order = merge_near_ties(times, entries)
+        refuse(times < 0, "a time is below zero", "time", ids, "Times run from the start of observation.")
         if entries is not None:
             what = "the entry is not before the time, so the subject was never at risk"
-            _refuse(entries >= times, what, "entry", ids, "Remove the subject, or mend the dates.")
-        weights = _weights(arrays.get("weight"), weight_type, ids)
-        arm_factor = _arm_factor(arrays.get("arm"), len(ids), control, experimental)
+            refuse(entries >= times, what, "entry", ids, "Remove the subject, or mend the dates.")
+        weights = checked_weights(arrays.get("weight"), weight_type, ids)
+        coded_arm = arm_factor(arrays.get("arm"), len(ids), control, experimental)
         strata_coded = strata_factor({name: arrays[name] for name in factors}, len(ids))
         self._set(
             subject=ids,
             time=times,
             event=codes,
-            arm=arm_factor.codes,
-            arms=arm_factor.levels,
+            arm=coded_arm.codes,
+            arms=coded_arm.levels,
             stratum=strata_coded.codes,
             strata=strata_coded.levels if factors else (),
             strata_names=tuple(n for n in factors if n != "strata"),
@@ -235,7 +243,9 @@ class TimeToEvent:
         events = column(event_column)
         if event_codes is not None and events is not None:
             ids = column(subject)
-            events = _marked(events, event_codes, event_column, np.arange(1, len(data) + 1) if ids is None else ids)
+            events = marked_events(
+                events, event_codes, event_column, np.arange(1, len(data) + 1) if ids is None else ids
+            )
         return cls(
             data[time].to_numpy(),
             events if events is not None else [],
@@ -323,194 +333,3 @@ def _restored(fields: dict[str, Any]) -> TimeToEvent:
     twin = object.__new__(TimeToEvent)
     twin._set(**fields)
     return twin
-
-
-def _known(name: str, value: object, allowed: Sequence[str]) -> None:
-    if value not in allowed:
-        raise DataError(f"{name} = {value!r} is unknown", remedy=f"Use {' or '.join(repr(a) for a in allowed)}.")
-
-
-def _array(column: Any) -> NDArray[Any]:
-    return column if isinstance(column, np.ndarray) else np.asarray(column)
-
-
-def _strata_columns(strata: Any) -> dict[str, Any]:
-    if strata is None:
-        return {}
-    if isinstance(strata, Mapping):
-        return {str(name): column for name, column in strata.items()}
-    if np.ndim(_array(strata)) == 2:
-        return {f"strata[{i}]": column for i, column in enumerate(strata)}
-    return {"strata": strata}
-
-
-def _settle_missing(arrays: dict[str, NDArray[Any]], ids: NDArray[Any], missing: str) -> NDArray[np.bool_] | None:
-    """The rows to keep, or None when nothing is missing. Refuses unless missing = "drop"."""
-    _known("missing", missing, ("refuse", "drop"))
-    keep: NDArray[np.bool_] | None = None
-    for name, column in arrays.items():
-        absent = missing_values(column)
-        if not absent.any():
-            continue
-        if missing == "refuse":
-            raise DataError(
-                f"{name} is missing for {int(absent.sum())} of {len(absent)} subjects",
-                column=name,
-                subjects=ids[absent].tolist(),
-                remedy='Complete them, or pass missing="drop", which counts and names them.',
-            )
-        keep = ~absent if keep is None else keep & ~absent
-    return keep
-
-
-def _refuse(bad: NDArray[np.bool_], what: str, column: str, ids: NDArray[Any], remedy: str = "") -> None:
-    if bad.any():
-        raise DataError(what, column=column, subjects=ids[bad].tolist(), remedy=remedy)
-
-
-def _unique(ids: NDArray[Any], given: bool) -> None:
-    if not given:
-        return
-    seen: set[object] = set()
-    listed = ids.tolist()
-    if len(set(listed)) == len(listed):
-        return
-    twice = [s for s in listed if s in seen or seen.add(s)]  # type: ignore[func-returns-value]
-    raise DataError(
-        "a subject has more than one row",
-        column="subject",
-        subjects=list(dict.fromkeys(twice)),
-        remedy="Give one row per subject; select one endpoint first.",
-    )
-
-
-def _marked(column: NDArray[Any], codes: object, name: str, ids: NDArray[Any]) -> NDArray[np.float64]:
-    """1 where the column holds one of the codes, which are all numbers or all text; missing as NaN."""
-    wanted = np.atleast_1d(np.asarray(codes))
-    if wanted.dtype.kind in "US":
-        absent = missing_values(column)
-        text = np.array([v if isinstance(v, str) else "" for v in column.tolist()])
-        _refuse(~absent & (text == ""), f"{name} holds something that is not text", name, ids, "Give a code that is.")
-        return np.where(absent, np.nan, np.isin(text, wanted).astype(float))
-    whole = _numbers_or_missing(column, name, ids)
-    return np.where(np.isnan(whole), np.nan, np.isin(whole, wanted).astype(float))
-
-
-def _numbers_or_missing(column: NDArray[Any], name: str, ids: NDArray[Any]) -> NDArray[np.float64]:
-    """A column of numbers as float64, missing as NaN; text is refused."""
-    if column.dtype.kind in "fiub":
-        return column.astype(np.float64)
-    if column.dtype.kind in "mM":  # their numbers are nanoseconds, or days, or whatever the frame stored
-        raise DataError(f"{name} holds dates or time spans", column=name, remedy="Give numbers and their unit.")
-    values = np.empty(len(column))
-    bad = np.zeros(len(column), dtype=bool)
-    absent = missing_values(column)
-    for i, value in enumerate(column.tolist()):
-        try:
-            values[i] = np.nan if absent[i] else float(value)
-            bad[i] = isinstance(value, str) and not absent[i]
-        except (TypeError, ValueError):
-            bad[i] = True
-    _refuse(bad, f"{name} holds something that is not a number", name, ids, "Mend the values, or their type.")
-    return values
-
-
-def _numbers(column: NDArray[Any], name: str, ids: NDArray[Any]) -> NDArray[np.float64]:
-    values = _numbers_or_missing(column, name, ids)
-    if not np.isfinite(values).all():
-        _refuse(~np.isfinite(values), f"{name} is not finite", name, ids, "Mend the values, or leave the rows out.")
-    return values
-
-
-def _events(column: NDArray[Any], ids: NDArray[Any]) -> NDArray[np.int64]:
-    values = _numbers(column, "event", ids)
-    codes = values.astype(np.int64)
-    bad = (codes != values) | (codes < 0)
-    _refuse(bad, "an event code is not a whole number from 0 up", "event", ids, "0 is censored, 1 the event.")
-    return codes
-
-
-def _weights(
-    column: NDArray[Any] | None, weight_type: WeightType | None, ids: NDArray[Any]
-) -> NDArray[np.float64] | None:
-    if column is None:
-        if weight_type is not None:
-            raise DataError("weight_type is given without weights", column="weight", remedy="Give both or neither.")
-        return None
-    if weight_type not in ("case", "probability"):
-        raise DataError(
-            f"weight_type is {weight_type!r}",
-            column="weight",
-            remedy='Say what the weights are: "case" (replication) or "probability" (robust variance).',
-        )
-    values = _numbers(column, "weight", ids)
-    _refuse(values <= 0, "a weight is not above zero", "weight", ids, "Leave the subject out instead.")
-    return values
-
-
-def _merge_near_ties(
-    time: NDArray[np.float64], entry: NDArray[np.float64] | None
-) -> tuple[NDArray[np.float64], NDArray[np.float64] | None, int, NDArray[np.int64] | None]:
-    """Give times that differ by rounding only the earliest of their values; count the values merged.
-
-    The order that sorts the times comes back too, where nobody enters late: sorting is half of the cost.
-    """
-    everything = time if entry is None else np.concatenate([time, entry])
-    order = np.argsort(everything)
-    ordered = everything[order]
-    gaps = np.diff(ordered)
-    # No mean exceeds the largest time, so most data are settled by this line.
-    if not ((gaps > 0) & (gaps <= NEAR_TIE * max(abs(ordered[0]), abs(ordered[-1])))).any():
-        return time, entry, 0, order if entry is None else None
-    mean = np.abs(ordered[np.concatenate([[True], gaps > 0])]).mean()
-    begins = np.concatenate([[True], gaps > NEAR_TIE * mean])
-    merged = int((gaps > 0).sum()) + 1 - int(begins.sum())
-    settled = np.empty_like(everything)
-    settled[order] = ordered[begins][np.cumsum(begins) - 1]
-    if entry is None:
-        return settled, None, merged, order
-    return settled[: len(time)], settled[len(time) :], merged, None
-
-
-def _arm_factor(column: NDArray[Any] | None, n: int, control: object, experimental: object) -> Factor:
-    """Arms as codes: control 0, experimental 1; other groups in the order of their labels, control first."""
-    named = [label(a) for a in (control, experimental) if a is not None]
-    if len(named) != len(set(named)):
-        raise DataError(
-            f"control and experimental are the same arm {named[0]!r}", column="arm", remedy="Name two different arms."
-        )
-    if experimental is not None and control is None:
-        raise DataError("experimental is named without control", column="arm", remedy="Name both.")
-    if column is None:
-        if named:
-            raise DataError(
-                "control is named, but there is no arm", column="arm", remedy="Give the arm of each subject."
-            )
-        return Factor(np.zeros(n, dtype=np.int64), ("all",))
-    if experimental is not None:
-        is_control, is_experimental = column == control, column == experimental
-        comparable = np.ndim(is_control) and np.ndim(is_experimental)
-        if comparable and (is_control | is_experimental).all() and is_control.any() and is_experimental.any():
-            return Factor(np.asarray(is_experimental).astype(np.int64), (label(control), label(experimental)))
-    groups = factor(column)
-    present = ", ".join(groups.levels)
-    for name in named:
-        if name not in groups.levels:
-            raise DataError(f"nobody is in arm {name!r}", column="arm", remedy=f"Arms in the data: {present}.")
-    if len(groups.levels) == 2 and len(named) < 2:
-        raise DataError(
-            f"two arms ({present}), but not which is control and which experimental",
-            column="arm",
-            remedy="Name both, so that the direction of the effect is known.",
-        )
-    if len(groups.levels) > 2 and len(named) == 2:
-        raise DataError(
-            f"{len(groups.levels)} arms ({present}) in a two-arm contrast",
-            column="arm",
-            remedy="Select the rows of the two arms first, or name the control only.",
-        )
-    if not named:
-        return groups
-    ordered = [*named, *(level for level in groups.levels if level not in named)]
-    position = np.array([ordered.index(level) for level in groups.levels])
-    return Factor(position[groups.codes], tuple(ordered))

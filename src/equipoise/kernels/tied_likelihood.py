@@ -12,8 +12,10 @@ def _tilt(log_odds, d):
     log_c = 0.0
     for i in range(log_odds.shape[0]):
         log_c -= log_odds[i] / log_odds.shape[0]
-    log_c += np.log(d / (log_odds.shape[0] - d))
-    low, high = -np.inf, np.inf
+    n = log_odds.shape[0]
+    log_c += np.log(d / (n - d))
+    # At these ends each term is below 1/n, or above 1 - 1/n.
+    low, high = -log_odds.max() - np.log(n) - 1.0, -log_odds.min() + np.log(n) + 1.0
     for _ in range(200):
         total = 0.0
         slope = 0.0
@@ -30,12 +32,7 @@ def _tilt(log_odds, d):
         step = (d - total) / slope if slope > 1e-300 else np.inf
         following = log_c + step
         if not (low < following < high):
-            if low == -np.inf:
-                following = log_c - 5.0
-            elif high == np.inf:
-                following = log_c + 5.0
-            else:
-                following = 0.5 * (low + high)
+            following = 0.5 * (low + high)
         if following == log_c:
             break
         log_c = following

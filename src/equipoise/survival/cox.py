@@ -35,6 +35,10 @@ from .risk_sets import RiskSets, risk_sets
 if TYPE_CHECKING:
     import polars as pl
 
+# Risk scores this close, or this share of their range, are tied: two coefficients that are equal but for rounding,
+# or sums of the same terms in another order.
+_SAME_RISK = 1e-10
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Cox:
@@ -271,10 +275,18 @@ def _ranks(
 ) -> tuple[NDArray[np.int64], int]:
     """Rank of each row's risk score; with arms only, the ranks of a handful of arms."""
     if len(beta) == matrix.arm_terms:
-        levels, rank = np.unique(np.concatenate([[0.0], beta / scale]), return_inverse=True)
-        return rank.astype(np.int64)[matrix.tte.arm[sets.order]], len(levels)
-    levels, rank = np.unique(x @ beta, return_inverse=True)
-    return rank.astype(np.int64), len(levels)
+        rank, ranks = _tied_ranks(np.concatenate([[0.0], beta / scale]))
+        return rank[matrix.tte.arm[sets.order]], ranks
+    return _tied_ranks(x @ beta)
+
+
+def _tied_ranks(eta: Vector) -> tuple[NDArray[np.int64], int]:
+    order = np.argsort(eta)
+    steps = np.diff(eta[order])
+    above = np.concatenate([[0], np.cumsum(steps > _SAME_RISK * max(1.0, float(steps.sum())))])
+    rank = np.empty(len(eta), dtype=np.int64)
+    rank[order] = above
+    return rank, int(above[-1]) + 1
 
 
 def _clusters(cluster: ArrayLike | None, tte: TimeToEvent, matrix: ModelMatrix) -> NDArray[np.int64] | None:

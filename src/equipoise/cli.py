@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,7 +12,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import cyclopts
 from cyclopts import App, Parameter
-from cyclopts.validators import Number
 
 from .errors import EquipoiseError
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 app = App(
     name="equipoise",
+    suppress_keyboard_interrupt=False,
     version=lambda: version("equipoise"),
     help="A randomized phase III trial with a time-to-event endpoint, from one protocol file.",
 )
@@ -32,8 +33,8 @@ app = App(
 Data = Annotated[str | None, Parameter(help="Folder of ADaM files; default: the protocol's [data] path.")]
 Cut = Annotated[str | None, Parameter(help="Data cut (YYYY-MM-DD): the data as they stood on that day.")]
 Dummy = Annotated[
-    int | None,
-    Parameter(help="Seed: permute the arm labels for a dry run; all output says DUMMY.", validator=Number(gte=0)),
+    str | None,
+    Parameter(help="Seed: permute the arm labels for a dry run; all output says DUMMY."),
 ]
 Json = Annotated[bool, Parameter(name="--json", negative="", help="One JSON document on standard output.")]
 Out = Annotated[str, Parameter(help="Folder to write into.")]
@@ -50,8 +51,24 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except KeyboardInterrupt:
         code = _refuse("stopped; nothing was written half")
     except BrokenPipeError:
-        code = 0
+        code = _hush()
+    except OSError as error:
+        code = _refuse(f"the output cannot be written: {error.strerror}")
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        code = (
+            _hush()
+            if isinstance(error, BrokenPipeError)
+            else _refuse(f"the output cannot be written: {error.strerror}")
+        )
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _hush() -> int:
+    """The reader of the output has gone (as `| head` does): nothing more is said, and nothing has failed."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
 
 
 @app.command
@@ -77,13 +94,19 @@ def check(
     sections = synopsis(trial) + doses
     patients = None
     findings: tuple[Finding, ...] = ()
+    stops: list[str] = []
+    doubts: list[str] = []
     if data is not None or trial.data.path is not None:
+        from .analyze import refusals, unnamed_arms
         from .data import check as check_data
 
         patients = _patients(trial, data, cut, None)
         findings = check_data(patients, trial)
+        stops = [str(f) for f in findings if f.severity == "error"] or list(refusals(trial, patients))
+        doubts = [str(f) for f in findings if f.severity == "warning"] + unnamed_arms(trial, patients)
+    rest = [str(f) for f in findings if f.severity == "not applicable"]
     if json_:
-        _print_json(trial, patients, [], [str(f) for f in findings], synopsis=dict(sections))
+        _print_json(trial, patients, [], stops + doubts + rest, synopsis=dict(sections))
     else:
         console = _console()
         for heading, lines in sections:
@@ -93,10 +116,11 @@ def check(
         if patients is not None:
             console.print("[bold]Data[/bold]")
             console.print(f"  {_escape(str(patients))}", soft_wrap=True)
-            for note in [*patients.notes, *(str(f) for f in findings)] or ["no finding"]:
+            for note in [*patients.notes, *stops, *doubts, *rest] or ["no finding"]:
                 console.print(f"  {_escape(note)}", soft_wrap=True)
-    severities = {f.severity for f in findings}
-    return 2 if "error" in severities else 1 if "warning" in severities else 0
+    if stops:
+        return _refuse(f"{len(stops)} finding{'s' * (len(stops) > 1)} would stop the analysis: {stops[0]}")
+    return 1 if doubts else 0
 
 
 @app.command
@@ -164,7 +188,7 @@ def run(
 
 
 def _run(
-    protocol: str, data: str | None, cut: str | None, dummy: int | None, out: str, as_json: bool, print_results: bool
+    protocol: str, data: str | None, cut: str | None, dummy: str | None, out: str, as_json: bool, print_results: bool
 ) -> int:
     trial = _protocol(protocol)
     with _progress(quiet=as_json) as tell:
@@ -189,13 +213,17 @@ def _protocol(name: str) -> Protocol:
     return find(name)
 
 
-def _patients(trial: Protocol, data: str | None, cut: str | None, dummy: int | None) -> Patients:
+def _patients(trial: Protocol, data: str | None, cut: str | None, dummy: str | None) -> Patients:
     from .data import read_adam
 
     patients = read_adam(data, trial)
     if cut is not None:
         patients = patients.cut(cut)
-    return patients if dummy is None else patients.with_dummy_labels(dummy)
+    if dummy is None:
+        return patients
+    if not dummy.isascii() or not dummy.isdigit():
+        raise EquipoiseError(f"the seed {dummy!r} is not a whole number", where="--dummy", remedy="Write --dummy 1.")
+    return patients.with_dummy_labels(int(dummy))
 
 
 def _print_results(trial: Protocol, results: Results) -> None:
@@ -205,12 +233,12 @@ def _print_results(trial: Protocol, results: Results) -> None:
     if results.origin != "observed":
         console.print(f"[bold reverse] {results.origin.upper()} DATA [/bold reverse]")
     for name in results.analyses:
-        rows = results.of(name)
-        console.print()
+        rows, analysis = results.of(name), trial.analyses[name]
+        console.print(f"\n{_escape(name)} ({analysis.role}): {_escape(analysis.estimand)}", soft_wrap=True)
         console.print(
             f"[bold]{_escape(next(r.text for r in rows if r.statistic == 'sentence'))}.[/bold]", soft_wrap=True
         )
-        if trial.analyses[name].role == "primary":
+        if analysis.role == "primary":
             console.print(_rich_table(primary_table(trial, rows, name)))
     console.print()
     for note in results.notes:

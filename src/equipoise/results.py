@@ -69,6 +69,14 @@ def number(value: float, text: str, reason: str = "") -> dict[str, object]:
     return {"value": None, "text": missing, "reason": reason or missing}
 
 
+def read_only(record: object) -> None:
+    """Close every array of a frozen record to writing, so that it is frozen all the way."""
+    for field in fields(record):  # type: ignore[arg-type]
+        value = getattr(record, field.name)
+        if hasattr(value, "setflags"):
+            value.setflags(write=False)
+
+
 def long_table(rows: Iterable[Row]) -> pl.DataFrame:
     """The long table of results with its fixed schema (one row a number)."""
     import polars as pl

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-import equipoise as eq
 from equipoise.survival import TimeToEvent, cox, kaplan_meier, logrank, rmst
 
 Z = 1.959963984540054  # the 97.5th percentile of the normal distribution
@@ -386,8 +385,14 @@ def test_rmst_as_rectangles() -> None:
     assert fit.ratio.estimate == pytest.approx(5 / 4.3, rel=1e-14)
     assert fit.ratio.conf_int[0] == pytest.approx(5 / 4.3 * math.exp(-Z * log_se), rel=1e-13)
     # B is followed to 6 days and no further
-    with pytest.raises(eq.errors.DataError, match="The largest tau that every arm supports is 6 days"):
-        rmst(tte, tau="1 week")
+    beyond = rmst(tte, tau="1 week")
+    # A, whose last patient is censored at 7 days, has one: 4.3 + 3/10
+    assert beyond["A"].rmst == pytest.approx(4.6, rel=1e-14)
+    assert math.isnan(beyond["B"].rmst)
+    assert math.isnan(beyond.difference)
+    assert beyond.reason == (
+        "tau = 7 days lies beyond the follow-up of B; the largest tau that every arm supports is 6 days"
+    )
 
 
 # ------------------------------------------------------------- Freireich's leukemia trial
@@ -411,3 +416,13 @@ def test_freireich_as_published() -> None:
     assert round(-cox(tte, ties="efron").coef[0], 2) == 1.57
     assert round(-cox(tte, ties="discrete").coef[0], 2) == 1.63
     assert round(-cox(tte, ties="exact-marginal").coef[0], 2) == 1.60
+
+
+def test_equal_risks_are_tied_whatever_rounding_makes_of_them() -> None:
+    # Three arms with the same curve: both coefficients are 0 but for rounding, and every pair is tied in risk
+    tte = TimeToEvent([1, 2, 3] * 3, [1, 1, 0] * 3, [*"AAABBBCCC"], control="A", unit="days")
+    fit = cox(tte)
+    np.testing.assert_allclose(fit.coef, [0, 0], atol=1e-12)
+    c = fit.concordance
+    # at 1, 3 deaths against 6 survivors; at 2, 3 against 3
+    assert (c.concordant, c.discordant, c.tied_risk, c.estimate) == (0, 0, 27, 0.5)

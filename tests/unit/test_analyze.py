@@ -501,7 +501,7 @@ def test_difference_in_restricted_means(tmp_path: Path) -> None:
     assert value(results, "restricted mean difference") == means.difference
     assert value(results, "test P") == means.p_value
     assert one(results, "restricted mean", "new").at == 100.0
-    assert "difference in means up to 100 days (days)" in one(results, "sentence").text
+    assert "difference in restricted means up to 100 days (days)" in one(results, "sentence").text
     assert not [r for r in results.rows if r.statistic == "hazard ratio"]
 
 
@@ -516,16 +516,21 @@ def test_a_ratio_of_means_is_tested_as_a_ratio(tmp_path: Path, sided: int) -> No
     z = log / (math.log(means.ratio.conf_int[1] / means.ratio.conf_int[0]) / (2 * norm.ppf(0.975)))
     expected = 2 * norm.sf(abs(z)) if sided == 2 else norm.sf(z)
     assert value(results, "test P") == pytest.approx(expected, rel=1e-9)
-    assert "ratio of means up to 100 days" in one(results, "sentence").text
+    assert "ratio of restricted means up to 100 days" in one(results, "sentence").text
 
 
-def test_a_restriction_beyond_follow_up_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"analysis primary: tau = 200 days lies beyond .* largest tau"):
-        run(
-            tmp_path,
-            made_trial.adtte(TIME, [0] * 8, ARM),
-            **restricted("difference in restricted mean survival time", "200 days"),
-        )
+def test_a_restriction_beyond_follow_up_is_not_estimable_and_stops_nothing_else(tmp_path: Path) -> None:
+    results = run(
+        tmp_path,
+        made_trial.adtte(TIME, [0] * 7 + [1], ARM),
+        **restricted("difference in restricted mean survival time", "200 days"),
+    )
+    difference = one(results, "restricted mean difference")
+    assert (difference.value, difference.text) == (None, "not estimable")
+    assert "tau = 200 days lies beyond the follow-up of" in difference.reason
+    assert "largest tau that every arm supports" in difference.reason
+    assert [w for w in results.warnings if w.startswith("primary: tau = 200 days")]
+    assert one(results, "test P").text == "not estimable"
 
 
 # Subgroups

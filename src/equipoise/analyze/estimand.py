@@ -106,9 +106,9 @@ def unnamed_arms(trial: Protocol, data: Patients) -> list[str]:
     if others.is_empty():
         return []
     labels = ", ".join(repr(a) for a in sorted(others[arm].drop_nulls().cast(pl.String).unique()))
-    return [
-        f"{others[subject].n_unique()} patients are in no arm of the protocol and are left out: {labels} (column {arm})"
-    ]
+    count = others[subject].n_unique()
+    verb = "patient is" if count == 1 else "patients are"
+    return [f"{count} {verb} in no arm of the protocol and left out: {labels} (column {arm})"]
 
 
 def _in_population(trial: Protocol, data: Patients, chosen: Estimand, rows: pl.DataFrame) -> pl.DataFrame:

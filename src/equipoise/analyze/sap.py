@@ -7,17 +7,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from numpy.typing import NDArray
+
 from .. import results
 from ..data import Patients, TimeToEvent, require_clean
 from ..errors import DataError, EquipoiseError, ProtocolError
-from ..protocol import Analysis, Estimand, Protocol, quoted, test_of
+from ..protocol import Analysis, Estimand, Protocol, Subgroup, quoted, test_of
 from ..results import Row
 from ..survival import Cox, KaplanMeier, LogRank, Rmst, cox, kaplan_meier, logrank, rmst
 from ..units import MONTH_LENGTH_NOTE, TimeUnit, days
 from .curves import figure_rows
 from .estimand import endpoint, population_rows, unnamed_arms
 from .multiplicity import Decision, decide
-from .subgroups import subgroup_rows
+from .subgroups import check_levels, subgroup_rows
 
 if TYPE_CHECKING:
     import polars as pl
@@ -166,6 +168,19 @@ def _covariates(trial: Protocol, data: Patients, analysis: Analysis) -> pl.DataF
     return rows.select(columns)
 
 
+def _subgroup_column(trial: Protocol, data: Patients, analysis: Analysis, subgroup: Subgroup) -> NDArray[Any]:
+    rows = population_rows(trial, data, analysis.estimand)
+    column = subgroup.column.upper()
+    if column not in rows.columns:
+        raise DataError(
+            "the subgroup's column is not in the data",
+            column=column,
+            remedy=f"Columns: {', '.join(c for c in rows.columns if c != '__event__')}.",
+        )
+    check_levels(rows[column].to_numpy(), subgroup)
+    return rows[column].to_numpy()
+
+
 def _decisions(trial: Protocol, fitted: dict[str, _Fitted]) -> dict[str, Decision]:
     if trial.testing is None:
         return {}
@@ -203,12 +218,8 @@ def _rows(
     yield _text("near-tied times merged", str(tte.near_ties), float(tte.near_ties))
     yield from figure_rows(fitted.curves, unit)
     if analysis.subgroups:
-        everything = population_rows(trial, data, analysis.estimand)
         for subgroup in analysis.subgroups:
-            column = subgroup.column.upper()
-            if column not in everything.columns:
-                raise DataError("the subgroup's column is not in the data", column=column)
-            yield from subgroup_rows(tte, everything[column].to_numpy(), subgroup, analysis)
+            yield from subgroup_rows(tte, _subgroup_column(trial, data, analysis, subgroup), subgroup, analysis)
 
 
 def _text(statistic: str, text: str, value: float | None = None) -> Row:
@@ -232,16 +243,28 @@ def _sentence(trial: Protocol, analysis: Analysis, fitted: _Fitted, decision: De
     estimand = trial.estimands[analysis.estimand]
     end = trial.endpoints[estimand.variable]
     a, b = estimand.treatment.experimental, estimand.treatment.control
-    medians = " v ".join(results.duration(fitted.curves[arm].median, end.unit) for arm in (a, b))
+    both = [results.duration(fitted.curves[arm].median, end.unit) for arm in (a, b)]
     name, estimate, low, high = _estimate(estimand, fitted.effect, end.unit)
-    kind = {"LogRank": "log-rank ", "Cox": "Wald "}.get(type(fitted.test).__name__, "")
+    kind = _test_name(fitted.test)
+    sided = "one-sided " if trial.testing is not None and trial.testing.sided == 1 else ""
     limits = results.NOT_ESTIMABLE if low == high == results.NOT_ESTIMABLE else f"{low} to {high}"
     interval = "" if estimate == results.NOT_ESTIMABLE else f" ({100 * analysis.confidence:g}% CI {limits})"
-    text = (
-        f"{end.label}, {a} against {b}: {name} {estimate}{interval}, "
-        f"median {medians} {end.unit}, {kind}{'' if decision else 'nominal '}{results.p_equals(fitted.p)}"
+    p = f"{kind}{'' if decision else 'nominal '}{sided}{results.p_equals(fitted.p)}"
+    middle = (
+        f"medians {results.NOT_REACHED}"
+        if set(both) == {results.NOT_REACHED}
+        else (f"median {' v '.join(both)} {end.unit}")
     )
+    # The P stands beside what it tests; a restricted mean is not a statement about medians.
+    order = (p, middle) if isinstance(fitted.test, Rmst) else (middle, p)
+    text = f"{end.label}, {a} against {b}: {name} {estimate}{interval}, {', '.join(order)}"
     return Row(statistic="sentence", text=text, method=f"{fitted.effect.method}; {fitted.curves.method}")
+
+
+def _test_name(test: LogRank | Cox | Rmst) -> str:
+    if isinstance(test, LogRank):
+        return f"Fleming-Harrington ({test.rho:g}, {test.gamma:g}) " if test.rho or test.gamma else "log-rank "
+    return "Wald " if isinstance(test, Cox) else ""
 
 
 def _estimate(estimand: Estimand, effect: Cox | Rmst, unit: TimeUnit) -> tuple[str, str, str, str]:
@@ -257,20 +280,37 @@ def _estimate(estimand: Estimand, effect: Cox | Rmst, unit: TimeUnit) -> tuple[s
     if estimand.summary == _RATIO:
         assert effect.ratio is not None
         shown = (effect.ratio.estimate, *effect.ratio.conf_int)
-        return f"ratio of means {upto}", *(results.fixed(x, 2) for x in shown)  # type: ignore[return-value]
+        return f"ratio of restricted means {upto}", *(results.fixed(x, 2) for x in shown)  # type: ignore[return-value]
     assert effect.difference is not None
     assert effect.conf_int is not None
     shown = (effect.difference, *effect.conf_int)
-    return f"difference in means {upto} ({unit})", *(results.duration(x, unit) for x in shown)  # type: ignore[return-value]
+    return f"difference in restricted means {upto} ({unit})", *(results.duration(x, unit) for x in shown)  # type: ignore[return-value]
 
 
 def _warnings(fitted: _Fitted) -> Iterator[str]:
     parts = (fitted.effect,) if fitted.effect is fitted.test else (fitted.effect, fitted.test)
+    if not (fitted.tte.event > 0).any():
+        yield "there are no events"
+        return
     for part in parts:
         if isinstance(part, Cox):
             yield from part.warnings
         elif part.reason:
             yield part.reason
+
+
+def refusals(trial: Protocol, data: Patients) -> tuple[str, ...]:
+    """What would stop an analysis of the protocol on these patients: columns, populations, arms. Computes nothing."""
+    found: list[str] = []
+    for name, analysis in trial.analyses.items():
+        try:
+            endpoint(trial, data, estimand=analysis.estimand, strata=analysis.strata)
+            _covariates(trial, data, analysis)
+            for subgroup in analysis.subgroups:
+                _subgroup_column(trial, data, analysis, subgroup)
+        except EquipoiseError as error:
+            found.append(f"analysis {name}: {error}")
+    return tuple(found)
 
 
 def conventions(trial: Protocol) -> tuple[str, ...]:

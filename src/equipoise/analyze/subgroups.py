@@ -20,6 +20,17 @@ from ..survival import cox
 _MOST_LEVELS = 12
 
 
+def check_levels(column: NDArray[Any], subgroup: Subgroup) -> None:
+    """Refuse a column of measurements: a forest plot has a row a category."""
+    levels = factor(column[~missing_values(column)]).levels
+    if len(levels) > _MOST_LEVELS:
+        raise DataError(
+            f"the subgroup has {len(levels)} levels",
+            column=subgroup.column,
+            remedy="Name a column of categories, such as age groups.",
+        )
+
+
 def subgroup_rows(tte: TimeToEvent, column: NDArray[Any], subgroup: Subgroup, analysis: Analysis) -> list[Row]:
     """Subjects, events and hazard ratio in each level, with the interaction test; no P by subgroup.
 
@@ -28,12 +39,6 @@ def subgroup_rows(tte: TimeToEvent, column: NDArray[Any], subgroup: Subgroup, an
     """
     absent = missing_values(column)
     levels = factor(column[~absent])
-    if len(levels.levels) > _MOST_LEVELS:
-        raise DataError(
-            f"the subgroup has {len(levels.levels)} levels",
-            column=subgroup.column,
-            remedy="Name a column of categories, such as age groups.",
-        )
     kept = np.flatnonzero(~absent)
     rows: list[Row] = []
     for code, level in enumerate(levels.levels):
@@ -64,26 +69,27 @@ def _level_rows(tte: TimeToEvent, mask: NDArray[np.bool_], group: str, analysis:
                 Row(group=group, statistic=f"subgroup {name}, {side}", value=float(count), text=str(count),
                     unit="subjects", origin=tte.origin)
             )  # fmt: skip
-    estimate, low, high, reason = _effect(tte, mask, analysis)
+    estimate, low, high, reason, method = _effect(tte, mask, analysis)
     names = ("subgroup hazard ratio", "subgroup hazard ratio lower limit", "subgroup hazard ratio upper limit")
     for name, value in zip(names, (estimate, low, high), strict=True):
         level = analysis.confidence if "limit" in name else None
         rows.append(
-            Row(group=group, statistic=name, level=level, method="Cox model within the subgroup", origin=tte.origin,
+            Row(group=group, statistic=name, level=level, method=method, origin=tte.origin,
                 **results.number(value, results.fixed(value, 2), reason))  # type: ignore[arg-type]
         )  # fmt: skip
     return rows
 
 
-def _effect(tte: TimeToEvent, mask: NDArray[np.bool_], analysis: Analysis) -> tuple[float, float, float, str]:
+def _effect(tte: TimeToEvent, mask: NDArray[np.bool_], analysis: Analysis) -> tuple[float, float, float, str, str]:
     nothing = math.nan, math.nan, math.nan
     for code, arm in enumerate(tte.arms):
         if not (mask & (tte.arm == code)).any():
-            return *nothing, f"nobody in arm {arm}"
+            return *nothing, f"nobody in arm {arm}", ""
     fit = _model(tte.select(mask), None, analysis)
+    method = f"{fit.method}, within the subgroup"
     if fit.reasons[0]:
-        return *nothing, fit.reasons[0]
-    return fit.hazard_ratio, *fit.conf_int, ""
+        return *nothing, fit.reasons[0], method
+    return fit.hazard_ratio, *fit.conf_int, "", method
 
 
 def _interaction(

@@ -53,7 +53,7 @@ def settle_missing(arrays: dict[str, NDArray[Any]], ids: NDArray[Any], missing: 
                 f"{name} is missing for {int(absent.sum())} of {len(absent)} subjects",
                 column=name,
                 subjects=ids[absent].tolist(),
-                remedy='Complete them, or pass missing="drop", which counts and names them.',
+                remedy='Complete them; from Python, missing="drop" leaves them out, counted and named.',
             )
         keep = ~absent if keep is None else keep & ~absent
     return keep

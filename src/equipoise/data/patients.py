@@ -63,6 +63,13 @@ class Patients:
         frames = Frames(adtte=self.adtte, adsl=self.adsl, adae=self.adae, file=self._file("adtte"))
         known = day if self.cutoff is None else min(day, self.cutoff)
         after = cut_frames(frames, self.names, known, code)
+        if after.adtte.is_empty():
+            raise DataError(
+                f"nobody had entered by the data cut {known}",
+                file=self._file("adtte"),
+                column=self.names.start_date,
+                remedy=f"The first patient entered on {self.adtte[self.names.start_date].min()!s}.",
+            )
         note = (
             f"{_CUT_NOTE}{known}: records that go on after it are censored there "
             f"({self.names.censoring} = {code}), since ADTTE does not hold the last assessment before it"

@@ -112,12 +112,29 @@ def _endpoints(protocol: Protocol) -> Iterator[str]:
 
 def _analyses(protocol: Protocol) -> Iterator[str]:
     for name, analysis in protocol.analyses.items():
-        strata = {True: ", stratified", False: ", unstratified", None: ", stratified if there are strata"}
+        factors = (
+            protocol.data.strata.as_randomized
+            if analysis.strata == "as randomized"
+            else protocol.data.strata.as_verified
+        )
+        use = (
+            analysis.stratified is not False
+            and factors
+            and protocol.estimands[analysis.estimand].restriction_time is None
+        )
+        strata = f", stratified by {' and '.join(factors)} ({analysis.strata})" if use else ", unstratified"
         test = test_of(protocol, analysis)
         kind = {"logrank": "log-rank test", "cox": "Wald test in a Cox model"}.get(test, "test of restricted means")
         if analysis.rho or analysis.gamma:
             kind = f"Fleming-Harrington ({plain(analysis.rho)}, {plain(analysis.gamma)}) test"
-        yield f"{name} ({analysis.role}): {analysis.estimand}; {kind}{strata[analysis.stratified]}"
+        adjusted = f", adjusted for {', '.join(analysis.covariates)}" if analysis.covariates else ""
+        ties = f", {analysis.ties} ties" if analysis.ties else ""
+        rule = (
+            f"; {analysis.convention} convention"
+            if analysis.convention == "house"
+            else f"; convention of {analysis.convention.upper()}"
+        )
+        yield f"{name} ({analysis.role}): {analysis.estimand}; {kind}{strata}{adjusted}{ties}{rule}"
     if protocol.testing:
         t = protocol.testing
         order = ", ".join(t.order)

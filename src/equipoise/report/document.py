@@ -140,7 +140,7 @@ def _footnotes(trial: Protocol, name: str, rows: Sequence[Row]) -> list[str]:
     methods = dict.fromkeys(r.method for r in rows if r.method and r.statistic not in ("sentence", "test P"))
     notes.append(f"Methods: {'; '.join(methods)}.")
     for statistic in ("strata", "strata without information", "near-tied times merged"):
-        notes += [f"{statistic.capitalize()}: {r.text}." for r in rows if r.statistic == statistic]
+        notes += [f"{statistic.capitalize()}: {r.text}." for r in rows if r.statistic == statistic and r.text != "0"]
     for row in rows:
         if row.statistic == "subgroup missing":
             notes.append(f"{row.group}: {row.text} subjects have no value and are in no row.")

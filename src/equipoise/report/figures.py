@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -35,7 +36,7 @@ _STYLE: dict[Any, Any] = {
 
 
 def kaplan_meier_figure(rows: Sequence[Row], arms: Sequence[str], label: str, unit: TimeUnit, mark: str = "") -> str:
-    """Curves with confidence bands and censoring marks above the extended risk table (KMunicate layout:
+    """Curves with pointwise confidence limits and censoring marks above the extended risk table (KMunicate layout:
     Morris et al., BMJ Open 2019), as an SVG document. ``mark`` is written across the figure (DUMMY)."""
     per = days_per(unit)
     at_risk = [r for r in rows if r.statistic == "at risk"]
@@ -212,6 +213,9 @@ def _at(row: Row) -> float:
 
 def _svg(figure: Figure) -> str:
     buffer = io.StringIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    with warnings.catch_warnings():
+        # Text stays text in the SVG: a letter that this font lacks is drawn by the reader's own.
+        warnings.filterwarnings("ignore", message="Glyph")
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     text = buffer.getvalue()
     return text[text.index("<svg") :]

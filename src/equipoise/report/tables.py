@@ -43,9 +43,12 @@ def primary_table(trial: Protocol, rows: Sequence[Row], name: str) -> Table:
     for mark in analysis.landmarks:
         by_arm(f"Event-free at {mark} {ci}", partial(_with_limits, find, "survival", at=days(mark)))
     if estimand.restriction_time is not None:
-        by_arm(f"Mean up to {estimand.restriction_time}, {unit} {ci}", partial(_with_limits, find, "restricted mean"))
-        contrast(f"Difference in means, {unit} {ci}", _with_limits(find, "restricted mean difference", ""))
-        contrast(f"Ratio of means {ci}", _with_limits(find, "restricted mean ratio", ""))
+        by_arm(
+            f"Restricted mean up to {estimand.restriction_time}, {unit} {ci}",
+            partial(_with_limits, find, "restricted mean"),
+        )
+        contrast(f"Difference in restricted means, {unit} {ci}", _with_limits(find, "restricted mean difference", ""))
+        contrast(f"Ratio of restricted means {ci}", _with_limits(find, "restricted mean ratio", ""))
     for term in dict.fromkeys(r.group for r in rows if r.statistic == "hazard ratio"):
         contrast(f"Hazard ratio, {term} {ci}", _with_limits(find, "hazard ratio", term))
     test = next(r for r in rows if r.statistic == "test P")

@@ -84,6 +84,9 @@ class Cox:
     method: str
     origin: Origin
 
+    def __post_init__(self) -> None:
+        results.read_only(self)
+
     def __str__(self) -> str:
         if isinstance(self.hazard_ratio, float) and isinstance(self.conf_int, tuple):
             if self.reasons[0]:
@@ -241,7 +244,9 @@ def _standardize(x: Vector) -> tuple[Vector, Vector]:
     """Columns centred and divided by their standard deviation, so that Newton's steps have a common scale."""
     center = x.mean(axis=0)
     x = x - center
-    scale = np.sqrt((x * x).mean(axis=0))
+    peak = np.abs(x).max(axis=0, initial=0.0)
+    peak[peak == 0] = 1.0
+    scale = peak * np.sqrt(((x / peak) ** 2).mean(axis=0))
     # A constant column is only rounding noise after centring: make it exactly 0, and so aliased.
     constant = scale <= 1e-13 * np.abs(center)
     x[:, constant] = 0.0
@@ -250,13 +255,37 @@ def _standardize(x: Vector) -> tuple[Vector, Vector]:
 
 
 def _likelihood(sets: RiskSets, x: Vector, ties: Ties) -> Likelihood:
-    if ties == "discrete" or ties == "exact-marginal":
-        kernel = discrete_likelihood if ties == "discrete" else marginal_likelihood
-        return lambda beta: kernel(beta, x, sets.time, sets.event, sets.starts, sets.entry)
-    efron = ties == "efron"
-    return lambda beta: partial_likelihood(
-        beta, x, sets.time, sets.event, sets.weight, sets.starts, sets.entry, sets.leaving, efron
-    )
+    """The log-likelihood, its score and information as a function of the coefficients."""
+
+    def partial(beta: Vector, event: NDArray[np.bool_], efron: bool) -> tuple[float, Vector, Vector]:
+        return partial_likelihood(beta, x, sets.time, event, sets.weight, sets.starts, sets.entry, sets.leaving, efron)
+
+    if ties == "efron" or ties == "breslow":
+        return lambda beta: partial(beta, sets.event, ties == "efron")
+    # A lone death has the same term in every model, at a cost that does not grow with the risk set.
+    kernel = discrete_likelihood if ties == "discrete" else marginal_likelihood
+    tied = _tied_deaths(sets)
+    lone = sets.event & ~tied
+    if not tied.any():
+        return lambda beta: partial(beta, lone, False)
+
+    def both(beta: Vector) -> tuple[float, Vector, Vector]:
+        single = partial(beta, lone, False)
+        several = kernel(beta, x, sets.time, tied, sets.starts, sets.entry)
+        return single[0] + several[0], single[1] + several[1], single[2] + several[2]
+
+    return both
+
+
+def _tied_deaths(sets: RiskSets) -> NDArray[np.bool_]:
+    """Deaths that share their time, within the stratum, with another death."""
+    rows = np.flatnonzero(sets.event)
+    stratum = np.searchsorted(sets.starts, rows, side="right")
+    same = (np.diff(sets.time[rows]) == 0) & (np.diff(stratum) == 0)
+    tied = np.zeros(len(sets.event), dtype=bool)
+    tied[rows[:-1][same]] = True
+    tied[rows[1:][same]] = True
+    return tied
 
 
 def _residuals(beta: Vector, sets: RiskSets, x: Vector, ties: Ties, cluster: NDArray[np.int64] | None) -> Vector:

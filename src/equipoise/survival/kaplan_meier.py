@@ -16,7 +16,7 @@ from ..data import TimeToEvent
 from ..errors import DataError
 from ..kernels import kaplan_meier_steps
 from ..results import Origin, Row
-from ..units import TimeUnit, days
+from ..units import TimeUnit, days, days_per
 from .convention import (
     ArgumentError,
     ConfType,
@@ -182,28 +182,29 @@ class Curve:
 class KaplanMeier(Mapping[str, Curve]):
     """The curves by arm: ``km["A"]``."""
 
-    curves: Mapping[str, Curve]
+    curves: tuple[Curve, ...]
     method: str
     origin: Origin
 
     def __getitem__(self, arm: str) -> Curve:
-        if arm not in self.curves:
-            raise DataError(f"there is no arm {arm!r}", column="arm", remedy=f"Arms: {', '.join(self.curves)}.")
-        return self.curves[arm]
+        for curve in self.curves:
+            if curve.group == arm:
+                return curve
+        raise DataError(f"there is no arm {arm!r}", column="arm", remedy=f"Arms: {', '.join(self)}.")
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self.curves)
+        return iter(curve.group for curve in self.curves)
 
     def __len__(self) -> int:
         return len(self.curves)
 
     def __str__(self) -> str:
-        return "; ".join(str(c) for c in self.curves.values())
+        return "; ".join(str(c) for c in self.curves)
 
     def rows(self, landmarks: Sequence[str] = (), unit: TimeUnit = "days") -> list[Row]:
         """Subjects, events, quartiles and landmark survival by arm, as rows of the long table."""
         rows: list[Row] = []
-        for curve in self.curves.values():
+        for curve in self.curves:
             rows += _curve_rows(curve, landmarks, unit, self.method, self.origin)
         return rows
 
@@ -236,13 +237,12 @@ def kaplan_meier(
     check_level(level)
     resolved = resolve_conf_type(conf_type, convention)
     refuse_competing(int(tte.event.max()))
-    curves = {
-        arm: _curve(tte, code, level=level, conf_type=resolved, convention=convention)
-        for code, arm in enumerate(tte.arms)
-    }
+    curves = tuple(
+        _curve(tte, code, level=level, conf_type=resolved, convention=convention) for code in range(len(tte.arms))
+    )
     robust = tte.weight_type == "probability"
     variance = "infinitesimal jackknife variance" if robust else "Greenwood variance"
-    method = f"Kaplan-Meier, {variance}, {resolved} limits, {convention} quantile rule"
+    method = f"Kaplan-Meier, {variance}, {resolved} limits, quantiles by {'SAS' if convention == 'sas' else 'R'}'s rule"
     return KaplanMeier(curves=curves, method=method, origin=tte.origin)
 
 
@@ -389,7 +389,8 @@ def _curve_rows(curve: Curve, landmarks: Sequence[str], unit: TimeUnit, method: 
 
     def add(statistic: str, value: float, text: str, reason: str, at: float | None = None) -> None:
         limits = curve.level if "limit" in statistic else None
-        kind = "probability" if at is not None else "days"
+        kind = "probability" if at is not None else unit
+        value = value if at is not None else value / days_per(unit)
         rows.append(
             Row(
                 group=curve.group, statistic=statistic, at=at, level=limits, unit=kind, method=method, origin=origin,

@@ -52,6 +52,9 @@ class LogRank:
     reason: str
     origin: Origin
 
+    def __post_init__(self) -> None:
+        results.read_only(self)
+
     def __str__(self) -> str:
         if self.reason:
             return f"{self.method}: {results.NOT_ESTIMABLE}, {self.reason}"

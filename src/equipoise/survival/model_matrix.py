@@ -39,7 +39,7 @@ def model_matrix(tte: TimeToEvent, covariates: Any, missing: Literal["refuse", "
                 f"{name} is missing for {int(gone.sum())} of {tte.n} subjects",
                 column=name,
                 subjects=tte.subject[gone].tolist(),
-                remedy='Complete them, or pass missing="drop", which counts and names them.',
+                remedy='Complete them; from Python, missing="drop" leaves them out, counted and named.',
             )
         absent |= gone
     if absent.any():

@@ -14,7 +14,7 @@ from .. import results
 from ..data import TimeToEvent
 from ..errors import DataError, UnsupportedError
 from ..results import Origin, Row
-from ..units import TimeUnit, days
+from ..units import DAYS_PER, TimeUnit, days, days_per
 from .convention import check_level
 from .kaplan_meier import Curve, kaplan_meier
 
@@ -81,6 +81,8 @@ class Rmst:
         text = f"Restricted mean survival time up to {self.tau:g} days: {means} days"
         if self.difference is None or self.conf_int is None or self.p_value is None:
             return text
+        if self.reason:
+            return f"{text}; difference {results.NOT_ESTIMABLE}: {self.reason}"
         low, high = (results.fixed(x, 1) for x in self.conf_int)
         return (
             f"{text}; difference {results.fixed(self.difference, 1)} days ({100 * self.level:g}% CI {low} to {high}), "
@@ -91,11 +93,12 @@ class Rmst:
         """Means, difference and ratio as rows of the long table."""
         rows: list[Row] = []
 
-        def add(group: str, statistic: str, value: float, text: str, kind: str = "days", reason: str = "") -> None:
+        def add(group: str, statistic: str, value: float, text: str, kind: str = unit, reason: str = "") -> None:
             level = self.level if "limit" in statistic else None
+            shown = results.number(value / days_per(kind) if kind in DAYS_PER else value, text, reason)
             rows.append(
                 Row(group=group, statistic=statistic, at=self.tau, level=level, unit=kind, method=self.method,
-                    origin=self.origin, **results.number(value, text, reason))  # type: ignore[arg-type]
+                    origin=self.origin, **shown)  # type: ignore[arg-type]
             )  # fmt: skip
 
         def triple(group: str, name: str, value: float, limits: tuple[float, float]) -> None:
@@ -128,8 +131,8 @@ def rmst(tte: TimeToEvent, *, tau: str, level: float = 0.95) -> Rmst:
     times of (area from t to tau)^2 d / (n (n - d)) (Klein and Moeschberger 2003, section 4.5; Royston and Parmar 2013).
     Ratios by the delta method on the log scale.
 
-    Raises ``DataError`` where tau lies beyond an arm's follow-up, naming the largest tau that does not;
-    ``UnsupportedError`` under probability weights.
+    Where tau lies beyond an arm's follow-up that arm, and every contrast, is ``nan`` with a reason that names
+    the largest tau of all. Raises ``DataError`` for tau of zero, ``UnsupportedError`` under probability weights.
 
     >>> tte = TimeToEvent([5, 8, 8, 12], [1, 0, 1, 1], unit="days")
     >>> rmst(tte, tau="10 days")["all"].rmst
@@ -145,16 +148,17 @@ def rmst(tte: TimeToEvent, *, tau: str, level: float = 0.95) -> Rmst:
             remedy="Use kaplan_meier for the curves.",
         )
     curves = kaplan_meier(tte, level=level)
-    furthest = min(math.inf if c.survival[-1] == 0 else float(c.time[-1]) for c in curves.values())
-    if limit > furthest:
-        raise DataError(
-            f"tau = {limit:g} days lies beyond the follow-up of an arm",
-            remedy=f"The largest tau that every arm supports is {furthest:g} days.",
+    follow_up = {arm: math.inf if c.survival[-1] == 0 else float(c.time[-1]) for arm, c in curves.items()}
+    reason = ""
+    if limit > min(follow_up.values()):
+        short = " and ".join(arm for arm, furthest in follow_up.items() if limit > furthest)
+        reason = (
+            f"tau = {limit:g} days lies beyond the follow-up of {short}; "
+            f"the largest tau that every arm supports is {min(follow_up.values()):g} days"
         )
     z = float(ndtri(0.5 + level / 2))
-    arms = {arm: _restricted(curve, limit, z) for arm, curve in curves.items()}
+    arms = {arm: _restricted(curve, limit, z, limit > follow_up[arm]) for arm, curve in curves.items()}
     difference = conf_int = p_value = p_one_sided = ratio = lost = None
-    reason = ""
     if tte.control is not None and tte.experimental is not None:
         a, b = arms[tte.control], arms[tte.experimental]
         difference = b.rmst - a.rmst
@@ -165,10 +169,10 @@ def rmst(tte: TimeToEvent, *, tau: str, level: float = 0.95) -> Rmst:
             favours = 1.0 if tte.event_is == "harm" else -1.0
             p_value = float(2 * ndtr(-abs(difference / se)))
             p_one_sided = float(ndtr(-favours * difference / se))
-        else:
+        elif not reason:
             conf_int, reason = (math.nan, math.nan), "neither arm has a variance: no event before tau leaves anybody"
-        ratio = _ratio(b.rmst, b.std_error, a.rmst, a.std_error, z)
-        lost = _ratio(b.rmtl, b.std_error, a.rmtl, a.std_error, z)
+        ratio = _ratio(b.rmst, b.std_error, a.rmst, a.std_error, z, reason)
+        lost = _ratio(b.rmtl, b.std_error, a.rmtl, a.std_error, z, reason)
     return Rmst(
         arms=arms,
         tau=limit,
@@ -185,7 +189,10 @@ def rmst(tte: TimeToEvent, *, tau: str, level: float = 0.95) -> Rmst:
     )
 
 
-def _restricted(curve: Curve, tau: float, z: float) -> RestrictedMean:
+def _restricted(curve: Curve, tau: float, z: float, beyond: bool) -> RestrictedMean:
+    if beyond:
+        nan = math.nan
+        return RestrictedMean(group=curve.group, rmst=nan, std_error=nan, conf_int=(nan, nan), tau=tau)
     inside = curve.time <= tau
     time, deaths, at_risk = curve.time[inside], curve.event[inside], curve.at_risk[inside]
     heights = np.concatenate([[1.0], curve.survival[inside]])
@@ -198,8 +205,10 @@ def _restricted(curve: Curve, tau: float, z: float) -> RestrictedMean:
     return RestrictedMean(group=curve.group, rmst=mean, std_error=se, conf_int=(mean - z * se, mean + z * se), tau=tau)
 
 
-def _ratio(b: float, se_b: float, a: float, se_a: float, z: float) -> Contrast:
+def _ratio(b: float, se_b: float, a: float, se_a: float, z: float, reason: str) -> Contrast:
     nan = (math.nan, math.nan)
+    if math.isnan(a + b):
+        return Contrast(estimate=math.nan, conf_int=nan, p_value=math.nan, reason=reason)
     if a <= 0 or b <= 0:
         return Contrast(estimate=math.nan, conf_int=nan, p_value=math.nan, reason="a mean of zero has no ratio")
     log, se = math.log(b / a), math.hypot(se_b / b, se_a / a)

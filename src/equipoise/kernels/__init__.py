@@ -39,15 +39,17 @@ _before = numba.config.CACHE_DIR  # type: ignore[attr-defined]
 numba.config.CACHE_DIR = str(_cache_directory())  # type: ignore[attr-defined]
 try:
     from .concordance import concordance_pairs
-    from .counting import kaplan_meier_steps, logrank_sums
-    from .partial_likelihood import partial_likelihood, score_residuals
+    from .counting import death_counts, kaplan_meier_steps, logrank_sums
+    from .partial_likelihood import grouped_likelihood, partial_likelihood, score_residuals
     from .tied_likelihood import discrete_likelihood, marginal_likelihood
 finally:
     numba.config.CACHE_DIR = _before  # type: ignore[attr-defined]
 
 __all__ = [
     "concordance_pairs",
+    "death_counts",
     "discrete_likelihood",
+    "grouped_likelihood",
     "kaplan_meier_steps",
     "logrank_sums",
     "marginal_likelihood",

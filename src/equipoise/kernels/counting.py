@@ -139,3 +139,37 @@ def logrank_sums(time, event, group, weight, starts, entry, entry_group, entry_w
             for g in range(groups):
                 at_risk[g] -= deaths[g] + lost[g]
     return observed, expected, variance
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def death_counts(time, event, group, starts, groups):
+    """At risk and dying by group at each distinct death time, when nobody enters late and all weights are 1.
+
+    time, event, group (n,): sorted by stratum, then time; starts (s + 1,); groups: number of groups g.
+    Returns k, at_risk and deaths (m, g) float64, of which the first k rows are filled, times descending
+    within a stratum.
+    """
+    m = 0
+    for i in range(event.shape[0]):
+        if event[i]:
+            m += 1
+    at_risk = np.zeros((m, groups))
+    deaths = np.zeros((m, groups))
+    present = np.zeros(groups)
+    k = 0
+    for s in range(starts.shape[0] - 1):
+        present[:] = 0.0
+        i = starts[s + 1] - 1
+        while i >= starts[s]:
+            t = time[i]
+            died = False
+            while i >= starts[s] and time[i] == t:
+                present[group[i]] += 1.0
+                if event[i]:
+                    died = True
+                    deaths[k, group[i]] += 1.0
+                i -= 1
+            if died:
+                at_risk[k, :] = present
+                k += 1
+    return k, at_risk, deaths

@@ -15,7 +15,14 @@ from .. import results
 from ..data import TimeToEvent
 from ..data.factor import factor, missing_values
 from ..errors import DataError, UnsupportedError
-from ..kernels import discrete_likelihood, marginal_likelihood, partial_likelihood, score_residuals
+from ..kernels import (
+    death_counts,
+    discrete_likelihood,
+    grouped_likelihood,
+    marginal_likelihood,
+    partial_likelihood,
+    score_residuals,
+)
 from ..results import Origin, Row
 from .concordance import Concordance, concordance
 from .convention import (
@@ -188,7 +195,8 @@ def cox(
     # the difference of two sums of about this size: what is left of it is rounding, not information.
     unit = float(sets.weight[sets.event].mean()) if sets.event.any() else 1.0
     noise = ROUNDING * ((sets.weight * sets.event) @ (x * x))
-    fit = maximize(_likelihood(sets, x, tied), noise, np.ptp(x, axis=0), unit)
+    groups = matrix.tte.arm[sets.order] if len(matrix.terms) == matrix.arm_terms else None
+    fit = maximize(_likelihood(sets, x, tied, groups), noise, np.ptp(x, axis=0), unit)
     group = None if clusters is None else clusters[sets.order]
     residuals = None
     if sandwich:
@@ -254,13 +262,15 @@ def _standardize(x: Vector) -> tuple[Vector, Vector]:
     return np.ascontiguousarray(x / scale), scale
 
 
-def _likelihood(sets: RiskSets, x: Vector, ties: Ties) -> Likelihood:
+def _likelihood(sets: RiskSets, x: Vector, ties: Ties, groups: NDArray[np.int64] | None) -> Likelihood:
     """The log-likelihood, its score and information as a function of the coefficients."""
 
     def partial(beta: Vector, event: NDArray[np.bool_], efron: bool) -> tuple[float, Vector, Vector]:
         return partial_likelihood(beta, x, sets.time, event, sets.weight, sets.starts, sets.entry, sets.leaving, efron)
 
     if ties == "efron" or ties == "breslow":
+        if groups is not None and len(sets.entry) == 0 and (sets.weight == 1).all():
+            return _from_counts(sets, x, groups, ties == "efron")
         return lambda beta: partial(beta, sets.event, ties == "efron")
     # A lone death has the same term in every model, at a cost that does not grow with the risk set.
     kernel = discrete_likelihood if ties == "discrete" else marginal_likelihood
@@ -275,6 +285,15 @@ def _likelihood(sets: RiskSets, x: Vector, ties: Ties) -> Likelihood:
         return single[0] + several[0], single[1] + several[1], single[2] + several[2]
 
     return both
+
+
+def _from_counts(sets: RiskSets, x: Vector, groups: NDArray[np.int64], efron: bool) -> Likelihood:
+    """The likelihood of a model of arms alone, from the counts at risk and dying in each arm."""
+    count = int(groups.max()) + 1
+    z = np.stack([x[int(np.argmax(groups == g))] for g in range(count)])
+    k, at_risk, deaths = death_counts(sets.time, sets.event, groups, sets.starts, count)
+    at_risk, deaths = at_risk[:k], deaths[:k]
+    return lambda beta: grouped_likelihood(beta, z, at_risk, deaths, efron)
 
 
 def _tied_deaths(sets: RiskSets) -> NDArray[np.bool_]:

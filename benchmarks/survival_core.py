@@ -3,7 +3,8 @@
     python benchmarks/survival_core.py            # needs Rscript with survival, and the extra [bench]
 
 Whole public calls on two arms: construction of the TimeToEvent, Kaplan-Meier, log-rank and Cox (Efron); in R the
-formula interface (survfit, survdiff, coxph, without their summaries). Each tool runs in a process of its own, on the same files; compilation
+formula interface (survfit, survdiff, coxph, without their
+summaries). Each tool runs in a process of its own, on the same files; compilation
 is done before the clock starts. CPU seconds (user + system) are the figure: the ratio binds, the absolute
 figure depends on the machine.
 """
@@ -29,7 +30,7 @@ CASES = {  # name: (subjects, whole days, repetitions inside one run)
     "1,000,000, continuous": (1_000_000, False, 1),
     "1,000,000, whole days": (1_000_000, True, 1),
 }
-LIFELINES_LIMIT = 10_000  # its Cox takes more than half a minute on a million rows
+LIFELINES_LIMIT = 10_000  # beyond that the run would be long
 
 R_SCRIPT = """
 suppressMessages(library(survival))

@@ -138,4 +138,6 @@ def _analyses(protocol: Protocol) -> Iterator[str]:
     if protocol.testing:
         t = protocol.testing
         order = ", ".join(t.order)
-        yield f"tested by {t.procedure}, {t.sided}-sided alpha {plain(t.alpha)}: {order}; other P values are nominal"
+        procedure = "Holm" if t.procedure == "holm" else t.procedure
+        alpha = f"{t.sided}-sided alpha {plain(t.alpha)}"
+        yield f"tested by {procedure}, {alpha}: {order}; other P values are nominal"

@@ -131,7 +131,13 @@ def forest_figure(rows: Sequence[Row], arms: tuple[str, str], favours: tuple[str
                 place.write(axes, "test", -i, tests[label].text)
                 continue
             here = [r for r in rows if r.group == group] if label else []
-            place.write(axes, "name", -i, ("   " if label else "") + group.removeprefix(f"{label}: "), bold=not label)
+            place.write(
+                axes,
+                "name",
+                -i,
+                ("\N{NO-BREAK SPACE}" * 3 if label else "") + group.removeprefix(f"{label}: "),
+                bold=not label,
+            )
             for arm, side in zip(arms, ("experimental", "control"), strict=True):
                 prefix, suffix = ("subgroup ", f", {side}") if label else ("", "")
                 count = {r.statistic: r.text for r in (here if label else [r for r in rows if r.group == arm])}

@@ -55,8 +55,7 @@ def primary_table(trial: Protocol, rows: Sequence[Row], name: str) -> Table:
     decision = find("test decision", "")
     contrast(f"{'Nominal P' if decision.startswith('nominal') else 'P'}, {test.method}", test.text)
     contrast("Testing order", decision)
-    title = name if analysis.role in name else f"{name} ({analysis.role})"
-    return Table(title=title, head=("", *arms, "Contrast"), lines=tuple(lines))
+    return Table(title=analysis.estimand, head=("", *arms, "Contrast"), lines=tuple(lines))
 
 
 def results_table(rows: Iterable[Row]) -> Table:

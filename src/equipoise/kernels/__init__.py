@@ -25,7 +25,8 @@ def _cache_directory() -> Path:
         digest.update(source.name.encode() + source.read_bytes())
     named = f"kernels-{digest.hexdigest()[:16]}"
     base = os.environ.get("NUMBA_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    for parent in (Path(base) / "equipoise", Path(tempfile.gettempdir()) / f"equipoise-{os.getuid()}"):
+    user = getattr(os, "getuid", lambda: 0)()  # Windows has no such number, and a temporary folder a user
+    for parent in (Path(base) / "equipoise", Path(tempfile.gettempdir()) / f"equipoise-{user}"):
         try:
             (parent / named).mkdir(parents=True, exist_ok=True)
         except OSError:

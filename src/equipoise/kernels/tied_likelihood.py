@@ -171,6 +171,57 @@ def _peak(a):
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
+def _all_fail_first(ratio, z, spread):
+    """Log probability that all who die do so before any survivor, its gradient and minus its Hessian (lower half).
+
+    ratio (d,): risks of the dying over the sum of the survivors'; z (d, p): their covariates less the survivors'
+    mean; spread (p, p): the survivors' covariance. The integral over s = log t by the trapezoidal rule.
+    """
+    d, p = z.shape
+    mode, width = _peak(ratio)
+    step = min(0.2, 0.25 / np.sqrt(width))
+    reference = 0.0
+    total = 0.0
+    slope = np.zeros(p)  # sums over nodes of weight times gradient, gradient squared, Hessian
+    square = np.zeros((p, p))
+    bend = np.zeros((p, p))
+    gradient = np.zeros(p)
+    for direction in range(2):
+        node = direction
+        while True:
+            at = mode + (1 - 2 * direction) * node * step
+            e = np.exp(at)
+            height = at - e
+            for k in range(d):
+                height += _log_one_minus_exp(ratio[k] * e)
+            if node == 0:
+                reference = height
+            if height < reference - 45.0:
+                break
+            w = np.exp(height - reference)
+            total += w
+            gradient[:] = 0.0
+            sum_psi = 0.0
+            for k in range(d):
+                psi, change = _failing(ratio[k] * e)
+                sum_psi += psi
+                for a in range(p):
+                    gradient[a] += psi * z[k, a]
+                    for b in range(a + 1):
+                        bend[a, b] += w * change * z[k, a] * z[k, b]
+            for a in range(p):
+                slope[a] += w * gradient[a]
+                for b in range(a + 1):
+                    square[a, b] += w * gradient[a] * gradient[b]
+                    bend[a, b] -= w * sum_psi * spread[a, b]
+            node += 1
+    for a in range(p):
+        for b in range(a + 1):
+            square[a, b] = slope[a] * slope[b] / (total * total) - (bend[a, b] + square[a, b]) / total
+    return reference + np.log(total * step), slope / total, square
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def marginal_likelihood(beta, x, time, event, starts, entry):
     """Log-likelihood, score and information of the exact marginal likelihood (SAS TIES=EXACT).
 
@@ -244,48 +295,12 @@ def marginal_likelihood(beta, x, time, event, starts, entry):
                 for k in range(d):
                     z[k, a] = x[dying[k], a] - mean[a]
             ratio = np.exp(log_risk - np.log(rest))
-            mode, curvature = _peak(ratio)
-            step = min(0.2, 0.25 / np.sqrt(curvature))
-            reference = 0.0
-            total = 0.0
-            slope = np.zeros(p)  # sums over nodes of weight times gradient, gradient squared, Hessian
-            square = np.zeros((p, p))
-            bend = np.zeros((p, p))
-            gradient = np.zeros(p)
-            for direction in range(2):
-                node = 0 if direction == 0 else 1
-                while True:
-                    at = mode + (node * step if direction == 0 else -node * step)
-                    e = np.exp(at)
-                    height = at - e
-                    for k in range(d):
-                        height += _log_one_minus_exp(ratio[k] * e)
-                    if direction == 0 and node == 0:
-                        reference = height
-                    if height < reference - 45.0:
-                        break
-                    w = np.exp(height - reference)
-                    total += w
-                    gradient[:] = 0.0
-                    sum_psi = 0.0
-                    for k in range(d):
-                        psi, change = _failing(ratio[k] * e)
-                        sum_psi += psi
-                        for a in range(p):
-                            gradient[a] += psi * z[k, a]
-                            for b in range(a + 1):
-                                bend[a, b] += w * change * z[k, a] * z[k, b]
-                    for a in range(p):
-                        slope[a] += w * gradient[a]
-                        for b in range(a + 1):
-                            square[a, b] += w * gradient[a] * gradient[b]
-                            bend[a, b] -= w * sum_psi * spread[a, b]
-                    node += 1
-            loglik += reference + np.log(total * step)
+            term, gradient, curvature = _all_fail_first(ratio, z, spread)
+            loglik += term
             for a in range(p):
-                score[a] += slope[a] / total
+                score[a] += gradient[a]
                 for b in range(a + 1):
-                    information[a, b] -= (bend[a, b] + square[a, b]) / total - slope[a] * slope[b] / (total * total)
+                    information[a, b] += curvature[a, b]
     for a in range(p):
         for b in range(a):
             information[b, a] = information[a, b]

@@ -306,7 +306,7 @@ def test_holm_by_hand() -> None:
 
 def test_holm_equals_r_p_adjust() -> None:
     # R 4.2.2: p.adjust(c(0.0001, 0.0004, 0.0019, 0.0095, 0.0201, 0.0278, 0.0298, 0.0344, 0.0459, 0.3240), "holm").
-    # The P values are the first ten of Benjamini and Hochberg (1995), section 4.
+    # The P values are the first ten of Benjamini and Hochberg (1995).
     p = [0.0001, 0.0004, 0.0019, 0.0095, 0.0201, 0.0278, 0.0298, 0.0344, 0.0459, 0.3240]
     r = [0.001, 0.0036, 0.0152, 0.0665, 0.1206, 0.139, 0.139, 0.139, 0.139, 0.324]
     decisions = decide({str(i): x for i, x in enumerate(p)}, "holm", 0.05, 2)

@@ -64,7 +64,7 @@ def test_tandem_is_what_its_abstract_says() -> None:
 def test_veteran_states_its_source_and_no_dose() -> None:
     trial = example("veteran")
     assert all(arm.regimen is None for arm in trial.arms.values())
-    assert trial.unknown["arms.test.regimen"] == "the source names neither drug nor dose"
+    assert trial.unknown["arms.test.regimen"] == "not in the source read for this file"
     assert trial.arm_in_data("test") == "Test"
     assert trial.parameter("OS") == "OS"
     assert "Kalbfleisch" in trial.trial.sources[0]
@@ -373,7 +373,7 @@ def test_dose_calendar_of_tandem_at_70_kg() -> None:
 
 def test_a_calendar_without_a_regimen_says_why() -> None:
     (_, text), _ = calendars(example("veteran"), 70)
-    assert text == ["no dose calendar: the source names neither drug nor dose"]
+    assert text == ["no dose calendar: not in the source read for this file"]
 
 
 @pytest.mark.parametrize("weight", [0, 19.9, 301, -70, float("nan"), float("inf")])

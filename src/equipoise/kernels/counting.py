@@ -74,7 +74,7 @@ def kaplan_meier_steps(time, event, weight, entry):
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
 def logrank_sums(time, event, group, weight, starts, entry, entry_group, entry_weight, groups, rho, gamma):
-    """Weighted log-rank sums, by stratum (Fleming and Harrington 1991, chapter 7).
+    """Weighted log-rank sums, by stratum (Fleming and Harrington 1991).
 
     time, event, group, weight (n,): sorted by stratum, then time; starts (s + 1,) int64: where strata
     begin; entry, entry_group, entry_weight (n,) sorted by stratum, then entry, or of length 0;

@@ -38,7 +38,7 @@ def partial_likelihood(beta, x, time, event, weight, starts, entry, leaving, efr
 
     At a time with deaths D (weights w, their mean w'), with sums over the risk set R of w e^(x beta)
     (1, x, xx') and the same over D, Efron (1977) takes away r/|D| of D's sums for r = 0 .. |D| - 1 and
-    gives each term the weight w' (Therneau and Grambsch 2000, section 3.3); Breslow (1974) takes away
+    gives each term the weight w' (Therneau and Grambsch 2000); Breslow (1974) takes away
     nothing. Returns loglik, score (p,), information (p, p).
     """
     p = beta.shape[0]
@@ -225,7 +225,7 @@ def score_residuals(beta, x, time, event, weight, starts, entry, leaving, efron)
 
     Inputs as in ``partial_likelihood``. Row i gets the integral of (x_i - mean(t)) dM_i(t). Under
     Efron's ties a death meets the hazard of the tied term r with weight 1 - r/d, and its mean is the
-    average over the terms (Therneau and Grambsch 2000, sections 4.6 and 7.2). Returns (n, p).
+    average over the terms (Therneau and Grambsch 2000). Returns (n, p).
     """
     n, p = x.shape
     late = entry.shape[0] > 0

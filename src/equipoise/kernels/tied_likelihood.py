@@ -41,7 +41,7 @@ def _tilt(log_odds, d):
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
 def discrete_likelihood(beta, x, time, event, starts, entry):
-    """Log-likelihood, score and information of Cox's discrete model (Cox 1972, section 6).
+    """Log-likelihood, score and information of Cox's discrete model (Cox 1972).
 
     Inputs as in ``partial_likelihood``, unweighted. At a time with d deaths out of a risk set R the
     term is exp(sum over deaths of x beta) over the sum of the same over every subset of R of size d.

@@ -128,7 +128,7 @@ def rmst(tte: TimeToEvent, *, tau: str, level: float = 0.95) -> Rmst:
     """The mean time free of the event within the first ``tau`` (a duration), by arm and contrasted; unstratified.
 
     Area under the Kaplan-Meier curve up to tau; variance by Greenwood's formula for it, the sum over event
-    times of (area from t to tau)^2 d / (n (n - d)) (Klein and Moeschberger 2003, section 4.5; Royston and Parmar 2013).
+    times of (area from t to tau)^2 d / (n (n - d)) (Klein and Moeschberger 2003; Royston and Parmar 2013).
     Ratios by the delta method on the log scale.
 
     Where tau lies beyond an arm's follow-up that arm, and every contrast, is ``nan`` with a reason that names

@@ -5,31 +5,60 @@ from .arms import Arm, CalendarEntry, Dose, Regimen, dose_calendar
 from .endpoints import Eligibility, Endpoint, Population, Visit
 from .estimands import Contrast, Estimand, IntercurrentEvent
 from .names import DataNames, Strata
+from .published import Printed, Published, PublishedNumber, describe_number
+from .randomization import Randomization
 from .reader import example, examples, find, read
+from .safety import Safety
+from .scenarios import (
+    AdverseEvent,
+    AdverseEvents,
+    Crossover,
+    Detection,
+    Factor,
+    Hazard,
+    Piece,
+    Scenario,
+    Weight,
+)
 from .synopsis import calendars, describe, synopsis
 from .trial import About, Protocol, quoted, test_of
 
 __all__ = [
     "About",
+    "AdverseEvent",
+    "AdverseEvents",
     "Analysis",
     "Arm",
     "CalendarEntry",
     "Contrast",
+    "Crossover",
     "DataNames",
+    "Detection",
     "Dose",
     "Eligibility",
     "Endpoint",
     "Estimand",
+    "Factor",
+    "Hazard",
     "IntercurrentEvent",
+    "Piece",
     "Population",
+    "Printed",
     "Protocol",
+    "Published",
+    "PublishedNumber",
+    "Randomization",
     "Regimen",
+    "Safety",
+    "Scenario",
     "Strata",
     "Subgroup",
     "Testing",
     "Visit",
+    "Weight",
     "calendars",
     "describe",
+    "describe_number",
     "dose_calendar",
     "example",
     "examples",

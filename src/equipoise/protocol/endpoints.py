@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from ..units import TimeUnit
+from ..units import TimeUnit, days
 from .section import Duration, Many, Section, Table, Text
 
 
 class Endpoint(Section):
     """A time-to-event endpoint. ``parameter`` is its PARAMCD in ADTTE (default: its name here); ``unit``
-    is the one in which times are printed."""
+    is the one in which times are printed; ``events`` says what ends it, for patients drawn from a scenario."""
 
     label: Text
     definition: Text | None = None
     event_is: Literal["harm", "benefit"] = "harm"
     parameter: Text | None = None
     unit: TimeUnit = "months"
+    events: Annotated[Many[Literal["progression", "death"]], Field(min_length=1)] | None = None
 
 
 class Population(Section):
@@ -30,12 +31,26 @@ class Population(Section):
 
 
 class Visit(Section):
-    """A scheduled assessment."""
+    """A scheduled assessment, ``every`` so often; from ``later_from`` on every ``later_every``."""
 
     label: Text
     at: Text | None = None
     every: Duration | None = None
+    later_from: Duration | None = None
+    later_every: Duration | None = None
     until: Text | None = None
+
+    @model_validator(mode="after")
+    def _a_grid(self) -> Visit:
+        for key in ("every", "later_every"):
+            value = getattr(self, key)
+            if value is not None and days(value) < 1:
+                raise ValueError(f'{key} = "{value}" is no visit grid: visits are at least a day apart')
+        if (self.later_from is None) != (self.later_every is None):
+            raise ValueError("later_from and later_every go together")
+        if self.later_from is not None and self.every is None:
+            raise ValueError("later_from needs `every` for the visits before it")
+        return self
 
 
 class Eligibility(Section):

@@ -77,6 +77,7 @@ def _protocol(content: dict[str, Any], path: Path, digest: str) -> Protocol:
     unknown: dict[str, str] = {}
     assumed: dict[str, str] = {}
     content = _take_out_reasons(content, (), unknown, assumed)
+    _complete_scenarios(content.get("scenario"))
     try:
         protocol = Protocol.model_validate(
             {**content, "unknown": unknown, "assumed": assumed, "source": path, "digest": digest}
@@ -115,6 +116,24 @@ def _take_out_reasons(node: Any, at: tuple[str | int, ...], unknown: dict[str, s
         else:
             rest[key] = _take_out_reasons(value, (*at, key), unknown, assumed)
     return rest
+
+
+def _complete_scenarios(scenarios: Any) -> None:
+    """A scenario that is ``based_on`` another takes every key from it that it does not give itself."""
+    if not isinstance(scenarios, dict):
+        return
+    for name, own in scenarios.items():
+        base = own.get("based_on") if isinstance(own, dict) else None
+        if base is None:
+            continue
+        taken = scenarios.get(base)
+        if not isinstance(taken, dict) or base == name or "based_on" in taken:
+            raise ProtocolError(
+                f"a scenario can be based on one that stands by itself, which {base!r} does not",
+                where=f"scenario.{quoted(name)}.based_on",
+                remedy="Name a scenario that has no based_on.",
+            )
+        scenarios[name] = {**{key: value for key, value in taken.items() if key != "role"}, **own}
 
 
 def dotted(path: tuple[str | int, ...]) -> str:

@@ -16,6 +16,10 @@ from .arms import Arm
 from .endpoints import Eligibility, Endpoint, Population, Visit
 from .estimands import Estimand
 from .names import DataNames
+from .published import Published, PublishedNumber
+from .randomization import Randomization
+from .safety import Safety
+from .scenarios import Hazard, Scenario
 from .section import Many, Section, Table, Text
 
 Reasons = Annotated[Mapping[str, str], AfterValidator(lambda m: MappingProxyType(dict(m)))]
@@ -50,6 +54,10 @@ class Protocol(Section):
     estimands: Table[Estimand] = Field(default_factory=dict, validate_default=True)
     analyses: Table[Analysis] = Field(default_factory=dict, validate_default=True)
     testing: Testing | None = None
+    safety: Safety | None = None
+    randomization: Randomization | None = None
+    scenario: Table[Scenario] = Field(default_factory=dict, validate_default=True)
+    published: Published = Field(default_factory=Published)
     data: DataNames = Field(default_factory=DataNames)
 
     unknown: Reasons = Field(default_factory=dict, validate_default=True)
@@ -116,6 +124,61 @@ def check_references(protocol: Protocol) -> None:
             raise ProtocolError(f"the analysis {name!r} is tested twice", where=f"testing.order[{i}]")
     for arm in protocol.data.arms:
         _known(arm, protocol.arms, "arm", f"data.arms.{quoted(arm)}")
+    _check_sections(protocol)
+
+
+def _check_sections(protocol: Protocol) -> None:
+    """Names in [safety], [randomization], [scenario] and [published]."""
+    if protocol.safety:
+        _known(protocol.safety.population, protocol.populations, "population", "safety.population")
+        for side in ("experimental", "control"):
+            _known(getattr(protocol.safety.treatment, side), protocol.arms, "arm", f"safety.treatment.{side}")
+        if "safety" in protocol.analyses:
+            raise ProtocolError('the name "safety" is taken by the section [safety]', where="analyses.safety")
+    for arm in protocol.randomization.allocation if protocol.randomization else ():
+        _known(arm, protocol.arms, "arm", f"randomization.allocation.{quoted(arm)}")
+    for name, scenario in protocol.scenario.items():
+        _check_scenario(protocol, scenario, f"scenario.{quoted(name)}")
+    for i, number in enumerate(protocol.published.numbers):
+        _check_number(protocol, number, f"published.numbers[{i}]")
+
+
+def _check_scenario(protocol: Protocol, scenario: Scenario, path: str) -> None:
+    for key in type(scenario).model_fields:
+        law = getattr(scenario, key)
+        for arm in law.hazard_ratio if isinstance(law, Hazard) else ():
+            _known(arm, protocol.arms, "arm", f"{path}.{key}.hazard_ratio.{quoted(arm)}")
+    if scenario.crossover:
+        _known(scenario.crossover.arm, protocol.arms, "arm", f"{path}.crossover.arm")
+    if scenario.detection:
+        visit = scenario.detection.visit
+        _known(visit, protocol.visits, "visit", f"{path}.detection.visit")
+        if protocol.visits[visit].every is None:
+            raise ProtocolError(
+                f"progression is to be seen at the visit {visit!r}, which has no interval",
+                where=f"visits.{quoted(visit)}.every",
+                remedy='Give one, assumed if need be: every = { value = "8 weeks", assumed = "why" }.',
+            )
+    events = scenario.adverse_events
+    if events:
+        for arm in events.any:
+            _known(arm, protocol.arms, "arm", f"{path}.adverse_events.any.{quoted(arm)}")
+    for i, kind in enumerate(events.kinds if events else ()):
+        for arm in kind.probability:
+            _known(arm, protocol.arms, "arm", f"{path}.adverse_events.kinds[{i}].probability.{quoted(arm)}")
+
+
+def _check_number(protocol: Protocol, number: PublishedNumber, path: str) -> None:
+    if number.estimand is not None:
+        _known(number.estimand, protocol.estimands, "estimand", f"{path}.estimand")
+    if number.population is not None:
+        _known(number.population, protocol.populations, "population", f"{path}.population")
+    if number.arm is not None:
+        _known(number.arm, protocol.arms, "arm", f"{path}.arm")
+        if number.estimand is not None:
+            t = protocol.estimands[number.estimand].treatment
+            _known(number.arm, (t.experimental, t.control), "arm of the estimand", f"{path}.arm")
+    _known(number.source, protocol.published.sources, "source", f"{path}.source")
 
 
 def _serves(protocol: Protocol, analysis: Analysis, path: str) -> None:

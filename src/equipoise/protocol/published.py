@@ -1,0 +1,218 @@
+"""``[published]``: numbers as a paper prints them, so that the values which print so are known."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from .section import Duration, Many, Section, Table, Text
+
+Word = Literal["", "not significant", "significant", "more frequent", "not reached"]
+_WORDS: tuple[Word, ...] = ("not significant", "significant", "more frequent", "not reached")
+_PRINTED = re.compile(r"^([<>]?)\s*(-?(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+))\s*(%?)$")
+
+
+@dataclass(frozen=True, slots=True)
+class Printed:
+    """A number as printed: ``value`` rounded to ``decimals``, a bound ("<.0001"), a percentage, or words.
+
+    >>> Printed.read(".0016").window
+    (0.00155, 0.00165)
+    >>> Printed.read("23%").counts(103)
+    (24,)
+    """
+
+    text: str
+    value: float = 0.0
+    decimals: int = 0
+    bound: Literal["", "<", ">"] = ""
+    percent: bool = False
+    word: Word = ""
+
+    @classmethod
+    def read(cls, text: object) -> Printed:
+        """From the printed text; raises ``ValueError`` for what is neither a number, a bound nor a known phrase."""
+        written = str(text).strip().replace("\N{MIDDLE DOT}", ".").replace("\N{MINUS SIGN}", "-")
+        if written in _WORDS:
+            return cls(text=written, word=written)
+        match = _PRINTED.match(written)
+        if not isinstance(text, str) or match is None:
+            known = ", ".join(f'"{w}"' for w in _WORDS)
+            raise ValueError(
+                f'{text!r} is not a printed number; quote it as printed, as in "0.63", "23%" or "<.0001", or {known}'
+            )
+        bound, digits, percent = match.groups()
+        value = Decimal(digits)
+        return cls(
+            text=written, value=float(value), decimals=max(0, -int(value.as_tuple().exponent)),
+            bound=bound, percent=bool(percent),  # type: ignore[arg-type]
+        )  # fmt: skip
+
+    @property
+    def window(self) -> tuple[float, float]:
+        """Values that print so, rounded half away from zero: from the first to below the second.
+
+        A bound is a window with an open end; of a percentage the window is of the proportion.
+        """
+        if self.word:
+            raise ValueError(f'"{self.text}" has no rounding window')
+        center, half = Decimal(repr(self.value)), Decimal(1).scaleb(-self.decimals) / 2
+        scale = Decimal(100) if self.percent else Decimal(1)
+        if self.bound:
+            limit = float(center / scale)
+            return (float("-inf"), limit) if self.bound == "<" else (limit, float("inf"))
+        return float((center - half) / scale), float((center + half) / scale)
+
+    def counts(self, total: int) -> tuple[int, ...]:
+        """Counts of ``total`` that print so: of a percentage those that round to it, of a number the number."""
+        if self.word or self.bound:
+            raise ValueError(f'"{self.text}" is not a count')
+        if not self.percent:
+            return (int(self.value),) if self.value == int(self.value) and 0 <= self.value <= total else ()
+        half = Decimal(1).scaleb(-self.decimals) / 2
+        low, high = (total * (Decimal(repr(self.value)) + side) / 100 for side in (-half, half))
+        return tuple(k for k in range(total + 1) if low <= k < high)
+
+    def __str__(self) -> str:
+        return self.text
+
+
+PrintedText = Annotated[Printed, BeforeValidator(lambda v: v if isinstance(v, Printed) else Printed.read(v))]
+
+Statistic = Literal[
+    "subjects",
+    "hazard ratio",
+    "hazard ratio lower limit",
+    "hazard ratio upper limit",
+    "P",
+    "median",
+    "median lower limit",
+    "median upper limit",
+    "event-free rate",
+    "known event-free",
+    "events",
+    "crossed over",
+    "adverse event",
+    "other",
+]
+Tier = Literal["A", "B", "C"]
+_OF_AN_ARM = ("median", "median lower limit", "median upper limit", "event-free rate", "known event-free",
+              "adverse event", "crossed over")  # fmt: skip
+_OF_AN_ESTIMAND = ("hazard ratio", "hazard ratio lower limit", "hazard ratio upper limit", "P", "median",
+                   "median lower limit", "median upper limit", "event-free rate", "known event-free",
+                   "events")  # fmt: skip
+_COUNTED = ("subjects", "known event-free", "events", "crossed over", "adverse event")
+
+
+class PublishedNumber(Section):
+    """One printed number: what it is a number of, as it is printed, where, and how sure we are of it.
+
+    ``tier`` A is the trial's main source, B and C further ones; a reconstruction asks for a tier and all
+    above it. ``status`` "read" was seen in the source, "derived" follows from printed numbers by arithmetic.
+    ``use = "shown"`` lists a number that no reconstruction can aim at. A percentage is a percentage of the arm.
+    """
+
+    statistic: Statistic
+    printed: PrintedText
+    estimand: Text | None = None
+    population: Text | None = None
+    arm: Text | None = None
+    at: Duration | None = None
+    grade: Annotated[int, Field(ge=1, le=5)] | None = None
+    serious: Literal[True] | None = None
+    nyha: Annotated[int, Field(ge=1, le=4)] | None = None
+    term: Text | None = None
+    conf_type: Literal["plain", "log", "log-log"] | None = None
+    label: Text | None = None
+    source: Text
+    tier: Tier = "A"
+    status: Literal["read", "derived"] = "read"
+    use: Literal["target", "shown"] = "target"
+
+    @model_validator(mode="after")
+    def _complete(self) -> PublishedNumber:
+        kind = self.statistic
+        if kind == "other":
+            if self.use == "target" or self.label is None:
+                raise ValueError('the statistic "other" needs a label and use = "shown"')
+            return self
+        for key, needed, idle in (
+            ("arm", kind in _OF_AN_ARM, kind in ("P", *_OF_AN_ESTIMAND[:3])),
+            ("estimand", kind in _OF_AN_ESTIMAND, kind not in _OF_AN_ESTIMAND),
+            ("at", kind in ("event-free rate", "known event-free"), True),
+            ("conf_type", False, not kind.startswith("median l") and not kind.startswith("median u")),
+            ("population", False, kind != "subjects"),
+            *((k, False, kind != "adverse event") for k in ("grade", "serious", "nyha", "term")),
+        ):
+            given = getattr(self, key) is not None
+            if needed and not given:
+                raise ValueError(f'the statistic "{kind}" needs `{key}`')
+            if given and idle and not needed:
+                raise ValueError(f'the statistic "{kind}" has no use for `{key}`')
+        self._means_something()
+        return self
+
+    def _means_something(self) -> None:
+        kind, printed = self.statistic, self.printed
+        allowed: dict[Word, bool] = {
+            "": True,
+            "not significant": kind == "P",
+            "significant": kind == "P",
+            "more frequent": kind == "adverse event",
+            "not reached": kind.startswith("median"),
+        }
+        if not allowed[printed.word]:
+            raise ValueError(f'"{printed.text}" is nothing that the statistic "{kind}" can print')
+        if printed.word:
+            return
+        if printed.percent and kind not in (*_COUNTED, "event-free rate"):
+            raise ValueError(f'the statistic "{kind}" is not a percentage, but "{printed.text}" is printed')
+        top = 100.0 if printed.percent else 1.0
+        if (kind == "P" or kind == "event-free rate") and not 0 <= printed.value <= top:
+            raise ValueError(f'"{printed.text}" is no {"P value" if kind == "P" else "rate"}: it lies outside 0 to 1')
+        if printed.percent and not 0 <= printed.value <= 100:
+            raise ValueError(f'"{printed.text}" is no percentage')
+        if kind not in ("P", "event-free rate") and printed.value < 0:
+            raise ValueError(f'"{printed.text}" is below zero')
+        if kind in _COUNTED and not printed.percent and printed.value != int(printed.value):
+            raise ValueError(f'"{printed.text}" is no count')
+
+
+class Published(Section):
+    """The printed results of the trial. ``sources`` names every source that a number refers to."""
+
+    sources: Table[Text] = Field(default_factory=dict, validate_default=True)
+    numbers: Many[PublishedNumber] = ()
+
+    def of_tier(self, tier: Tier) -> tuple[tuple[int, PublishedNumber], ...]:
+        """The numbers of a tier and of those above it, each with its place in the file."""
+        return tuple((i, n) for i, n in enumerate(self.numbers) if n.tier <= tier)
+
+
+def describe_number(number: PublishedNumber) -> str:
+    """What a number is a number of, in words.
+
+    >>> describe_number(PublishedNumber(statistic="median", estimand="PFS", arm="A", printed="2.4", source="paper"))
+    'PFS: median, A'
+    """
+    if number.label:
+        return number.label + (f", {number.arm}" if number.arm else "")
+    what: str = number.statistic
+    if number.statistic == "adverse event":
+        what = " ".join(
+            part
+            for part in (
+                "serious" if number.serious else "",
+                f"grade {number.grade}" if number.grade else "",
+                f"NYHA class {'I' * number.nyha if number.nyha < 4 else 'IV'}" if number.nyha else "",
+                number.term or "adverse event",
+            )
+            if part
+        )
+    what += f" at {number.at}" if number.at else ""
+    head = number.estimand or number.population
+    return (f"{head}: " if head else "") + what + (f", {number.arm}" if number.arm else "")

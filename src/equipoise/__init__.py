@@ -1,7 +1,7 @@
 """equipoise: a randomized phase III trial with a time-to-event endpoint, from one protocol file.
 
-The stages of a trial's life are the packages: ``protocol``, ``data``, ``survival``, ``randomize``,
-``analyze``, ``report``. Each is loaded when it is first named, so that ``import equipoise`` costs nothing.
+The stages of a trial's life are the packages: ``protocol``, ``data``, ``survival``, ``randomize``, ``analyze``,
+``simulate``, ``reconstruct``, ``report``. Each is loaded when it is first named: ``import equipoise`` costs nothing.
 """
 
 from __future__ import annotations
@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from . import analyze, data, errors, protocol, randomize, report, run, survival
+    from . import analyze, data, errors, protocol, randomize, reconstruct, report, run, simulate, survival
 else:
-    _STAGES = frozenset({"analyze", "data", "errors", "protocol", "randomize", "report", "run", "survival"})
+    _STAGES = frozenset(
+        {"analyze", "data", "errors", "protocol", "randomize", "reconstruct", "report", "run", "simulate", "survival"}
+    )
 
     def __getattr__(name: str) -> object:
         if name in _STAGES:
@@ -26,4 +28,16 @@ else:
         return sorted({*globals(), *_STAGES})
 
 
-__all__ = ["__version__", "analyze", "data", "errors", "protocol", "randomize", "report", "run", "survival"]
+__all__ = [
+    "__version__",
+    "analyze",
+    "data",
+    "errors",
+    "protocol",
+    "randomize",
+    "reconstruct",
+    "report",
+    "run",
+    "simulate",
+    "survival",
+]

@@ -41,19 +41,29 @@ numba.config.CACHE_DIR = str(_cache_directory())  # type: ignore[attr-defined]
 try:
     from .concordance import concordance_pairs
     from .counting import death_counts, kaplan_meier_steps, logrank_sums
+    from .history import histories
     from .partial_likelihood import grouped_likelihood, partial_likelihood, score_residuals
+    from .random import philox
+    from .search import anneal, measure
     from .tied_likelihood import discrete_likelihood, marginal_likelihood
+    from .treatment import adverse_event_days, doses_given
 finally:
     numba.config.CACHE_DIR = _before  # type: ignore[attr-defined]
 
 __all__ = [
+    "adverse_event_days",
+    "anneal",
     "concordance_pairs",
     "death_counts",
     "discrete_likelihood",
+    "doses_given",
     "grouped_likelihood",
+    "histories",
     "kaplan_meier_steps",
     "logrank_sums",
     "marginal_likelihood",
+    "measure",
     "partial_likelihood",
+    "philox",
     "score_residuals",
 ]

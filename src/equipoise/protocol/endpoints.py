@@ -48,7 +48,7 @@ class Visit(Section):
                 raise ValueError(f'{key} = "{value}" is no visit grid: visits are at least a day apart')
         if (self.later_from is None) != (self.later_every is None):
             raise ValueError("later_from and later_every go together")
-        if self.later_from is not None and self.every is None:
+        if self.later_from is not None and (self.every is None or days(self.later_from) < days(self.every)):
             raise ValueError("later_from needs `every` for the visits before it")
         return self
 

@@ -127,6 +127,7 @@ class PublishedNumber(Section):
     nyha: Annotated[int, Field(ge=1, le=4)] | None = None
     term: Text | None = None
     conf_type: Literal["plain", "log", "log-log"] | None = None
+    method: Text | None = None
     label: Text | None = None
     source: Text
     tier: Tier = "A"

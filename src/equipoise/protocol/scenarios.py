@@ -161,6 +161,6 @@ class Scenario(Section):
 
     @model_validator(mode="after")
     def _in_time(self) -> Scenario:
-        if days(self.cutoff) < 1:
-            raise ValueError("the cut-off lies before anybody can have entered")
+        if days(self.cutoff) < days(self.accrual) + 1:
+            raise ValueError("the cut-off lies before the last patient can have entered: shorten the accrual")
         return self

@@ -1,0 +1,271 @@
+"""Patients drawn from a scenario: baseline, histories, doses and adverse events."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr, ndtri
+
+from ..errors import ProtocolError
+from ..kernels import adverse_event_days, doses_given, histories
+from ..protocol import AdverseEvents, Protocol, Randomization, Scenario
+from ..randomize import Purpose, allocate, generator
+from ..results import read_only
+from .model import Model
+
+_DRAWS = 200
+# Columns of a history, as the kernel orders them.
+FIELDS = ("entered", "entry", "progression", "death", "crossover", "pfs_day", "pfs_event", "os_day", "os_event",
+          "ttp_day", "ttp_event", "treatment_end")  # fmt: skip
+ENDPOINTS: Mapping[frozenset[str], int] = {
+    frozenset({"progression", "death"}): 0,
+    frozenset({"death"}): 1,
+    frozenset({"progression"}): 2,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Baseline:
+    """Patients as they enter: arm (n,) index, a code (n,) for each factor, weight (n,) in kilograms, and the hazard
+    ratios of progression and death that their factors give them."""
+
+    arm: NDArray[np.int64]
+    factors: Mapping[str, NDArray[np.int64]]
+    weight: NDArray[np.float64]
+    on_progression: NDArray[np.float64]
+    on_death: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        read_only(self)
+
+    def __len__(self) -> int:
+        return len(self.arm)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Cohort:
+    """One trial's patients: history (n, 12) in whole days (columns ``FIELDS``), the uniforms behind it, latent
+    times of progression, doses and days of adverse events (n, kinds + 1; 0 for none)."""
+
+    model: Model
+    baseline: Baseline
+    uniforms: NDArray[np.float64]
+    history: NDArray[np.int64]
+    latent: NDArray[np.float64]
+    doses: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]
+    adverse_events: NDArray[np.int64]
+    seed: int
+    number: int
+
+    def column(self, name: str) -> NDArray[np.int64]:
+        """A column of the history by its name."""
+        return self.history[:, FIELDS.index(name)]
+
+
+def draw_baseline(
+    trial: Protocol,
+    scenario: Scenario,
+    subjects: Mapping[str, int],
+    *,
+    seed: int,
+    number: int = 0,
+    levels: Mapping[str, Mapping[str, int]] | None = None,
+) -> Baseline:
+    """Patients at entry: factors by their shares, then arms by the protocol's randomization, then weights.
+
+    ``subjects`` fixes the number in each arm; ``levels`` fixes how many patients have a level of a factor.
+    """
+    stream = generator(seed, trial=number, purpose=Purpose.BASELINE)
+    n = sum(subjects.values())
+    factors: dict[str, NDArray[np.int64]] = {}
+    on_progression, on_death = np.ones(n), np.ones(n)
+    for name, factor in scenario.factors.items():
+        shares = np.array(list(factor.levels.values()))
+        codes = np.searchsorted(np.cumsum(shares)[:-1], stream.random(n), side="right").astype(np.int64)
+        for level, count in (levels or {}).get(name, {}).items():
+            codes = _fixed(codes, list(factor.levels).index(level), count, shares, stream)
+        factors[name] = codes
+        on_progression *= np.array([factor.progression.get(level, 1.0) for level in factor.levels])[codes]
+        on_death *= np.array([factor.death.get(level, 1.0) for level in factor.levels])[codes]
+    weight = np.full(n, np.nan)
+    if scenario.weight is not None:
+        w = scenario.weight
+        weight[:] = w.mean
+        if w.sd > 0:
+            low, high = ndtr((w.least - w.mean) / w.sd), ndtr((w.most - w.mean) / w.sd)
+            weight = np.round(w.mean + w.sd * ndtri(low + (high - low) * stream.random(n)), 1)
+    arm = _allocation(trial, factors, subjects, seed, number)
+    return Baseline(arm=arm, factors=factors, weight=weight, on_progression=on_progression, on_death=on_death)
+
+
+def _fixed(
+    codes: NDArray[np.int64], code: int, count: int, shares: NDArray[np.float64], stream: np.random.Generator
+) -> NDArray[np.int64]:
+    """The codes with exactly ``count`` patients at one level, which ones being left to chance."""
+    n = len(codes)
+    chosen = np.zeros(n, dtype=bool)
+    chosen[stream.permutation(n)[:count]] = True
+    others = shares.copy()
+    others[code] = 0.0
+    if others.sum() == 0:
+        others[np.arange(len(shares)) != code] = 1.0
+    elsewhere = np.searchsorted(np.cumsum(others / others.sum())[:-1], stream.random(n), side="right")
+    return np.where(chosen, code, np.where(codes == code, elsewhere, codes)).astype(np.int64)
+
+
+def _allocation(
+    trial: Protocol, factors: Mapping[str, NDArray[np.int64]], subjects: Mapping[str, int], seed: int, number: int
+) -> NDArray[np.int64]:
+    """Arms by the protocol's procedure, as indexes into the protocol's arms."""
+    chosen = trial.randomization
+    if chosen is None:
+        raise ProtocolError(
+            "patients cannot be allocated: the protocol does not say how",
+            where="randomization",
+            remedy='Add [randomization] with procedure = "simple" or "permuted blocks", assumed if need be.',
+        )
+    for column in chosen.strata:
+        if column not in factors:
+            raise ProtocolError(
+                f"the scenario has no factor {column!r}, by which the randomization is stratified",
+                where="randomization.strata",
+                remedy=f"Add [scenario.NAME.factors.{column}].",
+            )
+    strata = np.zeros(sum(subjects.values()), dtype=np.int64)
+    for column in chosen.strata:
+        strata = strata * (int(factors[column].max()) + 1) + factors[column]
+    return _as_arms(trial, chosen, allocate(
+        chosen, strata, stream=generator(seed, trial=number, purpose=Purpose.ALLOCATION), counts=subjects
+    ))  # fmt: skip
+
+
+def _as_arms(trial: Protocol, chosen: Randomization, codes: NDArray[np.int64]) -> NDArray[np.int64]:
+    arms = list(trial.arms)
+    return np.array([arms.index(arm) for arm in chosen.allocation], dtype=np.int64)[codes]
+
+
+def draw_uniforms(model: Model, n: int, *, seed: int, number: int = 0) -> NDArray[np.float64]:
+    """The uniforms of n patients, (n, uniforms), in (0, 1)."""
+    drawn = generator(seed, trial=number, purpose=Purpose.NOISE).random((n, model.uniforms))
+    return np.clip(drawn, 1e-15, 1 - 1e-15)
+
+
+def cohort(
+    trial: Protocol,
+    model: Model,
+    baseline: Baseline,
+    uniforms: NDArray[np.float64],
+    *,
+    seed: int,
+    number: int = 0,
+    event_counts: Mapping[tuple[str, int], int] | None = None,
+    more_frequent: tuple[tuple[str, int], ...] = (),
+) -> Cohort:
+    """The patients whom these uniforms give. ``event_counts`` fixes how many subjects of an arm have adverse events of
+    a kind (its place among the scenario's kinds; -1 for any), which ones being left to chance; ``more_frequent`` asks
+    that an arm have a larger share of subjects with a kind than every other (drawn until it has)."""
+    history, latent = histories(
+        uniforms, baseline.arm, baseline.on_progression, baseline.on_death, model.laws, model.ratios, model.timing,
+        model.crossing,
+    )  # fmt: skip
+    end = history[:, FIELDS.index("treatment_end")]
+    n = len(baseline)
+    regimens = regimen_table(trial)
+    u = generator(seed, trial=number, purpose=Purpose.DOSES).random((n, len(regimens)))
+    doses = doses_given(end, baseline.arm, baseline.weight, regimens, model.scenario.missed_doses, u)
+    days = _adverse_events(
+        model, baseline.arm, end, event_counts or {}, more_frequent,
+        generator(seed, trial=number, purpose=Purpose.ADVERSE_EVENTS),
+    )  # fmt: skip
+    return Cohort(
+        model=model, baseline=baseline, uniforms=uniforms, history=history, latent=latent, doses=doses,
+        adverse_events=days, seed=seed, number=number,
+    )  # fmt: skip
+
+
+def regimen_table(trial: Protocol) -> NDArray[np.float64]:
+    """Every regimen of every arm as ``kernels.doses_given`` takes it, (r, 8)."""
+    rows = []
+    for i, arm in enumerate(trial.arms.values()):
+        for regimen in arm.regimen or ():
+            loading, keep = regimen.loading, regimen.maintenance
+            rows.append((
+                i, loading.dose.amount if loading else 0.0, loading.day if loading else 0, keep.dose.amount,
+                regimen.interval_days, regimen.maintenance_from, bool(loading and loading.dose.per == "kg"),
+                keep.dose.per == "kg",
+            ))  # fmt: skip
+    return np.array(rows, dtype=float).reshape(len(rows), 8)
+
+
+def _adverse_events(
+    model: Model,
+    arm: NDArray[np.int64],
+    end: NDArray[np.int64],
+    counts: Mapping[tuple[str, int], int],
+    more_frequent: tuple[tuple[str, int], ...],
+    stream: np.random.Generator,
+) -> NDArray[np.int64]:
+    """Days of adverse events, drawn again where an arm does not have more of a kind as it should."""
+    events = model.scenario.adverse_events
+    if events is None:
+        return np.zeros((len(arm), 1), dtype=np.int64)
+    for _ in range(_DRAWS):
+        days = _draw_events(events, model, arm, end, counts, stream)
+        if all(_leads(days, arm, model.arms.index(name), kind) for name, kind in more_frequent):
+            return days
+    raise ProtocolError(
+        "adverse events are to be more frequent in an arm in which the model makes them rarer",
+        where="scenario",
+        remedy="Check the shares of [scenario.NAME.adverse_events].",
+    )
+
+
+def _leads(days: NDArray[np.int64], arm: NDArray[np.int64], first: int, kind: int) -> bool:
+    """Whether an arm has a larger share of subjects with a kind of event (-1: any) than every other."""
+    has = (days.sum(axis=1) if kind < 0 else days[:, kind]) > 0
+    shares = [has[arm == a].mean() for a in range(int(arm.max()) + 1)]
+    return all(shares[first] > share for a, share in enumerate(shares) if a != first)
+
+
+def _draw_events(
+    events: AdverseEvents,
+    model: Model,
+    arm: NDArray[np.int64],
+    end: NDArray[np.int64],
+    counts: Mapping[tuple[str, int], int],
+    stream: np.random.Generator,
+) -> NDArray[np.int64]:
+    """Days of adverse events. Where a count is fixed, the threshold lies between the order statistics of the uniforms
+    that give it: the subjects are then drawn from the model given the count."""
+    kinds = events.kinds
+    u_any, u_kind = stream.random(len(arm)), stream.random((len(arm), len(kinds)))
+    u_day = stream.random((len(arm), len(kinds) + 1))
+    any_below = np.array([events.any.get(a, 0.0) for a in model.arms])
+    kind_below = np.zeros((len(model.arms), len(kinds)))
+    for i, name in enumerate(model.arms):
+        here = arm == i
+        if (name, -1) in counts:
+            any_below[i] = _threshold(u_any[here], counts[name, -1])
+        have_any = here & (u_any < any_below[i])
+        for k, kind in enumerate(kinds):
+            share = kind.probability.get(name, 0.0)
+            kind_below[i, k] = share / events.any[name] if share > 0 else 0.0
+            if counts.get((name, k), 0) > have_any.sum():
+                raise ProtocolError(
+                    f"{counts[name, k]} subjects of {name} are to have the adverse event {kind.term!r}, "
+                    f"but only {have_any.sum()} have any",
+                    where="scenario",
+                    remedy="Raise the share of [scenario.NAME.adverse_events] any.",
+                )
+            if (name, k) in counts:
+                kind_below[i, k] = _threshold(u_kind[have_any, k], counts[name, k])
+    return adverse_event_days(end, arm, any_below, kind_below, u_any, u_kind, u_day)
+
+
+def _threshold(uniforms: NDArray[np.float64], count: int) -> float:
+    """A threshold below which exactly ``count`` of the uniforms lie."""
+    ordered = np.sort(uniforms)
+    return 2.0 if count >= len(ordered) else float(ordered[count])

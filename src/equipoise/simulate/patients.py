@@ -1,0 +1,183 @@
+"""Drawn patients as the data sets of a trial: ADSL, ADTTE, ADAE and ADEX, marked as synthetic in every row."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, timedelta
+from typing import Any, Literal
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from ..data import Patients
+from ..data.adam import names_in_upper_case
+from ..errors import ProtocolError
+from ..protocol import Protocol, quoted
+from .cohort import ENDPOINTS, Cohort
+
+_ROMAN = ("", "I", "II", "III", "IV")
+NOT_PUBLISHED = "Not specified"
+
+
+def patients(
+    trial: Protocol, drawn: Cohort, *, origin: Literal["simulated", "reconstructed"], notes: tuple[str, ...] = ()
+) -> Patients:
+    """The patients of a cohort as data sets.
+
+    STUDYID and USUBJID begin with SYN, SYNTHFL is Y and SYNTYPE the origin, so that no file of them can be taken for
+    observed data. Times are whole days, day 1 the day of randomization. Raises ``ProtocolError`` for an endpoint
+    whose events the protocol does not say.
+    """
+    frame = _subjects(trial, drawn, origin)
+    adsl = _adsl(trial, drawn, frame)
+    frames: dict[str, Any] = {"adsl": adsl, "adtte": _adtte(trial, drawn, adsl)}
+    if drawn.model.scenario.adverse_events is not None:
+        frames["adae"] = _adae(drawn, adsl)
+    if len(drawn.doses[0][0]):
+        frames["adex"] = _adex(trial, drawn, adsl)
+    about = f"<{origin} from the scenario {drawn.model.scenario.label!r}, seed {drawn.seed}>"
+    return Patients(
+        **frames,
+        files=dict.fromkeys(frames, about),
+        digests={},
+        origin=origin,
+        notes=notes,
+        names=names_in_upper_case(trial.data),
+    )
+
+
+def _subjects(trial: Protocol, drawn: Cohort, origin: str) -> pl.DataFrame:
+    """What every data set begins with."""
+    study = "SYN-" + re.sub(r"[^A-Z0-9]+", "", trial.name.upper())[:12]
+    n = len(drawn.baseline)
+    arms = np.array([trial.arm_in_data(a) for a in drawn.model.arms])[drawn.baseline.arm]
+    return pl.DataFrame({
+        "STUDYID": [study] * n,
+        "USUBJID": [f"{study}-{i + 1:04d}" for i in range(n)],
+        "SYNTHFL": ["Y"] * n,
+        "SYNTYPE": [origin.upper()] * n,
+        trial.data.arm.upper(): arms,
+    })  # fmt: skip
+
+
+def _adsl(trial: Protocol, drawn: Cohort, subjects: pl.DataFrame) -> pl.DataFrame:
+    scenario, history = drawn.model.scenario, drawn.column
+    start = scenario.first_patient
+    entry = history("entry")
+    cutoff = start + timedelta(days=int(drawn.model.timing[1]))
+    columns: dict[str, Any] = {"SUBJID": [u[-4:] for u in subjects["USUBJID"]]}
+    arm = trial.data.arm.upper()
+    columns["TRT01A"] = subjects[arm]
+    columns["RANDDT"] = _dates(start, entry, np.zeros_like(entry))
+    columns["TRTSDT"] = columns["RANDDT"]
+    columns["TRTEDT"] = _dates(start, entry, history("treatment_end") - 1)
+    columns["DTHDT"] = _dates(start, entry, history("death") - 1, history("death") > 0)
+    columns["LSTALVDT"] = _dates(start, entry, history("os_day") - 1)
+    columns["DCUTDT"] = [cutoff] * len(entry)
+    flags = [p.flag.upper() for p in trial.populations.values() if p.flag]
+    for flag in dict.fromkeys(["ITTFL", "SAFFL", *flags]):
+        if flag not in {name.upper() for name in scenario.factors}:
+            columns[flag] = ["Y"] * len(entry)
+    for name, factor in scenario.factors.items():
+        columns[name.upper()] = np.array(list(factor.levels))[drawn.baseline.factors[name]]
+    if scenario.crossover is not None:
+        crossed = history("crossover") > 0
+        columns["XOFL"] = np.where(crossed, "Y", "N")
+        columns["XODT"] = _dates(start, entry, history("crossover") - 1, crossed)
+    if scenario.weight is not None:
+        columns["WEIGHTBL"] = drawn.baseline.weight
+    return subjects.with_columns(**{name: pl.Series(name, values) for name, values in columns.items()})
+
+
+def _dates(
+    start: date, entry: NDArray[np.int64], day: NDArray[np.int64], where: NDArray[np.bool_] | None = None
+) -> pl.Series:
+    """Calendar dates of days after entry (0: the day of randomization)."""
+    known = np.ones(len(entry), dtype=bool) if where is None else where
+    found = [start + timedelta(days=int(e + d)) if k else None for e, d, k in zip(entry, day, known, strict=True)]
+    return pl.Series(found, dtype=pl.Date)
+
+
+def endpoint_place(trial: Protocol, endpoint: str) -> int:
+    """Which of the kernel's endpoints one of the protocol is: 0 progression or death, 1 death, 2 progression."""
+    events = trial.endpoints[endpoint].events
+    if events is None:
+        raise ProtocolError(
+            f"the protocol does not say what ends {endpoint}",
+            where=f"endpoints.{quoted(endpoint)}.events",
+            remedy='Add it, as in events = ["progression", "death"].',
+        )
+    return ENDPOINTS[frozenset(events)]
+
+
+def _adtte(trial: Protocol, drawn: Cohort, adsl: pl.DataFrame) -> pl.DataFrame:
+    history, names = drawn.column, names_in_upper_case(trial.data)
+    kept = [c for c in adsl.columns if c in ("STUDYID", "USUBJID", "SYNTHFL", "SYNTYPE", names.arm)]
+    parts = []
+    for endpoint, about in trial.endpoints.items():
+        place = endpoint_place(trial, endpoint)
+        day, event = (history(("pfs_", "os_", "ttp_")[place] + what) for what in ("day", "event"))
+        death = history("death")
+        of_death = (event == 1) & (death == day) & ((history("progression") != day) if place != 1 else True)
+        described = np.where(of_death, "Death", "Progression").astype(object)
+        described[event == 0] = None
+        reason = np.where(event == 0, "Last assessment without the event" if place != 1 else "Last known alive", "")
+        parts.append(adsl.select(kept).with_columns(
+            pl.lit(trial.parameter(endpoint)).alias(names.parameter),
+            pl.lit(about.label).alias("PARAM"),
+            pl.Series(names.time, day.astype(float)),
+            pl.Series(names.censoring, 1 - event),
+            pl.Series("EVNTDESC", described.tolist(), dtype=pl.String),
+            pl.Series("CNSDTDSC", [r or None for r in reason], dtype=pl.String),
+            adsl["RANDDT"].alias(names.start_date),
+            _dates(drawn.model.scenario.first_patient, history("entry"), day - 1).alias(names.end_date),
+        ))  # fmt: skip
+    return pl.concat(parts)
+
+
+def _adae(drawn: Cohort, adsl: pl.DataFrame) -> pl.DataFrame:
+    events = drawn.model.scenario.adverse_events
+    assert events is not None
+    subject, kind = np.nonzero(drawn.adverse_events)
+    day = drawn.adverse_events[subject, kind]
+    kinds = [*events.kinds, None]
+    chosen = [kinds[k] for k in kind]
+    first = [a for a in adsl.columns if a in ("STUDYID", "USUBJID", "SYNTHFL", "SYNTYPE")] + [adsl.columns[4]]
+    start = drawn.model.scenario.first_patient
+    terms = [NOT_PUBLISHED if c is None else c.term for c in chosen]
+    return adsl.select(first)[subject].with_columns(
+        pl.Series("AETERM", terms, dtype=pl.String),
+        pl.Series("AEDECOD", terms, dtype=pl.String),
+        pl.Series("AEBODSYS", [NOT_PUBLISHED if c is None else c.system for c in chosen], dtype=pl.String),
+        pl.Series("AETOXGR", [str(c.grade) if c and c.grade else None for c in chosen], dtype=pl.String),
+        pl.Series("AESER", ["Y" if c and c.serious else "N" for c in chosen], dtype=pl.String),
+        pl.Series("NYHACLS", [_ROMAN[c.nyha] if c and c.nyha else None for c in chosen], dtype=pl.String),
+        _dates(start, drawn.column("entry")[subject], day - 1).alias("ASTDT"),
+        pl.Series("ASTDY", day),
+        pl.Series("TRTEMFL", ["Y"] * len(day), dtype=pl.String),
+    )
+
+
+def _adex(trial: Protocol, drawn: Cohort, adsl: pl.DataFrame) -> pl.DataFrame:
+    planned, given, amount_planned, amount_given = drawn.doses
+    regimens = [r for arm in trial.arms.values() for r in arm.regimen or ()]
+    first = [a for a in adsl.columns if a in ("STUDYID", "USUBJID", "SYNTHFL", "SYNTYPE")] + [adsl.columns[4]]
+    parts = []
+    for j, regimen in enumerate(regimens):
+        mine = np.nonzero(planned[:, j] >= 0)[0]
+        rows = adsl[mine]
+        unit = regimen.maintenance.dose.unit.partition("/")[0]
+        parts.append(rows.select(first).with_columns(
+            pl.lit(regimen.drug).alias("EXTRT"),
+            pl.lit(regimen.route).alias("EXROUTE"),
+            pl.lit(unit).alias("DOSEU"),
+            rows["TRTSDT"],
+            rows["TRTEDT"],
+            pl.Series("TRTDURD", drawn.column("treatment_end")[mine]),
+            pl.Series("NDOSEP", planned[mine, j]),
+            pl.Series("NDOSEG", given[mine, j]),
+            pl.Series("CDOSEP", np.round(amount_planned[mine, j], 6)),
+            pl.Series("CDOSEG", np.round(amount_given[mine, j], 6)),
+        ))  # fmt: skip
+    return pl.concat(parts).sort("USUBJID", maintain_order=True)

@@ -16,7 +16,7 @@ from tests.unit import small_trial
 from tests.unit.small_trial import change, protocol
 from tests.unit.synthetic_trial import adae, adex, adsl, adtte, frames, patients
 
-from equipoise.data import write_adam
+from equipoise.data import check, write_adam
 from equipoise.data.adam import read_adam
 from equipoise.data.adam_writer import FORMATS
 from equipoise.data.patients import Patients
@@ -205,6 +205,20 @@ def test_simulated_patients_without_marks_are_refused(tmp_path: Path) -> None:
     given = replace(small_trial.patients(tmp_path), origin="simulated")
     with pytest.raises(DataError, match="origin is simulated, and the column that says so is missing"):
         write_adam(given, tmp_path / "out")
+
+
+def test_patients_that_would_read_as_simulated_are_refused(tmp_path: Path) -> None:
+    given = patients(tmp_path)
+    bare = {name: frame.drop("SYNTHFL", "SYNTYPE") for name, frame in given.frames().items()}
+    with pytest.raises(DataError, match=r"add the column SYNTHFL with N"):
+        write_adam(replace(given, origin="observed", **bare), tmp_path / "out")
+    flagged = {name: frame.with_columns(SYNTHFL=pl.lit("N")) for name, frame in bare.items()}
+    write_adam(replace(given, origin="observed", **flagged), tmp_path / "out")
+    assert read_adam(tmp_path / "out" / "csv", protocol(tmp_path)).origin == "observed"
+
+
+def test_the_rules_find_nothing_in_the_synthetic_trial(tmp_path: Path) -> None:
+    assert {f.severity for f in check(patients(tmp_path), protocol(tmp_path))} <= {"not applicable"}
 
 
 @pytest.mark.parametrize("synthetic", [False, True])

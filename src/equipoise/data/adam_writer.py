@@ -72,9 +72,9 @@ def write_adam(patients: Patients, folder: str | Path, formats: Sequence[str] = 
         if "xpt" in formats:
             _check_xpt(frame, dataset, patients)
     root = Path(folder)
-    _check_folder(root, frames, formats)
     kind = synthetic_kind(frames, {}, patients.names.subject)
     try:
+        _check_folder(root, frames, formats)
         return _write_whole(_Study(patients=patients, frames=frames, kind=kind), root, formats)
     except OSError as error:
         raise DataError(

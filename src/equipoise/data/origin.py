@@ -136,6 +136,7 @@ def require_marks(frames: Frames, files: Mapping[str, str], subject: str, origin
         )
     expected = kind if origin == "dummy" else origin
     if expected is None or expected == "observed":
+        _unmarked(frames, files, subject, origin, insisted=True)
         return
     named = pl.col("value").str.starts_with(PREFIX)
     wanted = dict.fromkeys(("STUDYID", "USUBJID", subject), (named, f"does not begin with {PREFIX}"))

@@ -1,10 +1,11 @@
 """Strain: how far the printed numbers bent the model's random numbers, against trials that the model itself made.
 
-Any model can be pushed to print any digits. What it costs shows in the random numbers: those behind the times of
-progression are uniform under the model, and a model that is far from the printed trial reaches the digits only by
-making them uneven. The statistic is the largest, over arms, of the absolute mean normal score of these uniforms times
-the root of the number of patients, the mean taken over several cohorts; its reference are trials drawn from the model,
-printed as the published one is, and rebuilt in the same way.
+Any model can be pushed to print any digits. What it costs shows in the random numbers: those behind the primary
+endpoint are uniform under the model, and a model that is far from the printed trial reaches the digits only by making
+them uneven. With u the model's probability of going longer without progression, each patient has -log(1 - u), of mean
+and variance 1 under the model, as in Fisher's combination of probabilities. The statistic is the largest, over arms,
+of the absolute standardized mean of these, averaged over several cohorts that print the same numbers. Its reference are
+trials drawn from the model, printed as the published one is, and rebuilt in the same way.
 """
 
 from __future__ import annotations
@@ -17,10 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from scipy.special import ndtri
 
 from ..errors import EquipoiseError
 from ..protocol import Protocol, Scenario
+from ..simulate.patients import endpoint_place
 from .cohort import Found, search
 from .ensemble import Task, search_all, task_of
 from .reprint import reprinted
@@ -28,7 +29,7 @@ from .reprint import reprinted
 COHORTS = 8
 REBUILDS = 200
 LEVEL = 0.05
-_PROGRESSION = 1  # the place of the uniform behind the latent time of progression
+_PROGRESSION, _DEATH = 1, 3  # places of the uniforms behind the latent times
 _SIMULATED = 1 << 20  # trial numbers of simulated trials and their rebuilds start here
 PASS = "a pass does not support the model"
 
@@ -101,22 +102,28 @@ def _kernels() -> str:
     return held.hexdigest()
 
 
-def strain(found: Sequence[Found]) -> float:
-    """The largest, over arms, of |mean normal score| sqrt(n) of the noise behind progression, averaged over cohorts.
+def strain(trial: Protocol, found: Sequence[Found]) -> float:
+    """The largest, over arms, of |sum of (-log(1 - u) - 1)| / sqrt(n), averaged over cohorts printing the same numbers.
 
-    Under the model, one cohort's is about standard normal in each arm; digits leave part of the noise free, and the
-    average over cohorts of the same printed numbers removes that part.
+    u are the uniforms behind progression, or behind death where the primary endpoint is survival. The digits leave part
+    of one cohort's noise free; the average over cohorts removes that part.
     """
-    arms = range(len(found[0].cohort.model.arms))
+    place = _DEATH if _primary_place(trial) == 1 else _PROGRESSION
     means = []
-    for arm in arms:
-        scores = [
-            ndtri(f.cohort.uniforms[f.cohort.baseline.arm == arm, _PROGRESSION]).sum()
-            / math.sqrt((f.cohort.baseline.arm == arm).sum())
-            for f in found
-        ]
+    for arm in range(len(found[0].cohort.model.arms)):
+        scores = []
+        for one in found:
+            u = one.cohort.uniforms[one.cohort.baseline.arm == arm, place]
+            scores.append(float((-np.log1p(-u) - 1.0).sum()) / math.sqrt(len(u)))
         means.append(abs(float(np.mean(scores))))
     return max(means)
+
+
+def _primary_place(trial: Protocol) -> int:
+    """The kernel's place of the primary analysis's endpoint (of the first analysis, where none is primary)."""
+    analyses = list(trial.analyses.values())
+    first = next((a for a in analyses if a.role == "primary"), analyses[0])
+    return endpoint_place(trial, trial.estimands[first.estimand].variable)
 
 
 def calibrate(
@@ -163,4 +170,4 @@ def rebuilt_strain(trial: Protocol, scenario: Scenario, tier: str, *, seed: int,
         return None
     todo = [Task(scenario="", model=first.model, targets=first.targets, number=address + 1 + j) for j in range(COHORTS)]
     found = [f for f in search_all(again, todo, seed=seed) if f.agrees]
-    return strain(found) if len(found) > COHORTS // 2 else None
+    return strain(trial, found) if len(found) > COHORTS // 2 else None

@@ -37,7 +37,7 @@ class Reconstruction:
     """Patients on whom the analyses print the published numbers, and what is to be said about them.
 
     ``patients`` are the representative cohort, ``found`` it and the others of the ensemble; ``agrees`` whether every
-    target is met. ``rows`` are the spread over the ensemble and the strain; ``calibration`` the reference of the strain.
+    target is met. ``rows`` are the spread over the ensemble and the strain; ``calibration`` the strain's reference.
     """
 
     patients: Patients
@@ -62,9 +62,9 @@ def reconstruct(
     """Patients from the published numbers of a protocol and its models.
 
     An ensemble of ``cohorts`` is searched for, the first eight under the stated model and the others over the
-    protocol's further models; the one nearest to the middle of those under the stated model is shown. Where no cohort meets every
-    target, the closest is given with what it misses. The strain's reference is read from beside the protocol or
-    from ``known_strain``, and computed where neither is of this model and these targets.
+    protocol's further models; the one nearest to the middle of those under the stated model is shown. Where no cohort
+    meets every target, the closest is given with what it misses. The strain's reference is read from beside the
+    protocol or from ``known_strain``, and computed where neither is of this model and these targets.
 
     Raises ``ProtocolError`` before any search for numbers that no data can print.
     """
@@ -135,7 +135,7 @@ def _strain_rows(
     trial: Protocol, tier: Tier, stated: Sequence[Found], seed: int, calibration: Calibration,
     progress: Callable[[str], None],
 ) -> list[Row]:  # fmt: skip
-    """The strain of the stated model and of the no-effect control, each with its P, and how often others are flagged."""
+    """The strain of the stated model and of the no-effect control, and how often other models are flagged."""
     name = stated_scenario(trial)
     without = without_effect(trial.scenario[name])
     control = task_of(trial, name, without, tier, 0)
@@ -179,7 +179,7 @@ def _row(group: str, statistic: str, text: str, value: float | None = None, meth
 def _closest(
     trial: Protocol, todo: Sequence[Task], found: Sequence[Found], seed: int, progress: Callable[[str], None]
 ) -> Reconstruction:
-    """No cohort meets every target: the closest one, what it misses, and which single number stands against the rest."""
+    """No cohort meets every target: the closest one, what it misses, and which number stands against the rest."""
     nearest = min(range(len(found)), key=lambda i: found[i].distance)
     best, task = found[nearest], todo[nearest]
     missed = [j for j, gap in enumerate(best.gaps) if gap > 0]

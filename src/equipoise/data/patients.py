@@ -30,6 +30,7 @@ class Patients:
     adtte: pl.DataFrame
     adsl: pl.DataFrame | None = None
     adae: pl.DataFrame | None = None
+    adex: pl.DataFrame | None = None
     files: Mapping[str, str]
     digests: Mapping[str, str]
     origin: Origin

@@ -21,6 +21,7 @@ from .spread import spread
 
 CROSSED_BY = ("3 months", "6 months", "12 months")
 _ARM = "arm"
+_ANALYZED = "subjects of the population with a record of the endpoint; for safety all of it"
 
 
 def disposition_rows(trial: Protocol, data: Patients) -> list[Row]:
@@ -82,18 +83,20 @@ class _Case:
             yield Row(group=arm, statistic="randomized", value=float(n), text=str(n), unit="subjects", method=method)
         if "TRTSDT" in self.randomized.columns:
             started = pl.col("TRTSDT").is_not_null()
-            yield from self.counted("treated", self.randomized.filter(started), "with a first day of treatment")
-            yield from self.counted("not treated", self.randomized.filter(~started), "without one")
+            yield from self.counted(
+                "treated", self.randomized.filter(started), "with a first day of treatment (TRTSDT)"
+            )
+            yield from self.counted("not treated", self.randomized.filter(~started), "without a first day of treatment")
 
     def on_record(self) -> Iterator[Row]:
         """Events and censorings of every endpoint that ADTTE holds, whatever the estimands do with them."""
         names = self.data.names
+        method = "records of ADTTE as they stand, whatever the estimands make of them"
         for endpoint in self.trial.endpoints:
             records = self.records(endpoint)
             if records is None:
                 continue
             event = pl.col(names.censoring).is_in(list(names.event_codes))
-            method = f"records of {self.trial.parameter(endpoint)} as they are in ADTTE"
             without = self.randomized.join(records, on=names.subject, how="anti")
             parts = {"events": records.filter(event), "censored": records.filter(~event), "no record": without}
             for statistic, frame in parts.items():
@@ -121,12 +124,11 @@ class _Case:
             compared = {arm for t in both for arm in (t.experimental, t.control)}
             frame = self.randomized.filter(pl.col(_ARM).is_in(list(compared)))
             frame = frame.join(inside, on=names.subject, how="semi")
-            method = f"population {population} with a record of {self.trial.parameter(endpoint)}"
-            yield from self.counted("analyzed", frame, method, population, endpoint)
+            yield from self.counted("analyzed", frame, _ANALYZED, population, endpoint)
         if self.data.adae is not None or self.data.adex is not None:
             population = self.trial.safety.population
             frame = in_population(self.trial, self.data, population, self.randomized)
-            yield from self.counted("analyzed", frame, f"population {population}, for safety", population)
+            yield from self.counted("analyzed", frame, _ANALYZED, population)
 
     def crossover(self) -> Iterator[Row]:
         if "XOFL" not in self.randomized.columns:

@@ -21,6 +21,10 @@ from .spread import METHOD, spread
 
 HIGH_INTENSITY = 90.0
 _NUMBERS = ("TRTDURD", "NDOSEP", "NDOSEG", "CDOSEP", "CDOSEG")
+_TREATED = (
+    "subjects with a record of the drug, unless it counts no administration, in percent of the safety population; "
+    "by arm as randomized, also after a crossover"
+)
 _UNSTATED = "unit not stated"
 
 
@@ -43,8 +47,8 @@ def exposure_rows(trial: Protocol, data: Patients) -> list[Row]:
 
     A subject counts as treated with a drug of which ADEX has a record, unless that counts no administration.
     Durations are in days (their text in months), doses in DOSEU, the relative dose intensity (given / planned) in
-    percent. Empty without [safety] or ADEX. Raises ``DataError`` for records that contradict each other, and for a population or arm
-    without subjects.
+    percent. Empty without [safety] or ADEX. Raises ``DataError`` for records that contradict each other, and for a
+    population or arm without subjects.
 
     >>> from equipoise.data import read_adam
     >>> from equipoise.protocol import example
@@ -87,7 +91,7 @@ class _Drug:
         n = self.records.height
         yield Row(
             statistic="subjects treated", value=float(n), text=results.count_percent(n, self.subjects),
-            unit="subjects", method="subjects with a record of the drug, unless it counts no administration",
+            unit="subjects", method=_TREATED,
         )  # fmt: skip
         if n:
             yield from self._duration()
@@ -111,25 +115,25 @@ class _Drug:
         found = spread(given)
         total = float(np.nansum(given)) if found.count else found.median
         for name, value in (("total", total), ("median", found.median)):
-            shown = results.number(value, results.fixed(value, 1).removesuffix(".0"), found.reason)
+            shown = results.number(value, _short(value), found.reason)
             yield Row(statistic=f"administrations given {name}", unit="administrations", method="NDOSEG", **shown)  # type: ignore[arg-type]
         yield from _missing("administrations given", found.missing)
 
     def _dose(self) -> Iterator[Row]:
         given = self._of("CDOSEG")
         found = spread(given)
-        shown = results.number(found.median, f"{results.significant(found.median)} {self.unit}", found.reason)
+        shown = results.number(found.median, f"{_short(found.median)} {self.unit}", found.reason)
         yield Row(statistic="cumulative dose given median", unit=self.unit, method="CDOSEG", **shown)  # type: ignore[arg-type]
         yield from _missing("cumulative dose given", found.missing)
         intensity = relative_dose_intensity(given, self._of("CDOSEP"))
         found = spread(intensity)
         shown = results.number(found.median, results.fixed(found.median, 1), found.reason)
-        method = "relative dose intensity: cumulative dose given / planned (CDOSEG / CDOSEP), in percent"
+        method = "cumulative dose given / planned (CDOSEG / CDOSEP), in percent"
         yield Row(statistic="relative dose intensity median", unit="percent", method=method, **shown)  # type: ignore[arg-type]
         high = int((intensity >= HIGH_INTENSITY).sum())
         value = float(high) if found.count else math.nan
         shown = results.number(value, results.count_percent(high, found.count), found.reason)
-        of_known = f"{method}; percent of those whose intensity is known"
+        of_known = f"{method}; n in percent of those whose intensity is known"
         yield Row(statistic="relative dose intensity at least 90%", unit="subjects", method=of_known, **shown)  # type: ignore[arg-type]
         yield from _missing("relative dose intensity", found.missing)
 
@@ -137,6 +141,12 @@ class _Drug:
         if column not in self.records.columns:
             return np.full(self.records.height, np.nan)
         return self.records[column].to_numpy().astype(np.float64)
+
+
+def _short(value: float) -> str:
+    """A count or a dose: whole, or with a decimal (three below 10)."""
+    text = results.fixed(value, 1 if value >= 10 else 3)
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _missing(what: str, n: int) -> Iterator[Row]:

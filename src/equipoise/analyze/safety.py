@@ -228,7 +228,7 @@ def _unknown(events: _Events, statistic: str, condition: pl.Expr) -> Iterator[Ro
     """Subjects with an event of which this is not on record: told where there are any, never left out in silence."""
     counts = events.count(condition)
     if any(counts.values()):
-        why = "they count as adverse events, and in none of these figures"
+        why = "counted as an event, and in no figure of what is not known of it"
         yield from _counted(events, statistic, counts, f"{events.method}; {why}")
 
 

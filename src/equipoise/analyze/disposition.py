@@ -122,13 +122,15 @@ class _Case:
             inside = in_population(self.trial, self.data, population, rows)
             both = [e.treatment for e in estimands if (e.population, e.variable) == (population, endpoint)]
             compared = {arm for t in both for arm in (t.experimental, t.control)}
-            frame = self.randomized.filter(pl.col(_ARM).is_in(list(compared)))
-            frame = frame.join(inside, on=names.subject, how="semi")
-            yield from self.counted("analyzed", frame, _ANALYZED, population, endpoint)
+            frame = self.randomized.join(inside, on=names.subject, how="semi")
+            counts = self.counted("analyzed", frame, _ANALYZED, population, endpoint)
+            yield from (row for row in counts if row.group in compared)
         if self.data.adae is not None or self.data.adex is not None:
             population = self.trial.safety.population
             frame = in_population(self.trial, self.data, population, self.randomized)
-            yield from self.counted("analyzed", frame, _ANALYZED, population)
+            treatment = self.trial.safety.treatment
+            counts = self.counted("analyzed", frame, _ANALYZED, population)
+            yield from (row for row in counts if row.group in (treatment.experimental, treatment.control))
 
     def crossover(self) -> Iterator[Row]:
         if "XOFL" not in self.randomized.columns:

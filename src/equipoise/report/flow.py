@@ -31,15 +31,14 @@ def flow_figure(rows: Sequence[Row], labels: Mapping[str, str], mark: str = "") 
     """
     arms = [r.group for r in rows if r.statistic == "randomized" and r.group]
     column = (_WIDTH - _GAP * (len(arms) - 1)) / len(arms)
-    levels: list[list[_Box]] = []
+    levels: list[list[_Box | None]] = []
     for part in (_allocated, _crossed_over, _on_record, _analyzed):
-        drawn = [part([r for r in rows if r.group == arm], arm, labels, column) for arm in arms]
-        boxes = [box for box in drawn if box is not None]
-        if boxes:
+        boxes = [part([r for r in rows if r.group == arm], arm, labels, column) for arm in arms]
+        if any(boxes):
             levels.append(boxes)
     total = next(r.text for r in rows if r.statistic == "randomized" and not r.group)
     top = _box("Randomized", total, [], 2.2)
-    height = top.height + 0.1 + sum(max(b.height for b in boxes) + _ARROW for boxes in levels)
+    height = top.height + 0.1 + sum(_tallest(boxes) + _ARROW for boxes in levels)
     height += _ARROW  # the fork takes two
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(_WIDTH + 0.1, height))
@@ -51,8 +50,10 @@ def flow_figure(rows: Sequence[Row], labels: Mapping[str, str], mark: str = "") 
         middles = [i * (column + _GAP) + column / 2 for i in range(len(arms))]
         y = _fork(axes, _WIDTH / 2, middles, -top.height)
         for i, boxes in enumerate(levels):
-            tallest = max(b.height for b in boxes)
+            tallest = _tallest(boxes)
             for middle, box in zip(middles, boxes, strict=True):
+                if box is None:
+                    continue  # an arm that no estimand compares is not analyzed
                 if i:
                     _arrow(axes, middle, y + _ARROW, y)
                 box.draw(axes, middle - column / 2, y, tallest)
@@ -81,6 +82,10 @@ class _Box:
             weight = "bold" if i < len(self.heading) else "normal"
             for x, side, words in ((left + _PAD, "left", text), (left + self.width - _PAD, "right", number)):
                 axes.text(x, y, words, ha=side, va="center", fontsize=8, weight=weight)
+
+
+def _tallest(boxes: Sequence[_Box | None]) -> float:
+    return max(box.height for box in boxes if box is not None)
 
 
 def _box(heading: str, number: str, lines: Sequence[tuple[str, str]], width: float) -> _Box:

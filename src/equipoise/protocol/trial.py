@@ -22,6 +22,9 @@ from .safety import Safety
 from .scenarios import Hazard, Scenario
 from .section import Many, Section, Table, Text
 
+# What [safety] adds to the results, under these names of an analysis.
+SAFETY_PARTS = ("disposition", "exposure", "safety")
+
 Reasons = Annotated[Mapping[str, str], AfterValidator(lambda m: MappingProxyType(dict(m)))]
 
 
@@ -133,8 +136,9 @@ def _check_sections(protocol: Protocol) -> None:
         _known(protocol.safety.population, protocol.populations, "population", "safety.population")
         for side in ("experimental", "control"):
             _known(getattr(protocol.safety.treatment, side), protocol.arms, "arm", f"safety.treatment.{side}")
-        if "safety" in protocol.analyses:
-            raise ProtocolError('the name "safety" is taken by the section [safety]', where="analyses.safety")
+        for name in SAFETY_PARTS:
+            if name in protocol.analyses:
+                raise ProtocolError(f'the name "{name}" is taken by the section [safety]', where=f"analyses.{name}")
     for arm in protocol.randomization.allocation if protocol.randomization else ():
         _known(arm, protocol.arms, "arm", f"randomization.allocation.{quoted(arm)}")
     for name, scenario in protocol.scenario.items():

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version  # noqa: TID251 - reads the version number, imports nothing
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import cyclopts
 from cyclopts import App, Parameter
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from .analyze import Results
     from .data import Finding, Patients
     from .protocol import Protocol
+    from .reconstruct import Reconstruction
     from .report import Table
+    from .run import Run
 
 app = App(
     name="equipoise",
@@ -38,6 +40,12 @@ Dummy = Annotated[
 ]
 Json = Annotated[bool, Parameter(name="--json", negative="", help="One JSON document on standard output.")]
 Out = Annotated[str, Parameter(help="Folder to write into.")]
+Tier = Annotated[
+    Literal["A", "B", "C"],
+    Parameter(help="Published numbers to meet: A the trial's main source, B and C further ones too."),
+]
+Seed = Annotated[int, Parameter(help="Seed of a reconstruction.")]
+Cohorts = Annotated[int, Parameter(help="Cohorts in the ensemble of a reconstruction.")]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -164,7 +172,14 @@ def report(
     protocol
         A protocol file, or the name of a bundled example.
     """
-    return _run(protocol, data, cut, dummy, out, json_, print_results=False)
+    trial = _protocol(protocol)
+    with _progress(quiet=json_) as tell:
+        tell("reading the data")
+        patients = _patients(trial, data, cut, dummy)
+        from .run import run as run_stages
+
+        done = run_stages(trial, patients, out, tell)
+    return _finish(trial, done, json_, print_results=False)
 
 
 @app.command
@@ -174,37 +189,104 @@ def run(
     data: Data = None,
     cut: Cut = None,
     dummy: Dummy = None,
+    tier: Tier = "A",
+    seed: Seed = 1,
+    cohorts: Cohorts = 20,
     out: Out = "out",
     json_: Json = False,
 ) -> int:
-    """Check, analyze and report in one go.
+    """Check, analyze, tie out with published numbers and report; without data, reconstruct them first.
 
     Parameters
     ----------
     protocol
         A protocol file, or the name of a bundled example.
     """
-    return _run(protocol, data, cut, dummy, out, json_, print_results=True)
-
-
-def _run(
-    protocol: str, data: str | None, cut: str | None, dummy: str | None, out: str, as_json: bool, print_results: bool
-) -> int:
     trial = _protocol(protocol)
-    with _progress(quiet=as_json) as tell:
-        tell("reading the data")
-        patients = _patients(trial, data, cut, dummy)
+    rebuilt = None
+    with _progress(quiet=json_) as tell:
+        if data is None and trial.data.path is None and trial.published.numbers:
+            rebuilt = _rebuilt(trial, tier, seed, cohorts, out, tell)
+            patients = _as_asked(rebuilt.patients, cut, dummy)
+        else:
+            tell("reading the data")
+            patients = _patients(trial, data, cut, dummy)
         from .run import run as run_stages
 
-        done = run_stages(trial, patients, out, tell)
+        done = run_stages(trial, patients, out, tell, rebuilt=rebuilt, tier=tier)
+    return _finish(trial, done, json_, print_results=True)
+
+
+@app.command
+def reconstruct(
+    protocol: str,
+    *,
+    tier: Tier = "A",
+    seed: Seed = 1,
+    cohorts: Cohorts = 20,
+    out: Out = "out",
+    json_: Json = False,
+) -> int:
+    """Find patients on whom every published number of the protocol is printed, and write them as ADaM files.
+
+    Parameters
+    ----------
+    protocol
+        A protocol file, or the name of a bundled example.
+    """
+    trial = _protocol(protocol)
+    with _progress(quiet=json_) as tell:
+        rebuilt = _rebuilt(trial, tier, seed, cohorts, out, tell)
+        from .run import tied_out
+
+        done = tied_out(trial, rebuilt, out, tier, tell)
+    return _finish(trial, done, json_, print_results=False, strain=True)
+
+
+def _rebuilt(
+    trial: Protocol, tier: Literal["A", "B", "C"], seed: int, cohorts: int, out: str, tell: Callable[[str], None]
+) -> Reconstruction:
+    if not 1 <= cohorts <= 10_000:
+        raise EquipoiseError(f"{cohorts} cohorts cannot be searched for", where="--cohorts", remedy="Give 1 to 10000.")
+    tell("compiling the search (the first run only)")
+    from .run import rebuild
+
+    return rebuild(trial, tier=tier, seed=seed, cohorts=cohorts, out=out, progress=tell)
+
+
+def _finish(trial: Protocol, done: Run, as_json: bool, *, print_results: bool, strain: bool = False) -> int:
+    """Print what a run computed, and leave with 1 where a statistician must look at something."""
+    results = done.results
     if as_json:
-        _print_json(trial, patients, _row_list(done.results), [*done.results.notes, *done.results.warnings])
-        return 1 if done.results.warnings else 0
+        _print_json(trial, done.data, _row_list(results), [*results.notes, *results.warnings])
+        return 1 if results.warnings else 0
+    if print_results or strain:
+        _print_tie_out(results)
     if print_results:
-        _print_results(trial, done.results)
+        _print_results(trial, results)
+    elif strain:
+        _print_remarks(results)
     for file in done.files:
         print(f"wrote {file}")
-    return 1 if done.results.warnings else 0
+    return 1 if results.warnings else 0
+
+
+def _print_tie_out(results: Results) -> None:
+    """The published numbers beside the computed ones, and the strain of the model where there is one."""
+    from .report import tie_out_table
+
+    console = _console()
+    if results.origin != "observed":
+        console.print(f"[bold reverse] {results.origin.upper()} DATA [/bold reverse]")
+    table = tie_out_table(results.rows, results.origin)
+    if table is not None:
+        console.print(_rich_table(table))
+    rows = [r for r in results.rows if r.analysis == "strain"]
+    for group in dict.fromkeys(r.group for r in rows if r.statistic == "strain"):
+        texts = {r.statistic: r.text for r in rows if r.group == group}
+        met = texts["cohorts that meet every number"]
+        verdict = f", strain P = {texts['strain P']}: {texts['strain verdict']}" if "strain P" in texts else ""
+        console.print(f"{_escape(group)}: {met} cohorts meet every number{verdict}", soft_wrap=True)
 
 
 def _protocol(name: str) -> Protocol:
@@ -216,7 +298,11 @@ def _protocol(name: str) -> Protocol:
 def _patients(trial: Protocol, data: str | None, cut: str | None, dummy: str | None) -> Patients:
     from .data import read_adam
 
-    patients = read_adam(data, trial)
+    return _as_asked(read_adam(data, trial), cut, dummy)
+
+
+def _as_asked(patients: Patients, cut: str | None, dummy: str | None) -> Patients:
+    """The patients at a data cut, with dummy labels, as the command line asks."""
     if cut is not None:
         patients = patients.cut(cut)
     if dummy is None:
@@ -230,7 +316,7 @@ def _print_results(trial: Protocol, results: Results) -> None:
     from .report import primary_table
 
     console = _console()
-    if results.origin != "observed":
+    if results.origin != "observed" and not any(r.analysis == "tie-out" for r in results.rows):
         console.print(f"[bold reverse] {results.origin.upper()} DATA [/bold reverse]")
     for name in results.analyses:
         rows, analysis = results.of(name), trial.analyses[name]
@@ -241,6 +327,11 @@ def _print_results(trial: Protocol, results: Results) -> None:
         if analysis.role == "primary":
             console.print(_rich_table(primary_table(trial, rows, name)))
     console.print()
+    _print_remarks(results)
+
+
+def _print_remarks(results: Results) -> None:
+    console = _console()
     for note in results.notes:
         console.print(f"Note: {_escape(note)}", soft_wrap=True)
     for warning in results.warnings:

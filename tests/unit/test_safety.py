@@ -289,7 +289,7 @@ def test_the_names_of_the_parts_are_taken(tmp_path: Path, name: str) -> None:
         "testing": made_trial.TESTING.replace('"primary"', f'"{name}"'),
     }
     assert made_trial.protocol(tmp_path, **parts).analyses
-    with pytest.raises(ProtocolError, match=f'the name "{name}" is taken by the section'):
+    with pytest.raises(ProtocolError, match=f'the name "{name}" is taken by another part'):
         made_trial.protocol(tmp_path, **{**parts, "testing": parts["testing"] + SAFETY})
 
 

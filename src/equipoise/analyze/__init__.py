@@ -5,10 +5,12 @@ from .multiplicity import Decision, decide
 from .proportions import difference, wilson
 from .safety import adverse_event_count
 from .sap import Results, conventions, refusals, run
+from .tie_out import Tie, tie_out, tie_out_rows
 
 __all__ = [
     "Decision",
     "Results",
+    "Tie",
     "adverse_event_count",
     "conventions",
     "decide",
@@ -16,6 +18,8 @@ __all__ = [
     "endpoint",
     "refusals",
     "run",
+    "tie_out",
+    "tie_out_rows",
     "unnamed_arms",
     "wilson",
 ]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from .. import results
 from ..data import Patients, TimeToEvent, require_clean
 from ..errors import DataError, EquipoiseError, ProtocolError
-from ..protocol import SAFETY_PARTS, Analysis, Estimand, Protocol, Subgroup, quoted, test_of
+from ..protocol import FURTHER_PARTS, Analysis, Estimand, Protocol, Subgroup, quoted, test_of
 from ..results import Row
 from ..survival import Cox, KaplanMeier, LogRank, Rmst, cox, kaplan_meier, logrank, rmst
 from ..units import MONTH_LENGTH_NOTE, TimeUnit, days
@@ -57,8 +57,8 @@ class Results:
 
     @property
     def analyses(self) -> tuple[str, ...]:
-        """Names of the protocol's analyses, in its order; what [safety] adds is no analysis of an estimand."""
-        return tuple(dict.fromkeys(r.analysis for r in self.rows if r.role not in SAFETY_PARTS))
+        """Names of the protocol's analyses, in its order; safety, tie-out and the like analyze no estimand."""
+        return tuple(dict.fromkeys(r.analysis for r in self.rows if r.role not in FURTHER_PARTS))
 
     def __str__(self) -> str:
         return "\n".join(r.text for r in self.rows if r.statistic == "sentence")

@@ -123,8 +123,7 @@ def spread_rows(found: Sequence[Quantity], origin: str) -> Iterator[Row]:
             yield replace(
                 first,
                 analysis="spread",
-                role="",
-                estimand=first.estimand,
+                role="spread",
                 statistic=f"{first.analysis}: {first.statistic}, {name}",
                 value=value,
                 text=_text(first, value),

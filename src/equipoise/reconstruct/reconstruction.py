@@ -171,7 +171,7 @@ def _strain_of(trial: Protocol, group: str, found: Sequence[Found], calibration:
 
 def _row(group: str, statistic: str, text: str, value: float | None = None, method: str = "") -> Row:
     return Row(
-        analysis="strain", group=group, statistic=statistic, text=text, value=value, method=method,
+        analysis="strain", role="strain", group=group, statistic=statistic, text=text, value=value, method=method,
         toml_path="scenario", origin="reconstructed",
     )  # fmt: skip
 

@@ -31,6 +31,7 @@ REBUILDS = 200
 LEVEL = 0.05
 _PROGRESSION, _DEATH = 1, 3  # places of the uniforms behind the latent times
 _SIMULATED = 1 << 20  # trial numbers of simulated trials and their rebuilds start here
+_WITHOUT_INFLUENCE = ("label", "role", "based_on", "weight", "missed_doses", "adverse_events")
 PASS = "a pass does not support the model"
 
 
@@ -38,13 +39,15 @@ PASS = "a pass does not support the model"
 class Calibration:
     """Strain of rebuilt trials that the model itself made, sorted; ``digest`` names the model and the targets.
 
-    ``power`` tells how often other models were flagged, where that was measured: (model, flagged, of).
+    ``stored`` says that it was read from a file; ``power`` how often other models were flagged, where that was
+    measured: (model, flagged, of).
     """
 
     digest: str
     reference: tuple[float, ...]
     seed: int
     version: str
+    stored: bool = False
     power: tuple[tuple[str, int, int], ...] = ()
 
     def p_value(self, strain: float) -> float:
@@ -64,8 +67,8 @@ def read_calibration(path: Path) -> Calibration | None:
     try:
         held = json.loads(path.read_text(encoding="utf-8"))
         return Calibration(
-            digest=held["digest"], seed=held["seed"], version=held["version"], reference=tuple(held["reference"]),
-            power=tuple((str(a), int(b), int(c)) for a, b, c in held["power"]),
+            digest=held["digest"], seed=held["seed"], version=held["version"], stored=True,
+            reference=tuple(held["reference"]), power=tuple((str(a), int(b), int(c)) for a, b, c in held["power"]),
         )  # fmt: skip
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -79,7 +82,7 @@ def beside(trial: Protocol) -> Path:
 def digest(trial: Protocol, scenario: Scenario, tier: str) -> str:
     """SHA-256 of all that strain depends on: the model, what is aimed at, arms, visits, allocation, and the kernels."""
     parts = {
-        "scenario": scenario.model_dump(mode="json", exclude={"label", "role", "based_on", "weight", "adverse_events"}),
+        "scenario": {k: repr(getattr(scenario, k)) for k in Scenario.model_fields if k not in _WITHOUT_INFLUENCE},
         "numbers": [repr(n) for n in trial.published.numbers if n.tier <= tier and n.use == "target"],
         "estimands": {name: repr(e) for name, e in trial.estimands.items()},
         "endpoints": {name: repr(e.events) for name, e in trial.endpoints.items()},

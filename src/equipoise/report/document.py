@@ -19,6 +19,7 @@ from ..protocol import Protocol, describe
 from ..results import Row
 from .figures import forest_figure, kaplan_meier_figure
 from .flow import flow_figure
+from .rebuilt import rebuilt_parts, tie_out_notes, tie_out_table
 from .safety import flow_footnotes, safety_parts
 from .tables import INDENT, primary_table, results_table
 
@@ -79,7 +80,9 @@ def html(trial: Protocol, results: Results) -> str:
         mark=_ORIGINS[results.origin],
         alarming=results.origin != "observed",
         flow=_flow(trial, results),
-        parts=safety_parts(results.rows, _labels(trial)),
+        tie_out=tie_out_table(results.rows, results.origin),
+        tie_out_notes=tie_out_notes(results.rows),
+        parts=(*safety_parts(results.rows, _labels(trial)), *rebuilt_parts(results.rows)),
         indent=INDENT,
         sections=[_section(trial, results, name) for name in results.analyses],
         all_results=results_table(results.rows),

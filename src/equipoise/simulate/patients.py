@@ -68,6 +68,7 @@ def _adsl(trial: Protocol, drawn: Cohort, subjects: pl.DataFrame) -> pl.DataFram
     cutoff = start + timedelta(days=int(drawn.model.timing[1]))
     columns: dict[str, Any] = {"SUBJID": [u[-4:] for u in subjects["USUBJID"]]}
     arm = trial.data.arm.upper()
+    columns[f"{arm}N"] = drawn.baseline.arm + 1
     columns["TRT01A"] = subjects[arm]
     columns["RANDDT"] = _dates(start, entry, np.zeros_like(entry))
     columns["TRTSDT"] = columns["RANDDT"]

@@ -235,14 +235,20 @@ def _footnotes(rows: Sequence[Row], of_drugs: bool = False) -> tuple[str, ...]:
     # What holds for several figures is said once, and not again before the detail of each.
     common = next((m for m in made if sum(other.startswith(f"{m}; ") for other in made) > 1), "")
     notes = [f"All counts: {common}." if common else ""]
-    for method, figures in made.items():
-        names = list(figures)
-        shown = ", ".join(names) if len(names) <= 3 else f"{names[0]} to {names[-1]}"
-        if method != common:
-            notes.append(f"{shown}: {method.removeprefix(f'{common}; ')}.")
+    notes += [f"{_listed(names)}: {m.removeprefix(f'{common}; ')}." for m, names in made.items() if m != common]
     notes += [f"{r.statistic}: {r.text} ({r.method})." for r in uncounted]
-    notes += [f"{r.group}, {_figure(r, of_drugs)}: {r.reason}." for r in rows if r.reason]
+    missing: dict[tuple[str, str], dict[str, None]] = {}
+    for row in rows:
+        if row.reason:
+            missing.setdefault((row.group, row.reason), {})[_figure(row, of_drugs)] = None
+    notes += [f"{arm}, {_listed(names)}: {reason}." for (arm, reason), names in missing.items()]
     return tuple(note[0].upper() + note[1:] for note in dict.fromkeys(notes) if note)
+
+
+def _listed(names: Iterable[str]) -> str:
+    """Up to three names, else the first and the last of them."""
+    given = list(names)
+    return ", ".join(given) if len(given) <= 3 else f"{given[0]} to {given[-1]}"
 
 
 def _figure(row: Row, of_drugs: bool) -> str:

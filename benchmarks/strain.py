@@ -3,8 +3,8 @@
     .venv/bin/python benchmarks/strain.py                 # in full, writes tandem.strain.json and prints the table
     .venv/bin/python benchmarks/strain.py --seeds 10 --rebuilds 40 --dry
 
-The table is committed in docs/reconstruction.md and, with the reference, beside the protocol; both hold for the digest of
-the model, the targets and the kernels that stands in the file.
+The table is committed in docs/reconstruction.md and, with the reference, beside the protocol; both hold for the digest
+of the model, the targets and the kernels that stands in the file.
 """
 
 from __future__ import annotations

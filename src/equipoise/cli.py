@@ -266,8 +266,8 @@ def _finish(trial: Protocol, done: Run, as_json: bool, *, print_results: bool, s
         _print_results(trial, results)
     elif strain:
         _print_remarks(results)
-    for file in done.files:
-        print(f"wrote {file}")
+    for folder in dict.fromkeys(file.parent for file in done.files):
+        print(f"wrote {folder}: {', '.join(file.name for file in done.files if file.parent == folder)}")
     return 1 if results.warnings else 0
 
 

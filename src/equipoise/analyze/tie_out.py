@@ -31,14 +31,11 @@ class Tie:
 
     index: int
     number: PublishedNumber
+    name: str
     value: float
     computed: str
     agrees: bool
     method: str
-
-    @property
-    def name(self) -> str:
-        return describe_number(self.number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +110,16 @@ class _Case:
         }
         found = compute[number.statistic](number)
         return Tie(
-            index=index, number=number, value=found.value, computed=found.text,
-            agrees=self._agrees(number, found), method=found.method,
+            index=index, number=number, name=describe_number(number, self._of(number)), value=found.value,
+            computed=found.text, agrees=self._agrees(number, found), method=found.method,
         )  # fmt: skip
+
+    def _of(self, number: PublishedNumber) -> str:
+        """Endpoint and population of an estimand, as a table has room for."""
+        if number.estimand is None:
+            return f"population {number.population}" if number.population else ""
+        estimand = self.trial.estimands[number.estimand]
+        return f"{estimand.variable}, {estimand.population}"
 
     def _agrees(self, number: PublishedNumber, found: _Computed) -> bool:
         printed = number.printed

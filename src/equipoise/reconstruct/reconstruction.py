@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -99,10 +99,23 @@ def reconstruct(
         found=(first, *(found[i] for i in agreeing if i != agreeing[chosen])),
         agrees=True,
         rows=tuple(rows),
-        notes=tuple(f"model {name}: {trial.scenario[name].label}" for name in dict.fromkeys(t.scenario for t in todo)),
+        notes=(*_assumed(trial), *_models(trial, todo)),
         warnings=tuple(warnings),
         calibration=calibration,
     )
+
+
+def _assumed(trial: Protocol) -> Iterator[str]:
+    """What the protocol assumes about nature, visits and allocation."""
+    for path, why in trial.assumed.items():
+        if path.startswith(("scenario", "visits", "randomization")):
+            yield f"assumed: {path}: {why}"
+
+
+def _models(trial: Protocol, todo: Sequence[Task]) -> Iterator[str]:
+    """The models behind the ensemble, with the cohorts of each."""
+    for name in dict.fromkeys(t.scenario for t in todo):
+        yield f"model {name} ({sum(t.scenario == name for t in todo)} cohorts): {trial.scenario[name].label}"
 
 
 def _percent(progress: Callable[[str], None], what: str) -> Callable[[float], None]:

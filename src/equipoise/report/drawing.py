@@ -37,7 +37,16 @@ def write_across(axes: Axes, mark: str) -> None:
     ['DUMMY']
     """
     if mark:
-        axes.text(0.5, 0.5, mark, transform=axes.transAxes, fontsize=60, alpha=0.13, ha="center", va="center")
+        axes.text(
+            0.5,
+            0.5,
+            mark,
+            transform=axes.transAxes,
+            fontsize=min(60.0, 520.0 / len(mark)),
+            alpha=0.13,
+            ha="center",
+            va="center",
+        )
 
 
 def svg(figure: Figure) -> str:

@@ -95,8 +95,8 @@ def _strain(rows: Sequence[Row]) -> Part | None:
         ))  # fmt: skip
     meaning = next(r.text for r in rows if r.statistic == "meaning")
     notes = (
-        "Strain measures how uneven the model's random numbers had to become to print the published numbers; P compares "
-        "it with trials drawn from the model and rebuilt from their own printed numbers.",
+        "Strain measures how uneven the model's random numbers had to become to print the published numbers; P "
+        "compares it with trials drawn from the model and rebuilt from their own printed numbers.",
         f"{meaning[0].upper()}{meaning[1:]}"
         + (": other models behind the same numbers are often not flagged, as the table shows." if flagged else "."),
     )

@@ -63,8 +63,8 @@ def _p_text(trial: Protocol, number: PublishedNumber, z: float) -> str:
     if number.printed.word:
         return "significant" if p <= alpha else "not significant"
     if p < 0.5 * 10.0**-_FINEST_P:
-        return f"<{10.0**-_FINEST_P:.{_FINEST_P}f}"
+        return "<" + fixed(10.0**-_FINEST_P, _FINEST_P)
     digits = len(number.printed.text.lstrip("<>0. ").replace(".", "")) or 1
     decimals = min(_FINEST_P, digits - 1 - math.floor(math.log10(p)))
     text = fixed(p, max(1, decimals))
-    return text if float(text) > 0 else f"<{10.0**-_FINEST_P:.{_FINEST_P}f}"
+    return text if float(text) > 0 else "<" + fixed(10.0**-_FINEST_P, _FINEST_P)

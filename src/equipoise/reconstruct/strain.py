@@ -58,7 +58,7 @@ class Calibration:
         """As it is stored."""
         return json.dumps({
             "digest": self.digest, "seed": self.seed, "version": self.version,
-            "reference": [round(r, 4) for r in self.reference], "power": [list(row) for row in self.power],
+            "reference": list(self.reference), "power": [list(row) for row in self.power],
         }, indent=1) + "\n"  # fmt: skip
 
 

@@ -28,6 +28,7 @@ from .ensemble import (
 from .strain import COHORTS, LEVEL, PASS, REBUILDS, Calibration, beside, calibrate, digest, read_calibration, strain
 
 _SEEN_BY = 5  # unmet targets that are left out one at a time, to see which fight
+_FIRST = 2  # cohorts after which a set of numbers that neither meets is given up
 _CONTROL = 1 << 19  # trial numbers of the no-effect control start here
 _MOST_FIGHTING_STEPS = 100_000
 
@@ -75,10 +76,12 @@ def reconstruct(
     if not trial.analyses:
         raise ProtocolError("the protocol lists no analysis", where="analyses", remedy="Add an [analyses.NAME] table.")
     todo = tasks(trial, tier, cohorts, COHORTS)
-    found = search_all(trial, todo, seed=seed, progress=_percent(progress, f"searching {cohorts} cohorts"))
-    agreeing = [i for i, f in enumerate(found) if f.agrees]
-    if not agreeing:
+    found = search_all(trial, todo[:_FIRST], seed=seed, progress=_percent(progress, "searching the first cohorts"))
+    if not any(f.agrees for f in found):
         return _closest(trial, todo, found, seed, progress)
+    tell = _percent(progress, f"searching {cohorts} cohorts")
+    found += search_all(trial, todo[_FIRST:], seed=seed, progress=tell)
+    agreeing = [i for i, f in enumerate(found) if f.agrees]
     progress(f"analyzing the {len(agreeing)} cohorts")
     data = [as_patients(trial, found[i]) for i in agreeing]
     seen = quantities(trial, data)

@@ -75,6 +75,7 @@ def reconstruct(
         )
     if not trial.analyses:
         raise ProtocolError("the protocol lists no analysis", where="analyses", remedy="Add an [analyses.NAME] table.")
+    stated = stated_scenario(trial)
     todo = tasks(trial, tier, cohorts, COHORTS)
     found = search_all(trial, todo[:_FIRST], seed=seed, progress=_percent(progress, "searching the first cohorts"))
     if not any(f.agrees for f in found):
@@ -85,13 +86,14 @@ def reconstruct(
     progress(f"analyzing the {len(agreeing)} cohorts")
     data = [as_patients(trial, found[i]) for i in agreeing]
     seen = quantities(trial, data)
-    stated = stated_scenario(trial)
     candidates = [k for k, i in enumerate(agreeing) if todo[i].scenario == stated] or list(range(len(agreeing)))
     chosen = most_central(seen, candidates)
     rows = [replace(row, origin="reconstructed") for row in spread_rows(seen, "reconstructed")]
     calibration = _calibration(trial, tier, known_strain, version, progress)
-    rows += _strain_rows(trial, tier, [f for f, t in zip(found, todo, strict=True) if t.scenario == stated], seed,
-                         calibration, progress)  # fmt: skip
+    # The reference is of means over so many cohorts: a smaller ensemble is filled up for the strain alone.
+    more = [replace(todo[0], number=j) for j in range(cohorts, COHORTS)]
+    strained = [*found[:COHORTS], *search_all(trial, more, seed=seed)]
+    rows += _strain_rows(trial, tier, strained, seed, calibration, progress)
     missed = len(found) - len(agreeing)
     warnings = (
         [f"{missed} of {len(found)} cohorts did not meet every published number and are left out"] if missed else []

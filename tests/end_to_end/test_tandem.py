@@ -27,7 +27,7 @@ PRINTED = {
     "population confirmed: subjects": "150", "PFS, confirmed: median, T+A": "5.6", "PFS, confirmed: median, A": "3.8",
     "PFS, confirmed: P": ".006", "OS, ITT: P": "not significant", "OS, confirmed: P": "not significant",
     "crossed over, A": "70%", "grade 3 adverse event, T+A": "23%", "grade 4 adverse event, T+A": "5%",
-    "grade 3 adverse event, A": "15%", "grade 4 adverse event, A": "1%", "NYHA class II cardiac event, T+A": "1",
+    "grade 3 adverse event, A": "15%", "grade 4 adverse event, A": "1%", "NYHA class II heart failure, T+A": "1",
     "adverse event, T+A": "more frequent", "serious adverse event, T+A": "more frequent",
 }  # fmt: skip
 DATA_SETS = ("adsl", "adtte", "adae", "adex")

@@ -65,7 +65,8 @@ def reconstruct(
     An ensemble of ``cohorts`` is searched for, the first eight under the stated model and the others over the
     protocol's further models; the one nearest to the middle of those under the stated model is shown. Where no cohort
     meets every target, the closest is given with what it misses. The strain's reference is read from beside the
-    protocol or from ``known_strain``, and computed where neither is of this model and these targets.
+    protocol or from ``known_strain``, and computed where neither is of this model and these targets; strain is always
+    that of tier A, the main source.
 
     Raises ``ProtocolError`` before any search for numbers that no data can print.
     """
@@ -89,11 +90,12 @@ def reconstruct(
     candidates = [k for k, i in enumerate(agreeing) if todo[i].scenario == stated] or list(range(len(agreeing)))
     chosen = most_central(seen, candidates)
     rows = [replace(row, origin="reconstructed") for row in spread_rows(seen, "reconstructed")]
-    calibration = _calibration(trial, tier, known_strain, version, progress)
-    # The reference is of means over so many cohorts: a smaller ensemble is filled up for the strain alone.
-    more = [replace(todo[0], number=j) for j in range(cohorts, COHORTS)]
-    strained = [*found[:COHORTS], *search_all(trial, more, seed=seed)]
-    rows += _strain_rows(trial, tier, strained, seed, calibration, progress)
+    calibration = _calibration(trial, known_strain, version, progress)
+    # The reference is of means over so many cohorts, at tier A: what the ensemble lacks is searched for strain alone.
+    held = found[:COHORTS] if tier == "A" else []
+    stated_task = task_of(trial, stated, trial.scenario[stated], "A", 0)
+    more = [replace(stated_task, number=j) for j in range(len(held), COHORTS)]
+    rows += _strain_rows(trial, [*held, *search_all(trial, more, seed=seed)], seed, calibration, progress)
     missed = len(found) - len(agreeing)
     warnings = (
         [f"{missed} of {len(found)} cohorts did not meet every published number and are left out"] if missed else []
@@ -135,28 +137,26 @@ def _percent(progress: Callable[[str], None], what: str) -> Callable[[float], No
     return tell
 
 
-def _calibration(
-    trial: Protocol, tier: Tier, known: Path | None, version: str, progress: Callable[[str], None]
-) -> Calibration:
+def _calibration(trial: Protocol, known: Path | None, version: str, progress: Callable[[str], None]) -> Calibration:
     """The stored reference of this very model and these targets, else a new one (minutes)."""
     scenario = trial.scenario[stated_scenario(trial)]
-    wanted = digest(trial, scenario, tier)
+    wanted = digest(trial, scenario, "A")
     for path in (beside(trial), known):
         held = None if path is None else read_calibration(path)
         if held is not None and held.digest == wanted:
             return held
     tell = _percent(progress, f"calibrating the strain diagnostic on {REBUILDS} rebuilt trials (once a protocol)")
-    return calibrate(trial, scenario, tier, seed=1, version=version, progress=tell)
+    return calibrate(trial, scenario, "A", seed=1, version=version, progress=tell)
 
 
 def _strain_rows(
-    trial: Protocol, tier: Tier, stated: Sequence[Found], seed: int, calibration: Calibration,
+    trial: Protocol, stated: Sequence[Found], seed: int, calibration: Calibration,
     progress: Callable[[str], None],
 ) -> list[Row]:  # fmt: skip
     """The strain of the stated model and of the no-effect control, and how often other models are flagged."""
     name = stated_scenario(trial)
     without = without_effect(trial.scenario[name])
-    control = task_of(trial, name, without, tier, 0)
+    control = task_of(trial, name, without, "A", 0)
     todo = [replace(control, number=_CONTROL + j) for j in range(COHORTS)]
     tell = _percent(progress, "searching under no treatment effect, as a control")
     rows: list[Row] = []
@@ -178,7 +178,7 @@ def _strain_of(trial: Protocol, group: str, found: Sequence[Found], calibration:
         return [*rows, replace(_row(group, "strain", "not estimable"), reason="no cohort meets every number")]
     value = strain(trial, met)
     p = calibration.p_value(value)
-    method = f"mean of {len(met)} cohorts; reference: {len(calibration.reference)} trials of the model, rebuilt"
+    method = f"tier A, mean of {len(met)} cohorts; reference: {len(calibration.reference)} trials of the model, rebuilt"
     return [
         *rows,
         _row(group, "strain", fixed(value, 2), value, method),

@@ -13,11 +13,13 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Callable, Sequence
+import tokenize
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from pydantic import BaseModel
 
 from ..errors import EquipoiseError
 from ..protocol import Protocol, Scenario
@@ -32,6 +34,7 @@ LEVEL = 0.05
 _PROGRESSION, _DEATH = 1, 3  # places of the uniforms behind the latent times
 _SIMULATED = 1 << 20  # trial numbers of simulated trials and their rebuilds start here
 _WITHOUT_INFLUENCE = ("label", "role", "based_on", "weight", "missed_doses", "adverse_events")
+_STATEMENT_ENDS = (tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT)
 PASS = "a pass does not support the model"
 
 
@@ -82,26 +85,44 @@ def beside(trial: Protocol) -> Path:
 def digest(trial: Protocol, scenario: Scenario, tier: str) -> str:
     """SHA-256 of all that strain depends on: the model, what is aimed at, arms, visits, allocation, and the kernels."""
     parts = {
-        "scenario": {k: repr(getattr(scenario, k)) for k in Scenario.model_fields if k not in _WITHOUT_INFLUENCE},
-        "numbers": [repr(n) for n in trial.published.numbers if n.tier <= tier and n.use == "target"],
-        "estimands": {name: repr(e) for name, e in trial.estimands.items()},
-        "endpoints": {name: repr(e.events) for name, e in trial.endpoints.items()},
-        "visits": {name: repr(v) for name, v in trial.visits.items()},
-        "randomization": repr(trial.randomization),
+        "scenario": {k: getattr(scenario, k) for k in Scenario.model_fields if k not in _WITHOUT_INFLUENCE},
+        "numbers": [n for n in trial.published.numbers if n.tier <= tier and n.use == "target"],
+        "estimands": trial.estimands,
+        "endpoints": {name: endpoint.events for name, endpoint in trial.endpoints.items()},
+        "populations": {name: population.flag for name, population in trial.populations.items()},
+        "visits": trial.visits,
+        "randomization": trial.randomization,
         "arms": list(trial.arms),
-        "testing": repr(trial.testing),
+        "testing": trial.testing,
         "kernels": _kernels(),
         "cohorts": COHORTS,
     }
-    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(_plain(parts), sort_keys=True).encode()).hexdigest()
+
+
+def _plain(value: object) -> object:
+    """A value of the protocol in JSON's terms, the same under every version of Python; labels and sources left out."""
+    if isinstance(value, BaseModel):
+        return {k: _plain(getattr(value, k)) for k in type(value).model_fields if k not in ("label", "source", "note")}
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, tuple | list):
+        return [_plain(v) for v in value]
+    return value if value is None or isinstance(value, bool | int | float) else str(value)
 
 
 def _kernels() -> str:
-    """SHA-256 of the kernels that a search consists of."""
+    """SHA-256 of the code of the kernels that a search consists of; their comments and docstrings do not count."""
     folder = Path(__file__).parents[1] / "kernels"
     held = hashlib.sha256()
     for name in ("history.py", "random.py", "search.py", "targets.py"):
-        held.update((folder / name).read_bytes())
+        before = tokenize.NEWLINE
+        with (folder / name).open("rb") as source:
+            for token in tokenize.tokenize(source.readline):
+                docstring = token.type == tokenize.STRING and before in _STATEMENT_ENDS
+                if token.type not in (tokenize.COMMENT, tokenize.NL, tokenize.ENCODING):
+                    before = token.type
+                    held.update(b"" if docstring else token.string.strip().encode() + b" ")
     return held.hexdigest()
 
 

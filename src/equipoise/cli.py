@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version  # noqa: TID251 - reads the version number, imports nothing
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import cyclopts
 from cyclopts import App, Parameter
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from .analyze import Results
     from .data import Finding, Patients
     from .protocol import Protocol
+    from .reconstruct import Reconstruction
     from .report import Table
+    from .run import Run
 
 app = App(
     name="equipoise",
@@ -30,6 +32,7 @@ app = App(
     help="A randomized phase III trial with a time-to-event endpoint, from one protocol file.",
 )
 
+ProtocolName = Annotated[str, Parameter(help="A protocol file, or the name of a bundled example.")]
 Data = Annotated[str | None, Parameter(help="Folder of ADaM files; default: the protocol's [data] path.")]
 Cut = Annotated[str | None, Parameter(help="Data cut (YYYY-MM-DD): the data as they stood on that day.")]
 Dummy = Annotated[
@@ -38,6 +41,12 @@ Dummy = Annotated[
 ]
 Json = Annotated[bool, Parameter(name="--json", negative="", help="One JSON document on standard output.")]
 Out = Annotated[str, Parameter(help="Folder to write into.")]
+Tier = Annotated[
+    Literal["A", "B", "C"],
+    Parameter(help="Published numbers to meet: A the trial's main source, B and C further ones too."),
+]
+Seed = Annotated[int, Parameter(help="Seed of a reconstruction.")]
+Cohorts = Annotated[int, Parameter(help="Cohorts in the ensemble of a reconstruction.")]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -73,20 +82,14 @@ def _hush() -> int:
 
 @app.command
 def check(
-    protocol: str,
+    protocol: ProtocolName,
     *,
     data: Data = None,
     cut: Cut = None,
     patient_weight: Annotated[float | None, Parameter(help="Kilograms: print the dose calendar.")] = None,
     json_: Json = False,
 ) -> int:
-    """Print the protocol as a synopsis, and what the conformance rules find in its data.
-
-    Parameters
-    ----------
-    protocol
-        A protocol file, or the name of a bundled example.
-    """
+    """Print the protocol as a synopsis, and what the conformance rules find in its data."""
     from .protocol import calendars, synopsis
 
     trial = _protocol(protocol)
@@ -124,14 +127,10 @@ def check(
 
 
 @app.command
-def analyze(protocol: str, *, data: Data = None, cut: Cut = None, dummy: Dummy = None, json_: Json = False) -> int:
-    """Run every analysis that the protocol lists and print the results.
-
-    Parameters
-    ----------
-    protocol
-        A protocol file, or the name of a bundled example.
-    """
+def analyze(
+    protocol: ProtocolName, *, data: Data = None, cut: Cut = None, dummy: Dummy = None, json_: Json = False
+) -> int:
+    """Run every analysis that the protocol lists and print the results."""
     trial = _protocol(protocol)
     with _progress(quiet=json_) as tell:
         tell("reading the data")
@@ -149,7 +148,7 @@ def analyze(protocol: str, *, data: Data = None, cut: Cut = None, dummy: Dummy =
 
 @app.command
 def report(
-    protocol: str,
+    protocol: ProtocolName,
     *,
     data: Data = None,
     cut: Cut = None,
@@ -157,54 +156,116 @@ def report(
     out: Out = "out",
     json_: Json = False,
 ) -> int:
-    """Analyze and write report.html and results.csv.
-
-    Parameters
-    ----------
-    protocol
-        A protocol file, or the name of a bundled example.
-    """
-    return _run(protocol, data, cut, dummy, out, json_, print_results=False)
-
-
-@app.command
-def run(
-    protocol: str,
-    *,
-    data: Data = None,
-    cut: Cut = None,
-    dummy: Dummy = None,
-    out: Out = "out",
-    json_: Json = False,
-) -> int:
-    """Check, analyze and report in one go.
-
-    Parameters
-    ----------
-    protocol
-        A protocol file, or the name of a bundled example.
-    """
-    return _run(protocol, data, cut, dummy, out, json_, print_results=True)
-
-
-def _run(
-    protocol: str, data: str | None, cut: str | None, dummy: str | None, out: str, as_json: bool, print_results: bool
-) -> int:
+    """Analyze and write report.html and results.csv."""
     trial = _protocol(protocol)
-    with _progress(quiet=as_json) as tell:
+    with _progress(quiet=json_) as tell:
         tell("reading the data")
         patients = _patients(trial, data, cut, dummy)
         from .run import run as run_stages
 
         done = run_stages(trial, patients, out, tell)
+    return _finish(trial, done, json_, print_results=False)
+
+
+@app.command
+def run(
+    protocol: ProtocolName,
+    *,
+    data: Data = None,
+    cut: Cut = None,
+    dummy: Dummy = None,
+    tier: Tier = "A",
+    seed: Seed = 1,
+    cohorts: Cohorts = 20,
+    out: Out = "out",
+    json_: Json = False,
+) -> int:
+    """Check, analyze, tie out with published numbers and report; without data, reconstruct them first."""
+    trial = _protocol(protocol)
+    rebuilt = None
+    with _progress(quiet=json_) as tell:
+        if data is None and trial.data.path is None and trial.published.numbers:
+            if cut is not None or dummy is not None:
+                raise EquipoiseError(
+                    "a reconstruction is made for the data as published, uncut and with its own labels",
+                    where="--cut, --dummy",
+                    remedy=f"Write the patients with `equipoise reconstruct {protocol}`, then give them as --data.",
+                )
+            rebuilt = _rebuilt(trial, tier, seed, cohorts, out, tell)
+            patients = rebuilt.patients
+        else:
+            tell("reading the data")
+            patients = _patients(trial, data, cut, dummy)
+        from .run import run as run_stages
+
+        done = run_stages(trial, patients, out, tell, rebuilt=rebuilt, tier=tier)
+    return _finish(trial, done, json_, print_results=True)
+
+
+@app.command
+def reconstruct(
+    protocol: ProtocolName,
+    *,
+    tier: Tier = "A",
+    seed: Seed = 1,
+    cohorts: Cohorts = 20,
+    out: Out = "out",
+    json_: Json = False,
+) -> int:
+    """Find patients on whom every published number of the protocol is printed, and write them as ADaM files."""
+    trial = _protocol(protocol)
+    with _progress(quiet=json_) as tell:
+        rebuilt = _rebuilt(trial, tier, seed, cohorts, out, tell)
+        from .run import tied_out
+
+        done = tied_out(trial, rebuilt, out, tier, tell)
+    return _finish(trial, done, json_, print_results=False, strain=True)
+
+
+def _rebuilt(
+    trial: Protocol, tier: Literal["A", "B", "C"], seed: int, cohorts: int, out: str, tell: Callable[[str], None]
+) -> Reconstruction:
+    if not 1 <= cohorts <= 10_000:
+        raise EquipoiseError(f"{cohorts} cohorts cannot be searched for", where="--cohorts", remedy="Give 1 to 10000.")
+    tell("compiling the search (the first run only)")
+    from .run import rebuild
+
+    return rebuild(trial, tier=tier, seed=seed, cohorts=cohorts, out=out, progress=tell)
+
+
+def _finish(trial: Protocol, done: Run, as_json: bool, *, print_results: bool, strain: bool = False) -> int:
+    """Print what a run computed, and leave with 1 where a statistician must look at something."""
+    results = done.results
     if as_json:
-        _print_json(trial, patients, _row_list(done.results), [*done.results.notes, *done.results.warnings])
-        return 1 if done.results.warnings else 0
+        _print_json(trial, done.data, _row_list(results), [*results.notes, *results.warnings])
+        return 1 if results.warnings else 0
+    if print_results or strain:
+        _print_tie_out(results)
     if print_results:
-        _print_results(trial, done.results)
-    for file in done.files:
-        print(f"wrote {file}")
-    return 1 if done.results.warnings else 0
+        _print_results(trial, results)
+    elif strain:
+        _print_remarks(results)
+    for folder in dict.fromkeys(file.parent for file in done.files):
+        print(f"wrote {folder}: {', '.join(file.name for file in done.files if file.parent == folder)}")
+    return 1 if results.warnings else 0
+
+
+def _print_tie_out(results: Results) -> None:
+    """The published numbers beside the computed ones, and the strain of the model where there is one."""
+    from .report import tie_out_table
+
+    console = _console()
+    if results.origin != "observed":
+        console.print(f"[bold reverse] {results.origin.upper()} DATA [/bold reverse]")
+    table = tie_out_table(results.rows, results.origin)
+    if table is not None:
+        console.print(_rich_table(table))
+    rows = [r for r in results.rows if r.analysis == "strain"]
+    for group in dict.fromkeys(r.group for r in rows if r.statistic == "strain"):
+        texts = {r.statistic: r.text for r in rows if r.group == group}
+        met = texts["cohorts that meet every number"]
+        verdict = f", strain P = {texts['strain P']}: {texts['strain verdict']}" if "strain P" in texts else ""
+        console.print(f"{_escape(group)}: {met} cohorts meet every number{verdict}", soft_wrap=True)
 
 
 def _protocol(name: str) -> Protocol:
@@ -230,7 +291,7 @@ def _print_results(trial: Protocol, results: Results) -> None:
     from .report import primary_table
 
     console = _console()
-    if results.origin != "observed":
+    if results.origin != "observed" and not any(r.analysis == "tie-out" for r in results.rows):
         console.print(f"[bold reverse] {results.origin.upper()} DATA [/bold reverse]")
     for name in results.analyses:
         rows, analysis = results.of(name), trial.analyses[name]
@@ -241,6 +302,11 @@ def _print_results(trial: Protocol, results: Results) -> None:
         if analysis.role == "primary":
             console.print(_rich_table(primary_table(trial, rows, name)))
     console.print()
+    _print_remarks(results)
+
+
+def _print_remarks(results: Results) -> None:
+    console = _console()
     for note in results.notes:
         console.print(f"Note: {_escape(note)}", soft_wrap=True)
     for warning in results.warnings:

@@ -110,6 +110,22 @@ def adae() -> pl.DataFrame:
     )
 
 
+def adex() -> pl.DataFrame:
+    """Exposure, which only the tests of it take in: one treatment still goes on, one patient changed treatment."""
+    return pl.DataFrame(
+        {
+            "USUBJID": ["01", "02", "03", "06", "06"],
+            "TRT01P": ["A", "B", "A", "B", "B"],
+            "EXTRT": ["drug A", "drug B", "drug A", "drug B", "drug A"],
+            "TRTSDT": [START[0], START[1], START[2], START[5], date(2020, 7, 1)],
+            "TRTEDT": [date(2020, 2, 1), date(2020, 3, 1), date(2020, 3, 2), None, date(2020, 7, 5)],
+            "TRTDURD": [32, 57, 53, None, 5],
+            "NDOSEG": [31, 8, 53, 4, 5],
+            "CDOSEG": [31.5, 800.0, 53.0, 400.0, 5.0],
+        }
+    )
+
+
 def frames() -> dict[str, pl.DataFrame]:
     return {"adtte": adtte(), "adsl": adsl(), "adae": adae()}
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
-from tests.unit.small_trial import adae, adsl, adtte, change, patients, protocol
+from tests.unit.small_trial import adae, adex, adsl, adtte, change, patients, protocol
 
 from equipoise.data.patients import Patients
 from equipoise.data.rules import check
@@ -18,8 +18,9 @@ DAYS = [date(2020, 1, 1) + timedelta(days=26 * i) for i in range(10)]
 
 
 def same(one: Patients, other: Patients) -> None:
-    for name in ("adtte", "adsl", "adae"):
-        assert_frame_equal(getattr(one, name), getattr(other, name))
+    assert one.frames().keys() == other.frames().keys()
+    for name, frame in one.frames().items():
+        assert_frame_equal(frame, other.frames()[name])
 
 
 def test_a_cut_by_hand(tmp_path: Path) -> None:
@@ -63,7 +64,7 @@ def test_a_record_that_starts_later_goes_but_its_patient_stays(tmp_path: Path) -
 
 @pytest.mark.parametrize("day", DAYS)
 def test_a_cut_is_idempotent_and_cuts_compose(tmp_path: Path, day: date) -> None:
-    whole = patients(tmp_path)
+    whole = patients(tmp_path, adex=adex())
     at_once = whole.cut(day)
     same(at_once.cut(day), at_once)
     for later in DAYS:
@@ -106,6 +107,30 @@ def test_what_restates_the_old_end_goes(tmp_path: Path) -> None:
     assert cut["DTHDTC"].null_count() == cut["LASTDTM"].null_count() == 12
 
 
+def test_a_treatment_that_goes_on_after_the_cut_keeps_no_number(tmp_path: Path) -> None:
+    cut = patients(tmp_path, adex=adex()).cut("2020-03-01")
+    assert cut.adex is not None
+    assert cut.adex["USUBJID"].to_list() == ["01", "02", "03", "06"]
+    assert cut.adex["EXTRT"].to_list() == ["drug A", "drug B", "drug A", "drug B"]
+    assert cut.adex["TRTEDT"].to_list() == [date(2020, 2, 1), date(2020, 3, 1), None, None]
+    assert cut.adex["TRTDURD"].to_list() == [32, 57, None, None]
+    assert cut.adex["NDOSEG"].to_list() == [31, 8, None, None]
+    assert cut.adex["CDOSEG"].to_list() == [31.5, 800.0, None, None]
+    assert any("given totals are not recomputed" in note for note in cut.notes)
+    early = patients(tmp_path, adex=adex()).cut("2020-01-07").adex
+    assert early is not None
+    assert early["USUBJID"].to_list() == ["01", "02"]
+    without_end = patients(tmp_path, adex=adex().drop("TRTEDT")).cut("2020-03-01").adex
+    assert without_end is not None
+    assert without_end["NDOSEG"].null_count() == 4
+    own_dates = adex().with_columns(ASTDT=pl.lit(date(2020, 4, 1)), AENDT=pl.lit(date(2020, 4, 9)))
+    later = patients(tmp_path, adex=own_dates).cut("2020-03-01").adex
+    assert later is not None
+    assert later.height == 0
+    with pytest.raises(DataError, match=r"each treatment starts \(ADEX, column TRTSDT\)"):
+        patients(tmp_path, adex=adex().drop("TRTSDT")).cut("2020-03-01")
+
+
 def test_a_cut_that_cannot_be_made(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"there are none \(ADTTE frame, column STARTDT\)"):
         patients(tmp_path, adtte=adtte().drop("STARTDT")).cut("2020-03-01")
@@ -140,6 +165,13 @@ def test_dummy_labels_follow_the_patient_everywhere(tmp_path: Path) -> None:
     assert "ADSL.TRT01A" in dummy.notes[-1]
     untouched = [c for c in frame.columns if c not in ("TRT01P", "ARMCD")]
     assert_frame_equal(dummy.adtte.select(untouched), whole.adtte.select(untouched))
+
+
+def test_dummy_labels_take_exposure_out(tmp_path: Path) -> None:
+    dummy = patients(tmp_path, adex=adex()).with_dummy_labels(5)
+    assert dummy.adex is None
+    assert "DUMMY: ADEX was dropped because what was given tells the arm" in dummy.notes
+    assert set(dummy.files) == set(dummy.digests) == {"adsl", "adtte", "adae"}
 
 
 def test_dummy_labels_depend_on_the_seed_alone(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from tests.unit.small_trial import adae, adsl, adtte, change, patients, protocol
+from tests.unit.small_trial import adae, adex, adsl, adtte, change, patients, protocol
 
 from equipoise.data.rules import RULES, Finding, check, require_clean
 from equipoise.errors import DataError
@@ -42,6 +42,7 @@ FIRES: list[tuple[str, str, pl.DataFrame, str, str, tuple[str, ...]]] = [
     ("TTE-08", "adtte", change(adtte(), "EVNTDESC", 2, "Other"), "warning", "CNSR", ("03", "06")),
     ("TTE-14", "adtte", change(adtte(), "USUBJID", 3, "99"), "error", "USUBJID", ("99",)),
     ("TTE-14", "adae", change(adae(), "USUBJID", 2, "98"), "error", "USUBJID", ("98",)),
+    ("TTE-14", "adex", change(adex(), "USUBJID", 2, "97"), "error", "USUBJID", ("97",)),
     ("TTE-14", "adtte", change(adtte(), "ITTFL", 2, "N"), "error", "ITTFL", ("03",)),
     ("ADSL-01", "adsl", pl.concat([adsl(), adsl()[1:2]]), "error", "USUBJID", ("02",)),
     ("ADSL-01", "adsl", change(adsl(), "TRT01PN", 0, 3), "error", "TRT01P", ("01", "03", "05")),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Literal
 
 import polars as pl
@@ -10,7 +10,7 @@ import polars as pl
 from ..data import Patients, TimeToEvent
 from ..data.day_count import OFFSET, count_days
 from ..errors import DataError, ProtocolError
-from ..protocol import Estimand, Protocol, quoted
+from ..protocol import Protocol, quoted
 from ..units import days_per
 
 if TYPE_CHECKING:
@@ -63,36 +63,97 @@ def population_rows(trial: Protocol, data: Patients, estimand: str) -> pl.DataFr
     names = data.names
     rows = data.endpoint_rows(trial.parameter(chosen.variable))
     _require(rows, [names.subject, names.arm, names.time, names.censoring], data, "column that every analysis needs")
-    arms = {trial.arm_in_data(a): a for a in (chosen.treatment.control, chosen.treatment.experimental)}
-    rows = _in_population(trial, data, chosen, rows)
+    rows = in_population(trial, data, chosen.population, rows)
+    rows = in_arms(trial, data, rows, (chosen.treatment.control, chosen.treatment.experimental), chosen.population)
+    rows = rows.with_columns(pl.col(names.censoring).is_in(list(names.event_codes)).cast(pl.Int64).alias("__event__"))
+    for name, rule in chosen.intercurrent_events.items():
+        if rule.strategy != "treatment policy":
+            rows = _handle(data, rows, rule, f"{chosen.variable}, {name}")
+    return rows
+
+
+def subjects(trial: Protocol, data: Patients, population: str, arms: Sequence[str]) -> pl.DataFrame:
+    """ADSL's subjects of a population in these arms, one row each, the arm by its name in the protocol.
+
+    Raises ``DataError`` where ADSL cannot say who they are, and for a population or arm without subjects.
+
+    >>> from equipoise.data import read_adam
+    >>> from equipoise.protocol import example
+    >>> trial = example("veteran")
+    >>> subjects(trial, read_adam(None, trial), "ITT", ["test", "standard"]).height
+    137
+    """
+    rows = in_population(trial, data, population, subject_level(data))
+    return in_arms(trial, data, rows, arms, population, "adsl")
+
+
+def subject_level(data: Patients) -> pl.DataFrame:
+    """ADSL as it stands, once it is sure that it has the arm and one record a subject.
+
+    Raises ``DataError`` where there is no ADSL, no arm in it, or a subject twice.
+
+    >>> from equipoise.data import read_adam
+    >>> from equipoise.protocol import example
+    >>> subject_level(read_adam(None, example("veteran"))).height
+    137
+    """
+    names = data.names
+    if data.adsl is None:
+        raise DataError("there is no ADSL to say who is in which arm", remedy="Add it to the data.")
+    _require(data.adsl, [names.subject, names.arm], data, "column that says who is in which arm")
+    twice = data.adsl.filter(pl.col(names.subject).is_duplicated())
+    if not twice.is_empty():
+        raise DataError(
+            "ADSL holds more than one record of a subject",
+            file=data.files.get("adsl", ""),
+            column=names.subject,
+            subjects=twice[names.subject].unique(maintain_order=True).to_list(),
+            remedy="Keep one record a subject.",
+        )
+    return data.adsl
+
+
+def in_arms(
+    trial: Protocol,
+    data: Patients,
+    rows: pl.DataFrame,
+    arms: Sequence[str],
+    population: str,
+    dataset: str = "adtte",
+) -> pl.DataFrame:
+    """The rows of these arms, which carry the protocol's names from here on, whatever the sponsor's labels are.
+
+    ``rows`` are those of a population. Raises ``DataError`` where an arm is missing in a row, or has no subject.
+
+    >>> from equipoise.data import read_adam
+    >>> from equipoise.protocol import example
+    >>> trial = example("veteran")
+    >>> data = read_adam(None, trial)
+    >>> in_arms(trial, data, data.adsl, ["test"], "ITT", "adsl")["TRT01P"].unique().to_list()
+    ['test']
+    """
+    names = data.names
+    labels = {trial.arm_in_data(a): a for a in arms}
     armless = rows.filter(pl.col(names.arm).is_null())
     if not armless.is_empty():
         raise DataError(
-            f"the arm is missing for {armless.height} of {rows.height} subjects of the population {chosen.population}",
-            file=data.files.get("adtte", ""),
+            f"the arm is missing for {armless.height} of {rows.height} subjects of the population {population}",
+            file=data.files.get(dataset, ""),
             column=names.arm,
             subjects=armless[names.subject].to_list(),
             remedy="Complete it, or take them out of the population by its flag.",
         )
     found = rows[names.arm].unique().cast(pl.String).to_list()
-    rows = rows.filter(pl.col(names.arm).cast(pl.String).is_in(list(arms)))
-    for label in arms:
+    for label in labels:
         if label not in found:
             raise DataError(
-                f"nobody in the population {chosen.population} is in arm {label!r}",
-                file=data.files.get("adtte", ""),
+                f"nobody in the population {population} is in arm {label!r}",
+                file=data.files.get(dataset, ""),
                 column=names.arm,
                 remedy=f"Arms found: {', '.join(sorted(found)) or 'none'}; map them in [data.arms].",
             )
-    # From here on arms carry the protocol's names, whatever the sponsor's labels are.
-    rows = rows.with_columns(
-        pl.col(names.arm).cast(pl.String).replace_strict(arms, return_dtype=pl.String),
-        pl.col(names.censoring).is_in(list(names.event_codes)).cast(pl.Int64).alias("__event__"),
-    )
-    for name, rule in chosen.intercurrent_events.items():
-        if rule.strategy != "treatment policy":
-            rows = _handle(data, rows, rule, f"{chosen.variable}, {name}")
-    return rows
+    arm = pl.col(names.arm).cast(pl.String)
+    return rows.filter(arm.is_in(list(labels))).with_columns(arm.replace_strict(labels, return_dtype=pl.String))
 
 
 def unnamed_arms(trial: Protocol, data: Patients) -> list[str]:
@@ -111,24 +172,36 @@ def unnamed_arms(trial: Protocol, data: Patients) -> list[str]:
     return [f"{count} {verb} in no arm of the protocol and left out: {labels} (column {arm})"]
 
 
-def _in_population(trial: Protocol, data: Patients, chosen: Estimand, rows: pl.DataFrame) -> pl.DataFrame:
-    population = trial.populations[chosen.population]
-    path = f"populations.{quoted(chosen.population)}"
+def in_population(trial: Protocol, data: Patients, name: str, rows: pl.DataFrame) -> pl.DataFrame:
+    """Those of the rows that are in a population of the protocol, by its flag and conditions.
+
+    Raises ``ProtocolError`` for a population whose flag is unknown, ``DataError`` for columns that are missing or
+    hold something else, and for a population without rows.
+
+    >>> from equipoise.data import read_adam
+    >>> from equipoise.protocol import example
+    >>> trial = example("veteran")
+    >>> data = read_adam(None, trial)
+    >>> in_population(trial, data, "ITT", data.adsl).height
+    137
+    """
+    population = trial.populations[name]
+    path = f"populations.{quoted(name)}"
     if f"{path}.flag" in trial.unknown:
         raise ProtocolError(
-            f"the population {chosen.population} cannot be found in the data: {trial.unknown[f'{path}.flag']}",
+            f"the population {name} cannot be found in the data: {trial.unknown[f'{path}.flag']}",
             where=f"{path}.flag",
             remedy="Name its Y/N column.",
         )
     conditions: dict[str, object] = {column.upper(): value for column, value in population.where.items()}
     if population.flag:
         conditions[population.flag.upper()] = "Y"
-    _require(rows, list(conditions), data, f"population {chosen.population}")
+    _require(rows, list(conditions), data, f"population {name}")
     for column, value in conditions.items():
         held = rows[column]
         if held.dtype.is_numeric() == isinstance(value, str) or held.dtype.is_temporal():
             raise DataError(
-                f"the population {chosen.population} asks for {column} = {value!r}, which the column cannot hold",
+                f"the population {name} asks for {column} = {value!r}, which the column cannot hold",
                 file=data.files.get("adsl", data.files.get("adtte", "")),
                 column=column,
                 remedy=f"It holds {held.dtype}, such as {held.drop_nulls().first()!r}; check {path}.",
@@ -137,7 +210,7 @@ def _in_population(trial: Protocol, data: Patients, chosen: Estimand, rows: pl.D
     if rows.is_empty():
         shown = ", ".join(f"{c} = {v}" for c, v in conditions.items())
         raise DataError(
-            f"nobody is in the population {chosen.population}",
+            f"nobody is in the population {name}",
             file=data.files.get("adsl", data.files.get("adtte", "")),
             column=", ".join(conditions),
             remedy=f"It asks for {shown}; check {path}.",

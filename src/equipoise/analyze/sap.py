@@ -12,18 +12,22 @@ from numpy.typing import NDArray
 from .. import results
 from ..data import Patients, TimeToEvent, require_clean
 from ..errors import DataError, EquipoiseError, ProtocolError
-from ..protocol import Analysis, Estimand, Protocol, Subgroup, quoted, test_of
+from ..protocol import FURTHER_PARTS, Analysis, Estimand, Protocol, Subgroup, quoted, test_of
 from ..results import Row
 from ..survival import Cox, KaplanMeier, LogRank, Rmst, cox, kaplan_meier, logrank, rmst
 from ..units import MONTH_LENGTH_NOTE, TimeUnit, days
 from .curves import figure_rows
+from .disposition import disposition_rows
 from .estimand import endpoint, population_rows, unnamed_arms
+from .exposure import exposure_rows
 from .multiplicity import Decision, decide
+from .safety import safety_rows
 from .subgroups import check_levels, subgroup_rows
 
 if TYPE_CHECKING:
     import polars as pl
 
+_PARTS = (disposition_rows, exposure_rows, safety_rows)
 _RATIO = "ratio of restricted mean survival times"
 
 
@@ -53,8 +57,8 @@ class Results:
 
     @property
     def analyses(self) -> tuple[str, ...]:
-        """Names of the analyses, in the order of the protocol."""
-        return tuple(dict.fromkeys(r.analysis for r in self.rows))
+        """Names of the protocol's analyses, in its order; safety, tie-out and the like analyze no estimand."""
+        return tuple(dict.fromkeys(r.analysis for r in self.rows if r.role not in FURTHER_PARTS))
 
     def __str__(self) -> str:
         return "\n".join(r.text for r in self.rows if r.statistic == "sentence")
@@ -91,11 +95,12 @@ def run(trial: Protocol, data: Patients) -> Results:
         own = list(_rows(trial, data, analysis, fitted[name], decisions.get(name)))
         rows += [replace(row, **context) for row in own]
         warnings += [f"{name}: {text}" for text in _warnings(fitted[name])]
+    rows += [row for part in _PARTS for row in part(trial, data)]
     prefixes = ("testing", "analyses", "estimands", "endpoints", "populations", "data")
     notes = [f"assumed: {path}: {why}" for path, why in trial.assumed.items() if path.startswith(prefixes)]
     return Results(
         rows=tuple(rows),
-        notes=(*notes, *data.notes),
+        notes=(*notes, *_absent_parts(trial, data), *data.notes),
         warnings=tuple(dict.fromkeys(warnings)),
         origin=data.origin,
         protocol_digest=trial.digest,
@@ -300,7 +305,7 @@ def _warnings(fitted: _Fitted) -> Iterator[str]:
 
 
 def refusals(trial: Protocol, data: Patients) -> tuple[str, ...]:
-    """What would stop an analysis of the protocol on these patients: columns, populations, arms. Computes nothing."""
+    """What would stop an analysis of the protocol on these patients: columns, populations, arms. Fits nothing."""
     found: list[str] = []
     for name, analysis in trial.analyses.items():
         try:
@@ -310,7 +315,22 @@ def refusals(trial: Protocol, data: Patients) -> tuple[str, ...]:
                 _subgroup_column(trial, data, analysis, subgroup)
         except EquipoiseError as error:
             found.append(f"analysis {name}: {error}")
-    return tuple(found)
+    for part in _PARTS:
+        try:
+            part(trial, data)
+        except EquipoiseError as error:
+            found.append(str(error))
+    return tuple(dict.fromkeys(found))
+
+
+def _absent_parts(trial: Protocol, data: Patients) -> list[str]:
+    """What [safety] asks for and the data cannot tell: an empty place in a report must not read as nobody."""
+    if trial.safety is None:
+        return []
+    missing = [name for name in ("adsl", "adae", "adex") if getattr(data, name) is None]
+    told = {"adsl": "disposition, exposure and safety", "adae": "safety", "adex": "exposure"}
+    shown = missing[:1] if "adsl" in missing else missing
+    return [f"{told[name]} cannot be told: there is no {name.upper()}" for name in shown]
 
 
 def conventions(trial: Protocol) -> tuple[str, ...]:

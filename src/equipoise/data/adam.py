@@ -19,11 +19,13 @@ from ..errors import DataError
 from ..protocol import DataNames, Protocol
 from ..results import Origin
 from .files import locate, read_raw
+from .origin import DUMMY, KIND, SYNTHETIC, origin_of
 from .patients import Patients
 
-# Identifiers that may look like numbers; as numbers they would lose leading zeros.
-_IDENTIFIERS = frozenset(
+# Text that may look like numbers; as numbers identifiers would lose leading zeros, and grade 3 is "3" from every file.
+_TEXT = frozenset(
     {"STUDYID", "USUBJID", "SUBJID", "SITEID", "PARAM", "PARAMCD", "EVNTDESC", "CNSDTDSC", "ARM", "ARMCD"}
+    | {"AETOXGR", "NYHACLS", SYNTHETIC, KIND, DUMMY}
 )
 _WHOLE = r"^[+-]?(0|[1-9]\d*)$"
 _NUMBER = r"^[+-]?((0|[1-9]\d*)(\.\d*)?|\.\d+)([eE][+-]?\d+)?$"
@@ -33,12 +35,14 @@ _EXACT_WHOLE = 2.0**53
 
 
 def read_adam(source: Any, trial: Protocol, *, origin: Origin | None = None) -> Patients:
-    """ADTTE, and ADSL and ADAE where there are any, read and typed; ``check`` judges what they say.
+    """ADTTE, and ADSL, ADAE and ADEX where there are any, read and typed; ``check`` judges what they say.
 
-    ``source`` is a folder, a mapping ``{"adtte": path or frame, "adsl": ..., "adae": ...}``, or None for
-    the protocol's ``[data] path``; ``origin`` None takes the protocol's. Files are SAS transport (version 5),
-    CSV or Parquet; frames are any that narwhals supports. Names of files and columns may be in either
-    case; columns come out in upper case.
+    ``source`` is a folder, a mapping ``{"adtte": path or frame, "adsl": ..., ...}``, or None for the protocol's
+    ``[data] path``. Files are SAS transport (version 5), CSV or Parquet; frames are any that narwhals supports.
+    Names of files and columns may be in either case; columns come out in upper case.
+
+    ``origin`` None takes the protocol's, unless the rows say that they are synthetic (SYNTHFL = Y, SYNTYPE) or
+    dummies: then theirs stands, and an ``origin`` that contradicts it is refused, as are rows of two origins.
 
     >>> import polars as pl
     >>> from equipoise.protocol import example
@@ -54,7 +58,7 @@ def read_adam(source: Any, trial: Protocol, *, origin: Origin | None = None) -> 
     notes: list[str] = []
     for dataset, item in found.items():
         raw, file, digest, is_text = read_raw(item)
-        typing = _Typing(dataset=dataset, file=_shown(file, dataset), names=names, dates=_dates(trial))
+        typing = Typing(dataset=dataset, file=_shown(file, dataset), names=names, dates=_dates(trial))
         frame = typing.upper(raw)
         if is_text:
             frame, without = _infer(frame, typing)
@@ -66,14 +70,17 @@ def read_adam(source: Any, trial: Protocol, *, origin: Origin | None = None) -> 
         raise DataError(
             "ADTTE holds no record", file=_shown(files["adtte"], "adtte"), remedy="Export the data set again."
         )
+    where = {name: _shown(file, name) for name, file in files.items()}
+    settled, said = origin_of(frames, where, names.subject, stated=trial.data.origin, asked=origin)
     return Patients(
         adtte=frames["adtte"],
         adsl=frames.get("adsl"),
         adae=frames.get("adae"),
+        adex=frames.get("adex"),
         files=files,
         digests=digests,
-        origin=trial.data.origin if origin is None else origin,
-        notes=tuple(notes),
+        origin=settled,
+        notes=(*notes, *said),
         names=names,
     )
 
@@ -95,7 +102,8 @@ def _path_of(trial: Protocol) -> Path:
     if trial.data.path is None:
         raise DataError(
             f"no data are given, and the protocol of {trial.name} names none",
-            remedy='Give a folder, or write path = "..." under [data] in the protocol.',
+            remedy='Give a folder, or write path = "..." under [data] in the protocol.'
+            + (" `equipoise reconstruct` makes some from its published numbers." if trial.published.numbers else ""),
         )
     return trial.source.parent / trial.data.path
 
@@ -117,8 +125,8 @@ def _digest(frame: pl.DataFrame) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Typing:
-    """How the columns of one data set are typed."""
+class Typing:
+    """How the columns of one data set are typed, by their names and by what they hold."""
 
     dataset: str
     file: str
@@ -150,7 +158,7 @@ class _Typing:
         return raw.rename(dict(zip(raw.columns, columns, strict=True)))
 
     def is_text(self, name: str) -> bool:
-        return name in _IDENTIFIERS or name in (self.names.subject, self.names.parameter, self.names.arm)
+        return name in _TEXT or name in (self.names.subject, self.names.parameter, self.names.arm)
 
     def is_date(self, name: str) -> bool:
         return name in self.dates or (name.endswith("DT") and len(name) > 2)
@@ -159,8 +167,8 @@ class _Typing:
         return self.dataset == "adtte" and name in (self.names.time, self.names.censoring)
 
     def typed(self, frame: pl.DataFrame) -> pl.DataFrame:
-        plain = frame.with_columns(_plain(column, self.file) for column in frame.iter_columns())
-        subjects = _whole(plain[self.names.subject]).cast(pl.String)
+        bare = frame.with_columns(_plain(column, self.file) for column in frame.iter_columns())
+        subjects = whole(bare[self.names.subject]).cast(pl.String)
         if missing := subjects.null_count():
             raise DataError(
                 f"{missing} records name no subject",
@@ -168,20 +176,20 @@ class _Typing:
                 column=self.names.subject,
                 remedy="Complete or remove them.",
             )
-        return plain.with_columns(self._column(column, subjects) for column in plain.iter_columns())
+        return bare.with_columns(self._column(column, subjects) for column in bare.iter_columns())
 
     def _column(self, column: pl.Series, subjects: pl.Series) -> pl.Series:
         name = column.name
         if self.is_text(name):
-            return _whole(column).cast(pl.String)
+            return whole(column).cast(pl.String)
         if self.is_number(name):
             number = self._number(column, subjects)
-            return number if name == self.names.time else _whole(number)
+            return number if name == self.names.time else whole(number)
         if self.is_date(name):
             return self._date(column, subjects)
         if column.null_count() == len(column):
             return column.cast(pl.String)
-        return _whole(column)
+        return whole(column)
 
     def _number(self, column: pl.Series, subjects: pl.Series) -> pl.Series:
         if not (column.dtype.is_numeric() or column.dtype in (pl.String, pl.Null)):
@@ -253,15 +261,19 @@ def _plain(column: pl.Series, file: str) -> pl.Series:
     raise DataError(f"the column holds {dtype}", file=file, column=column.name, remedy="Give text, numbers or dates.")
 
 
-def _whole(column: pl.Series) -> pl.Series:
-    """Whole numbers as Int64: a level 1 is then 1 from every source, never 1.0."""
+def whole(column: pl.Series) -> pl.Series:
+    """Whole numbers as Int64: a level 1 is then 1 from every source, never 1.0.
+
+    >>> whole(pl.Series([1.0, 2.0])).to_list(), whole(pl.Series([1.0, 2.5])).to_list()
+    ([1, 2], [1.0, 2.5])
+    """
     if column.dtype != pl.Float64 or column.null_count() == len(column):
         return column
-    whole = (column == column.round(0)) & (column.abs() < _EXACT_WHOLE)
-    return column.cast(pl.Int64) if whole.all() else column
+    exact = (column == column.round(0)) & (column.abs() < _EXACT_WHOLE)
+    return column.cast(pl.Int64) if exact.all() else column
 
 
-def _infer(frame: pl.DataFrame, typing: _Typing) -> tuple[pl.DataFrame, list[str]]:
+def _infer(frame: pl.DataFrame, typing: Typing) -> tuple[pl.DataFrame, list[str]]:
     """Numbers out of a file that is all text, over its full length; ``NA`` and empty fields are missing."""
     columns, notes = [], []
     for column in frame.iter_columns():
@@ -272,15 +284,19 @@ def _infer(frame: pl.DataFrame, typing: _Typing) -> tuple[pl.DataFrame, list[str
         if keep_text or typing.is_number(column.name) or kept.null_count() == len(kept):
             number = None
         else:
-            number = _as_number(kept)
+            number = as_number(kept)
         if number is None and not_available.any() and not typing.is_number(column.name):
             notes.append(f"{typing.file}: NA is read as missing in {column.name} ({not_available.sum()} records)")
         columns.append(kept if number is None else number)
     return pl.DataFrame(columns), notes
 
 
-def _as_number(column: pl.Series) -> pl.Series | None:
-    """The column as numbers if every value is one; a leading zero or 19 digits make it an identifier."""
+def as_number(column: pl.Series) -> pl.Series | None:
+    """The column of text as numbers if every value is one; a leading zero or 19 digits make it an identifier.
+
+    >>> as_number(pl.Series(["1", "20"])).to_list(), as_number(pl.Series(["01", "20"]))
+    ([1, 20], None)
+    """
     bare = column.str.strip_chars()
     if bare.str.contains(_WHOLE).all():
         exact = (bare.str.len_chars() <= 18).all()

@@ -1,8 +1,10 @@
-"""The data cut: ADTTE, ADSL and ADAE as a data monitoring committee would have seen them on a date.
+"""The data cut: ADTTE, ADSL, ADAE and ADEX as a data monitoring committee would have seen them on a date.
 
 What happened on the date itself is in. A record that goes on after it is censored at the date, because
 ADTTE does not hold the assessments before it. Dates after the cut are taken out together with the columns
 that only restate them (DTHDT with DTHFL, DTHDTC, ...); other columns stay as the files have them.
+What was planned and given in ADEX is a total over the whole of a treatment, and nothing tells how much of
+it lies before the cut: a treatment that is not known to have ended by then keeps no number.
 """
 
 from __future__ import annotations
@@ -19,6 +21,8 @@ from .day_count import FITS, OFFSET, count_days
 
 DESCRIPTION = "Censored at the data cut"
 AE_START = "ASTDT"
+# A record of ADEX has dates of its own under the first names; files of one record a treatment may use the second.
+_EX_START, _EX_END = ("ASTDT", "TRTSDT"), ("AENDT", "TRTEDT")
 _ENTRY = ("RANDDT", "STARTDT")
 _DESCRIPTIONS = ("EVNTDESC", "CNSDTDSC")
 # What these say of a record is no longer true once its end is another one.
@@ -28,11 +32,12 @@ _RESTATE = ("FL", "DTF", "DTM", "DTC", "DY", "ADY", "CAUS")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frames:
-    """The three data sets together, and the names of their files for what is refused."""
+    """The data sets together, and the names of their files for what is refused."""
 
     adtte: pl.DataFrame
     adsl: pl.DataFrame | None
     adae: pl.DataFrame | None
+    adex: pl.DataFrame | None
     file: str
 
 
@@ -78,10 +83,12 @@ def cut_frames(frames: Frames, names: DataNames, cutoff: date, code: int) -> Fra
     if adae is not None:
         known = pl.col(AE_START).is_null() | (pl.col(AE_START) <= cutoff)
         adae = _forget(adae.filter(keep & known), cutoff, ())
+    adex = None if frames.adex is None else _cut_exposure(frames.adex.filter(keep), names, cutoff)
     return Frames(
         adtte=_forget(adtte, cutoff, (names.start_date, names.end_date)),
         adsl=None if adsl is None else _forget(adsl.filter(keep), cutoff, ()),
         adae=adae,
+        adex=adex,
         file=frames.file,
     )
 
@@ -110,6 +117,13 @@ def _require_dates(frames: Frames, names: DataNames) -> None:
             file="ADAE",
             column=AE_START,
             remedy="Add the column, or cut without ADAE.",
+        )
+    if frames.adex is not None and _first_of(_EX_START, frames.adex) is None:
+        raise DataError(
+            "a data cut needs the date on which each treatment starts",
+            file="ADEX",
+            column=_EX_START[-1],
+            remedy="Add the column, or cut without ADEX.",
         )
 
 
@@ -154,6 +168,21 @@ def _censor(adtte: pl.DataFrame, names: DataNames, cutoff: date, code: int, file
         for column, value in new.items()
         if column in adtte.columns
     ).drop(OFFSET, FITS)
+
+
+def _cut_exposure(adex: pl.DataFrame, names: DataNames, cutoff: date) -> pl.DataFrame:
+    """Treatments that had started by the cut; numbers stay only where the treatment is known to have ended by then."""
+    start, end = _first_of(_EX_START, adex), _first_of(_EX_END, adex)
+    known = adex.filter(pl.col(start).is_null() | (pl.col(start) <= cutoff)) if start is not None else adex
+    ended = pl.lit(False) if end is None else (pl.col(end) <= cutoff).fill_null(False)
+    totals = [c for c, dtype in adex.schema.items() if dtype.is_numeric() and c != f"{names.arm}N"]
+    totals += [c for c in ("AVALC",) if c in adex.columns]
+    limited = known.with_columns(pl.when(ended).then(pl.col(c)).alias(c) for c in totals)
+    return _forget(limited, cutoff, ())
+
+
+def _first_of(columns: tuple[str, ...], frame: pl.DataFrame) -> str | None:
+    return next((c for c in columns if c in frame.columns), None)
 
 
 def _forget(frame: pl.DataFrame, cutoff: date, keep: tuple[str, ...]) -> pl.DataFrame:

@@ -17,9 +17,9 @@ import polars as pl
 from ..errors import DataError
 from .xpt import read_xpt
 
-DATASETS = ("adsl", "adtte", "adae")
+DATASETS = ("adsl", "adtte", "adae", "adex")
 FRAME = "<frame>"
-_SUFFIXES = (".xpt", ".csv", ".parquet")
+SUFFIXES = (".xpt", ".csv", ".parquet")
 _ROWS_AT_ONCE = 50_000
 
 
@@ -54,7 +54,7 @@ def locate(source: object) -> dict[str, object]:
 
 def _candidate(name: str, files: list[Path], folder: Path) -> Path | None:
     """``adtte.csv``, else the one ``adtte_*.csv``; two candidates are an error, never a choice."""
-    stems = [(p, p.stem.lower()) for p in files if p.suffix.lower() in _SUFFIXES]
+    stems = [(p, p.stem.lower()) for p in files if p.suffix.lower() in SUFFIXES]
     exact = [p for p, stem in stems if stem == name]
     longer = [p for p, stem in stems if stem.startswith(name) and not stem[len(name) :][:1].isalnum()]
     candidates = exact or longer
@@ -90,11 +90,11 @@ def read_raw(item: object) -> tuple[pl.DataFrame, str, str | None, bool]:
             remedy=f"Its folder holds: {held or 'nothing'}." if path.parent.is_dir() else "Correct the path.",
         )
     suffix = path.suffix.lower()
-    if suffix not in _SUFFIXES:
+    if suffix not in SUFFIXES:
         raise DataError(
             f"files of the kind {suffix!r} cannot be read",
             file=path.name,
-            remedy=f"Give one of: {', '.join(_SUFFIXES)}.",
+            remedy=f"Give one of: {', '.join(SUFFIXES)}.",
         )
     readers = {".xpt": read_xpt, ".csv": _read_csv, ".parquet": _read_parquet}
     try:

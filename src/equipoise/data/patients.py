@@ -16,11 +16,15 @@ from .data_cut import Frames, as_date, cut_frames, free_code
 from .dummy import shuffled_arms, with_arms
 
 _CUT_NOTE, _DUMMY_NOTE = "Data cut ", "DUMMY"
+_EXPOSURE_NOTE = (
+    f"{_CUT_NOTE}of ADEX: a treatment that is not known to have ended by then keeps no number, since its planned "
+    "and given totals are not recomputed"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Patients:
-    """ADTTE, and ADSL and ADAE where there are any, of one origin.
+    """ADTTE, and ADSL, ADAE and ADEX (exposure) where there are any, of one origin.
 
     ``files`` and ``digests`` map a data set to its file name and SHA-256 (of the content, for a frame).
     ``names`` are the protocol's ``[data]`` names in upper case, as the columns are. ``cut_code`` is the
@@ -30,6 +34,7 @@ class Patients:
     adtte: pl.DataFrame
     adsl: pl.DataFrame | None = None
     adae: pl.DataFrame | None = None
+    adex: pl.DataFrame | None = None
     files: Mapping[str, str]
     digests: Mapping[str, str]
     origin: Origin
@@ -55,12 +60,13 @@ class Patients:
 
         What happened on the day itself is in. Patients who entered later are gone; a record that goes on
         is censored at the cut, with a CNSR code that the file does not use (one more than its highest)
-        and AVAL counted as the file counts; adverse events that start later are gone, and dates after
-        the cut are null. Cutting again at a later date changes nothing.
+        and AVAL counted as the file counts; adverse events and treatments that start later are gone, and
+        dates after the cut are null, as are the numbers of a treatment (doses, duration) that is not known
+        to have ended by then. Cutting again at a later date changes nothing.
         """
         day = as_date(cutoff)
         code = free_code(self.adtte, self.names) if self.cut_code is None else self.cut_code
-        frames = Frames(adtte=self.adtte, adsl=self.adsl, adae=self.adae, file=self._file("adtte"))
+        frames = Frames(adtte=self.adtte, adsl=self.adsl, adae=self.adae, adex=self.adex, file=self._file("adtte"))
         known = day if self.cutoff is None else min(day, self.cutoff)
         after = cut_frames(frames, self.names, known, code)
         if after.adtte.is_empty():
@@ -74,24 +80,26 @@ class Patients:
             f"{_CUT_NOTE}{known}: records that go on after it are censored there "
             f"({self.names.censoring} = {code}), since ADTTE does not hold the last assessment before it"
         )
+        notes = [note] if after.adex is None else [note, _EXPOSURE_NOTE]
         return replace(
             self,
             adtte=after.adtte,
             adsl=after.adsl,
             adae=after.adae,
+            adex=after.adex,
             cutoff=known,
             cut_code=code,
-            notes=(*(n for n in self.notes if not n.startswith(_CUT_NOTE)), note),
+            notes=(*(n for n in self.notes if not n.startswith(_CUT_NOTE)), *notes),
         )
 
     def with_dummy_labels(self, seed: int) -> Patients:
         """The same patients with their arm labels permuted, for a dry run before unblinding.
 
         One permutation for all data sets; columns that are one to one with the arm follow it, other
-        columns that tell a treatment (TRT01A, TRTA, ARM, ...) are dropped. The origin becomes "dummy".
+        columns that tell a treatment (TRT01A, TRTA, ARM, ...) are dropped. So is ADEX: what was given, how
+        often and in how many records tells the arm, whatever label stands beside it. The origin becomes "dummy".
         """
-        frames = {"adsl": self.adsl, "adtte": self.adtte, "adae": self.adae}
-        present = {name: frame for name, frame in frames.items() if frame is not None}
+        present = {name: frame for name, frame in self.frames().items() if name != "adex"}
         shuffled = shuffled_arms(present, self.names, seed)
         dropped: list[str] = []
         relabeled: dict[str, pl.DataFrame] = {}
@@ -102,6 +110,8 @@ class Patients:
             *(n for n in self.notes if not n.startswith(_DUMMY_NOTE)),
             f"{_DUMMY_NOTE}: arm labels were permuted over patients (seed {seed}); no number here compares treatments",
         ]
+        if self.adex is not None:
+            notes.append(f"{_DUMMY_NOTE}: ADEX was dropped because what was given tells the arm")
         if dropped:
             notes.append(f"{_DUMMY_NOTE}: columns dropped because they tell the arm: {', '.join(dropped)}")
         return replace(
@@ -109,9 +119,17 @@ class Patients:
             adtte=relabeled["adtte"],
             adsl=relabeled.get("adsl"),
             adae=relabeled.get("adae"),
+            adex=None,
+            files={name: file for name, file in self.files.items() if name in present},
+            digests={name: digest for name, digest in self.digests.items() if name in present},
             origin="dummy",
             notes=tuple(notes),
         )
+
+    def frames(self) -> dict[str, pl.DataFrame]:
+        """The data sets that there are, by their names in lower case."""
+        frames = {"adsl": self.adsl, "adtte": self.adtte, "adae": self.adae, "adex": self.adex}
+        return {name: frame for name, frame in frames.items() if frame is not None}
 
     def endpoint_rows(self, parameter: str) -> pl.DataFrame:
         """ADTTE's records of one PARAMCD, with the columns of ADSL that ADTTE lacks.

@@ -30,7 +30,7 @@ RULES: Mapping[str, str] = MappingProxyType(
         "TTE-05": "ADTTE has one record per subject and parameter.",
         "TTE-06": "PARAMCD and PARAM are one to one.",
         "TTE-08": "Within a parameter, censoring codes and EVNTDESC are one to one.",
-        "TTE-14": "Every subject of ADTTE and ADAE is in ADSL, and arm, strata and flags agree with ADSL.",
+        "TTE-14": "Every subject of ADTTE, ADAE and ADEX is in ADSL, and arm, strata and flags agree with ADSL.",
         "ADSL-01": "ADSL has one record per subject, arm label and arm number are one to one, "
         "and RANDDT is not after TRTSDT.",
         "ADSL-02": "Flags are Y, N or missing.",
@@ -252,7 +252,8 @@ def _tte_14(case: _Case) -> Iterator[Finding]:
     if adsl is None:
         yield case.absent("TTE-14", "adsl", [])
         return
-    for dataset, frame in (("adtte", case.adtte), ("adae", case.patients.adae)):
+    for dataset in ("adtte", "adae", "adex"):
+        frame = case.patients.frames().get(dataset)
         unknown = None if frame is None else frame.join(adsl, on=subject, how="anti", maintain_order="left")
         if unknown is not None and unknown.height:
             count = unknown[subject].n_unique()

@@ -21,9 +21,10 @@ from .scenarios import (
     Weight,
 )
 from .synopsis import calendars, describe, synopsis
-from .trial import About, Protocol, quoted, test_of
+from .trial import FURTHER_PARTS, About, Protocol, quoted, test_of
 
 __all__ = [
+    "FURTHER_PARTS",
     "About",
     "AdverseEvent",
     "AdverseEvents",

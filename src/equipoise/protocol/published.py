@@ -194,8 +194,8 @@ class Published(Section):
         return tuple((i, n) for i, n in enumerate(self.numbers) if n.tier <= tier)
 
 
-def describe_number(number: PublishedNumber) -> str:
-    """What a number is a number of, in words.
+def describe_number(number: PublishedNumber, of: str = "") -> str:
+    """What a number is a number of, in words; ``of`` stands for the estimand or population where it is shorter.
 
     >>> describe_number(PublishedNumber(statistic="median", estimand="PFS", arm="A", printed="2.4", source="paper"))
     'PFS: median, A'
@@ -204,16 +204,10 @@ def describe_number(number: PublishedNumber) -> str:
         return number.label + (f", {number.arm}" if number.arm else "")
     what: str = number.statistic
     if number.statistic == "adverse event":
-        what = " ".join(
-            part
-            for part in (
-                "serious" if number.serious else "",
-                f"grade {number.grade}" if number.grade else "",
-                f"NYHA class {'I' * number.nyha if number.nyha < 4 else 'IV'}" if number.nyha else "",
-                number.term or "adverse event",
-            )
-            if part
-        )
+        heart = f"NYHA class {'I' * number.nyha if number.nyha < 4 else 'IV'}" if number.nyha else ""
+        grade = f"grade {number.grade}" if number.grade else ""
+        kind = number.term or ("cardiac event" if number.nyha else "adverse event")
+        what = " ".join(part for part in ("serious" if number.serious else "", grade, heart, kind) if part)
     what += f" at {number.at}" if number.at else ""
-    head = number.estimand or number.population
+    head = of or number.estimand or number.population
     return (f"{head}: " if head else "") + what + (f", {number.arm}" if number.arm else "")

@@ -1,4 +1,6 @@
-"""``[safety]``: in whom adverse events and exposure are counted, and which arms are compared."""
+"""``[safety]``: in whom adverse events and exposure are counted, and which arms are compared.
+
+With it the results also hold "disposition", "exposure" and "safety", each where its data set is there."""
 
 from __future__ import annotations
 

@@ -22,6 +22,9 @@ from .safety import Safety
 from .scenarios import Hazard, Scenario
 from .section import Many, Section, Table, Text
 
+# What stands in the results beside the analyses, under these names of an analysis.
+FURTHER_PARTS = ("disposition", "exposure", "safety", "spread", "strain", "tie-out")
+
 Reasons = Annotated[Mapping[str, str], AfterValidator(lambda m: MappingProxyType(dict(m)))]
 
 
@@ -33,6 +36,8 @@ class About(Section):
     phase: Text | None = None
     indication: Text | None = None
     design: Text | None = None
+    stratification: Text | None = None
+    interim_analyses: Text | None = None
     sponsor: Text | None = None
     registry: Text | None = None
     sources: Many[Text] = ()
@@ -128,13 +133,18 @@ def check_references(protocol: Protocol) -> None:
 
 
 def _check_sections(protocol: Protocol) -> None:
-    """Names in [safety], [randomization], [scenario] and [published]."""
+    """Names in [safety], [randomization], [scenario] and [published]; and names that the results need themselves."""
+    for name in FURTHER_PARTS:
+        if name in protocol.analyses:
+            raise ProtocolError(
+                f'the name "{name}" is taken by another part of the results',
+                where=f"analyses.{name}",
+                remedy="Name the analysis otherwise.",
+            )
     if protocol.safety:
         _known(protocol.safety.population, protocol.populations, "population", "safety.population")
         for side in ("experimental", "control"):
             _known(getattr(protocol.safety.treatment, side), protocol.arms, "arm", f"safety.treatment.{side}")
-        if "safety" in protocol.analyses:
-            raise ProtocolError('the name "safety" is taken by the section [safety]', where="analyses.safety")
     for arm in protocol.randomization.allocation if protocol.randomization else ():
         _known(arm, protocol.arms, "arm", f"randomization.allocation.{quoted(arm)}")
     for name, scenario in protocol.scenario.items():

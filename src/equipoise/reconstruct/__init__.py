@@ -1,6 +1,24 @@
 """From printed numbers to patients on whom every analysis prints them."""
 
 from .cohort import Found, search
+from .ensemble import HEADING
+from .reconstruction import Reconstruction, reconstruct
+from .strain import Calibration, calibrate, digest, read_calibration, rebuilt_strain, strain
 from .targets import Target, Targets, targets
 
-__all__ = ["Found", "Target", "Targets", "search", "targets"]
+__all__ = [
+    "HEADING",
+    "Calibration",
+    "Found",
+    "Reconstruction",
+    "Target",
+    "Targets",
+    "calibrate",
+    "digest",
+    "read_calibration",
+    "rebuilt_strain",
+    "reconstruct",
+    "search",
+    "strain",
+    "targets",
+]

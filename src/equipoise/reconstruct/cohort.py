@@ -82,7 +82,7 @@ def search(
     *,
     seed: int,
     number: int = 0,
-    attempts: int = 2,
+    attempts: int = 3,
     steps: int = STEPS,
     progress: Callable[[float], None] = lambda _: None,
 ) -> Found:
@@ -148,7 +148,7 @@ def _settled(
         trial, model, who, best, seed=seed, number=number, event_counts=targets.event_counts,
         more_frequent=targets.more_frequent,
     )  # fmt: skip
-    measure(drawn.history, *aims, state.work, state.beta, state.gaps, state.values, state.energies)
+    measure(drawn.history, *aims, state.work, state.beta, state.gaps, state.values, state.energies)  # type: ignore[call-arg]
     return Found(
         cohort=drawn,
         targets=targets,

@@ -1,6 +1,7 @@
 """Tables, figures and documents, drawn from the long table of results and nothing else."""
 
 from .document import FORMATS, html, write
+from .rebuilt import tie_out_table
 from .tables import Table, primary_table, results_table
 
-__all__ = ["FORMATS", "Table", "html", "primary_table", "results_table", "write"]
+__all__ = ["FORMATS", "Table", "html", "primary_table", "results_table", "tie_out_table", "write"]

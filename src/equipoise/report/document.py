@@ -18,7 +18,10 @@ from ..errors import EquipoiseError, UnsupportedError
 from ..protocol import Protocol, describe
 from ..results import Row
 from .figures import forest_figure, kaplan_meier_figure
-from .tables import primary_table, results_table
+from .flow import flow_figure
+from .rebuilt import rebuilt_parts, tie_out_notes, tie_out_table
+from .safety import flow_footnotes, safety_parts
+from .tables import INDENT, primary_table, results_table
 
 FORMATS = ("html",)
 _ORIGINS = {
@@ -76,12 +79,37 @@ def html(trial: Protocol, results: Results) -> str:
         results=results,
         mark=_ORIGINS[results.origin],
         alarming=results.origin != "observed",
+        flow=_flow(trial, results),
+        tie_out=tie_out_table(results.rows, results.origin),
+        tie_out_notes=tie_out_notes(results.rows),
+        parts=(*safety_parts(results.rows, _labels(trial)), *rebuilt_parts(results.rows)),
+        indent=INDENT,
         sections=[_section(trial, results, name) for name in results.analyses],
         all_results=results_table(results.rows),
         conventions=conventions(trial),
         provenance=_provenance(results),
         unknown=[f"{path}: {why}" for path, why in trial.unknown.items()],
     )
+
+
+def _labels(trial: Protocol) -> dict[str, str]:
+    return {name: endpoint.label for name, endpoint in trial.endpoints.items()}
+
+
+def _mark(results: Results) -> str:
+    """What is written across a figure of data that nobody observed."""
+    return "" if results.origin == "observed" else results.origin.upper()
+
+
+def _flow(trial: Protocol, results: Results) -> dict[str, object] | None:
+    """The flow of subjects, where the results hold disposition."""
+    rows = results.of("disposition")
+    if not any(r.role == "disposition" for r in rows):
+        return None
+    return {
+        "figure": Markup(flow_figure(rows, _labels(trial), _mark(results))),
+        "footnotes": flow_footnotes(rows),
+    }
 
 
 def _section(trial: Protocol, results: Results, name: str) -> dict[str, object]:
@@ -93,7 +121,7 @@ def _section(trial: Protocol, results: Results, name: str) -> dict[str, object]:
     arms = (estimand.treatment.experimental, estimand.treatment.control)
     restricted = estimand.restriction_time is not None
     table = primary_table(trial, rows, name)
-    mark = "" if results.origin == "observed" else results.origin.upper()
+    mark = _mark(results)
     figure = kaplan_meier_figure(rows, arms, trial.endpoints[estimand.variable].label, unit, mark)
     forest = ""
     if any(r.statistic == "interaction P" for r in rows):

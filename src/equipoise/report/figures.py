@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import math
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
@@ -15,24 +12,7 @@ from matplotlib.figure import Figure
 
 from ..results import Row
 from ..units import TimeUnit, days_per
-
-# Blue and vermilion of Okabe and Ito: told apart under every common color vision deficiency and in grey.
-_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
-_INK = "#222222"
-_STYLE: dict[Any, Any] = {
-    "font.family": "DejaVu Sans",
-    "font.size": 9,
-    "axes.edgecolor": _INK,
-    "axes.labelcolor": _INK,
-    "text.color": _INK,
-    "xtick.color": _INK,
-    "ytick.color": _INK,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "svg.fonttype": "none",
-    "svg.hashsalt": "equipoise",
-    "text.parse_math": False,  # an arm may be called "$5 a day"
-}
+from .drawing import COLORS, INK, STYLE, svg, write_across
 
 
 def kaplan_meier_figure(rows: Sequence[Row], arms: Sequence[str], label: str, unit: TimeUnit, mark: str = "") -> str:
@@ -42,10 +22,10 @@ def kaplan_meier_figure(rows: Sequence[Row], arms: Sequence[str], label: str, un
     at_risk = [r for r in rows if r.statistic == "at risk"]
     marks = sorted({_at(r) for r in at_risk})
     last = max(_at(r) for r in rows if r.statistic == "curve survival")
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure = Figure(figsize=(7.2, 4.1 + 0.68 * len(arms)))
         above, below = figure.subplots(2, 1, sharex=True, height_ratios=(4.1, 0.34 + 0.62 * len(arms)))
-        for color, arm in zip(_COLORS, arms, strict=False):
+        for color, arm in zip(COLORS, arms, strict=False):
             _draw_curve(above, [r for r in rows if r.group == arm], arm, color, per)
         above.set_ylim(0, 1.02)
         above.set_xlim(0, last / per * 1.02)
@@ -55,14 +35,9 @@ def kaplan_meier_figure(rows: Sequence[Row], arms: Sequence[str], label: str, un
         above.set_xlabel(f"Time since randomization ({unit})")
         above.legend(frameon=False, loc="upper right")
         _draw_risk_table(below, rows, arms, marks, per)
-        _write_across(above, mark)
+        write_across(above, mark)
         figure.subplots_adjust(left=0.17, right=0.98, top=0.97, bottom=0.03, hspace=0.32)
-        return _svg(figure)
-
-
-def _write_across(axes: Axes, mark: str) -> None:
-    if mark:
-        axes.text(0.5, 0.5, mark, transform=axes.transAxes, fontsize=60, alpha=0.13, ha="center", va="center")
+        return svg(figure)
 
 
 def _draw_curve(axes: Axes, rows: Sequence[Row], arm: str, color: str, per: float) -> None:
@@ -87,7 +62,7 @@ def _draw_risk_table(axes: Axes, rows: Sequence[Row], arms: Sequence[str], marks
     axes.set_ylim(-len(arms) * 4, 0.2)
     for i, arm in enumerate(arms):
         top = -4.0 * i - 0.6
-        axes.text(-0.165, top, arm, transform=axes.get_yaxis_transform(), color=_COLORS[i], weight="bold", va="center")
+        axes.text(-0.165, top, arm, transform=axes.get_yaxis_transform(), color=COLORS[i], weight="bold", va="center")
         for k, (statistic, name) in enumerate(lines, start=1):
             axes.text(-0.165, top - 0.95 * k, name, transform=axes.get_yaxis_transform(), va="center", fontsize=8)
             counts = {_at(r): r.text for r in rows if r.group == arm and r.statistic == statistic}
@@ -117,7 +92,7 @@ def forest_figure(rows: Sequence[Row], arms: tuple[str, str], favours: tuple[str
     x = {"name": -left, "experimental": -left + names + counts / 2, "control": -left + names + 1.5 * counts,
          "effect": plot + 0.12, "test": plot + effects}  # fmt: skip
     place = _Place({key: inches / plot for key, inches in x.items()})
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure = Figure(figsize=(width, 0.95 + 0.27 * len(lines)))
         axes = figure.subplots()
         heads = {"name": "Subgroup", "experimental": f"{arms[0]}\nevents/n", "control": f"{arms[1]}\nevents/n",
@@ -147,12 +122,12 @@ def forest_figure(rows: Sequence[Row], arms: tuple[str, str], favours: tuple[str
             place.write(axes, "effect", -i, _effect_text(estimates), bold=not label)
             drawn += _draw_estimate(axes, -i, estimates, not label)
         _finish_forest(axes, drawn, len(lines), favours)
-        _write_across(axes, mark)
+        write_across(axes, mark)
         height = figure.get_figheight()
         figure.subplots_adjust(
             left=left / width, right=(left + plot) / width, top=1 - 0.5 / height, bottom=0.55 / height
         )
-        return _svg(figure)
+        return svg(figure)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,8 +166,8 @@ def _draw_estimate(axes: Axes, y: float, estimates: tuple[Row, Row, Row], overal
     estimate, low, high = (row.value for row in estimates)
     if estimate is None or low is None or high is None:
         return []
-    axes.plot([low, high], [y, y], color=_INK, linewidth=1.1)
-    axes.plot([estimate], [y], marker="D" if overall else "s", color=_COLORS[0], markersize=6 if overall else 5)
+    axes.plot([low, high], [y, y], color=INK, linewidth=1.1)
+    axes.plot([estimate], [y], marker="D" if overall else "s", color=COLORS[0], markersize=6 if overall else 5)
     return [low, high]
 
 
@@ -204,7 +179,7 @@ def _finish_forest(axes: Axes, drawn: Sequence[float], lines: int, favours: tupl
     ticks = [t for t in (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20) if low / 1.15 <= t <= high * 1.15]
     axes.set_xticks(ticks, [f"{t:g}" for t in ticks])
     axes.minorticks_off()
-    axes.axvline(1, color=_INK, linewidth=0.8, linestyle=(0, (4, 3)))
+    axes.axvline(1, color=INK, linewidth=0.8, linestyle=(0, (4, 3)))
     axes.set_ylim(-lines + 0.4, 0.6)
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)
@@ -215,13 +190,3 @@ def _finish_forest(axes: Axes, drawn: Sequence[float], lines: int, favours: tupl
 def _at(row: Row) -> float:
     assert row.at is not None
     return row.at
-
-
-def _svg(figure: Figure) -> str:
-    buffer = io.StringIO()
-    with warnings.catch_warnings():
-        # Text stays text in the SVG: a letter that this font lacks is drawn by the reader's own.
-        warnings.filterwarnings("ignore", message="Glyph")
-        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
-    text = buffer.getvalue()
-    return text[text.index("<svg") :]

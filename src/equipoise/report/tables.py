@@ -10,14 +10,20 @@ from ..protocol import Protocol
 from ..results import NOT_ESTIMABLE, Row
 from ..units import days
 
+INDENT = "\N{EM SPACE}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """A table for reading: a head, and lines of (label, cells); a label without cells is a heading."""
+    """A table for reading: a head, and lines of (label, cells); a label without cells is a heading.
+
+    A label that begins with ``INDENT`` stands under the one before; the last ``right`` columns align on the right.
+    """
 
     title: str
     head: tuple[str, ...]
     lines: tuple[tuple[str, tuple[str, ...]], ...]
+    right: int = 0
 
 
 def primary_table(trial: Protocol, rows: Sequence[Row], name: str) -> Table:

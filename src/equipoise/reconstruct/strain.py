@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,7 @@ import numpy as np
 
 from ..errors import EquipoiseError
 from ..protocol import Protocol, Scenario
+from ..protocol.section import Section
 from ..simulate.patients import endpoint_place
 from .cohort import Found, search
 from .ensemble import Task, search_all, task_of
@@ -29,9 +30,10 @@ from .reprint import reprinted
 COHORTS = 8
 REBUILDS = 200
 LEVEL = 0.05
-_PROGRESSION, _DEATH = 1, 3  # places of the uniforms behind the latent times
+_PROGRESSION, _DEATH_BEFORE, _DEATH_AFTER = 1, 2, 3  # places of the uniforms behind the latent times
 _SIMULATED = 1 << 20  # trial numbers of simulated trials and their rebuilds start here
-_WITHOUT_INFLUENCE = ("label", "role", "based_on", "weight", "missed_doses", "adverse_events")
+_WITHOUT_INFLUENCE = ("role", "based_on", "weight", "missed_doses", "adverse_events")
+_WORDS = ("label", "note", "source", "status", "method")  # of any section: they are printed, and nothing else
 PASS = "a pass does not support the model"
 
 
@@ -81,19 +83,31 @@ def beside(trial: Protocol) -> Path:
 
 def digest(trial: Protocol, scenario: Scenario, tier: str) -> str:
     """SHA-256 of all that strain depends on: the model, what is aimed at, arms, visits, allocation, and the kernels."""
+    unheard = (*_WITHOUT_INFLUENCE, *_WORDS)
     parts = {
-        "scenario": {k: repr(getattr(scenario, k)) for k in Scenario.model_fields if k not in _WITHOUT_INFLUENCE},
-        "numbers": [repr(n) for n in trial.published.numbers if n.tier <= tier and n.use == "target"],
-        "estimands": {name: repr(e) for name, e in trial.estimands.items()},
-        "endpoints": {name: repr(e.events) for name, e in trial.endpoints.items()},
-        "visits": {name: repr(v) for name, v in trial.visits.items()},
-        "randomization": repr(trial.randomization),
+        "scenario": {k: _said(getattr(scenario, k)) for k in Scenario.model_fields if k not in unheard},
+        "numbers": [_said(n) for n in trial.published.numbers if n.tier <= tier and n.use == "target"],
+        "estimands": _said(trial.estimands),
+        "endpoints": {name: (e.events, e.unit) for name, e in trial.endpoints.items()},
+        "populations": _said(trial.populations),
+        "primary endpoint": primary_place(trial),
+        "visits": _said(trial.visits),
+        "randomization": _said(trial.randomization),
         "arms": list(trial.arms),
-        "testing": repr(trial.testing),
+        "testing": _said(trial.testing),
         "kernels": _kernels(),
         "cohorts": COHORTS,
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _said(value: object) -> object:
+    """A section or a table of them without the words that change no result."""
+    if isinstance(value, Section):
+        return {key: _said(getattr(value, key)) for key in type(value).model_fields if key not in (*_WORDS, "tier")}
+    if isinstance(value, Mapping):
+        return {key: _said(item) for key, item in value.items()}
+    return [_said(item) for item in value] if isinstance(value, tuple) else repr(value)
 
 
 def _kernels() -> str:
@@ -108,10 +122,12 @@ def _kernels() -> str:
 def strain(trial: Protocol, found: Sequence[Found]) -> float:
     """The largest, over arms, of |sum of (-log(1 - u) - 1)| / sqrt(n), averaged over cohorts printing the same numbers.
 
-    u are the uniforms behind progression, or behind death where the primary endpoint is survival. The digits leave part
-    of one cohort's noise free; the average over cohorts removes that part.
+    u are the uniforms behind progression; where the primary endpoint is survival those behind death, after progression
+    if the model has progression. The digits leave part of one cohort's noise free; the average over cohorts removes it.
     """
-    place = _DEATH if _primary_place(trial) == 1 else _PROGRESSION
+    place = _PROGRESSION
+    if primary_place(trial) == 1:
+        place = _DEATH_AFTER if _progresses(found[0].cohort.model.scenario) else _DEATH_BEFORE
     means = []
     for arm in range(len(found[0].cohort.model.arms)):
         scores = []
@@ -122,7 +138,13 @@ def strain(trial: Protocol, found: Sequence[Found]) -> float:
     return max(means)
 
 
-def _primary_place(trial: Protocol) -> int:
+def _progresses(scenario: Scenario) -> bool:
+    """Whether the model has progression at all: a hazard of zero throughout is a trial of survival alone."""
+    law = scenario.progression
+    return law.median is not None or any(piece.monthly_hazard > 0 for piece in law.pieces)
+
+
+def primary_place(trial: Protocol) -> int:
     """The kernel's place of the primary analysis's endpoint (of the first analysis, where none is primary)."""
     analyses = list(trial.analyses.values())
     first = next((a for a in analyses if a.role == "primary"), analyses[0])

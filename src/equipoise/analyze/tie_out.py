@@ -135,7 +135,7 @@ class _Case:
             return math.isinf(found.value)
         if printed.bound:
             low, high = printed.window
-            return low < found.value < high
+            return found.value > low if printed.bound == ">" else found.value < high
         return found.plain == results.fixed(printed.value, printed.decimals)
 
     def _tte(self, number: PublishedNumber) -> TimeToEvent:

@@ -179,8 +179,13 @@ class PublishedNumber(Section):
             raise ValueError(f'"{printed.text}" is no percentage')
         if kind not in ("P", "event-free rate") and printed.value < 0:
             raise ValueError(f'"{printed.text}" is below zero')
-        if kind in _COUNTED and not printed.percent and printed.value != int(printed.value):
+        no_count = printed.bound or (not printed.percent and printed.value != int(printed.value))
+        if kind in _COUNTED and no_count:
             raise ValueError(f'"{printed.text}" is no count')
+        if kind == "subjects" and (printed.percent or printed.value < 1):
+            raise ValueError(f'"{printed.text}" is no number of subjects')
+        if kind.startswith("hazard ratio") and printed.window[1] <= 0:
+            raise ValueError(f'"{printed.text}" is no hazard ratio: nothing that prints so is above zero')
 
 
 class Published(Section):

@@ -14,6 +14,7 @@ from ..kernels import anneal, histories, measure
 from ..protocol import Protocol
 from ..randomize import Purpose, generator
 from ..simulate import Baseline, Cohort, Model, cohort, draw_baseline, draw_uniforms
+from .refusals import population_columns
 from .targets import AnalysisSet, Targets
 
 STEPS = 150_000
@@ -170,9 +171,10 @@ def _sides(trial: Protocol, model: Model, who: Baseline, sets: tuple[AnalysisSet
 
 
 def members(trial: Protocol, model: Model, who: Baseline, population: str) -> NDArray[np.bool_]:
-    """Who is in a population: by its flag where the model has it as a factor, else everybody."""
-    flag = trial.populations[population].flag
-    factor = model.scenario.factors.get(flag or "")
-    if factor is None:
-        return np.ones(len(who), dtype=bool)
-    return who.factors[str(flag)] == list(factor.levels).index("Y")
+    """Who is in a population: by its columns that the model has as factors; by any other column everybody."""
+    inside = np.ones(len(who), dtype=bool)
+    for column, level in population_columns(trial.populations[population]).items():
+        factor = model.scenario.factors.get(column)
+        if factor is not None:
+            inside &= who.factors[column] == list(factor.levels).index(level)
+    return inside

@@ -102,11 +102,12 @@ def quantities(trial: Protocol, cohorts: Sequence[Patients]) -> tuple[Quantity, 
 
 def most_central(found: Sequence[Quantity], candidates: Sequence[int]) -> int:
     """The candidate cohort that lies nearest to the middle of all of them, each quantity in units of its spread."""
-    table = np.array([q.values for q in found], dtype=float)
-    middle = np.nanmedian(table, axis=1, keepdims=True)
-    spread = np.nanquantile(table, 0.75, axis=1, keepdims=True) - np.nanquantile(table, 0.25, axis=1, keepdims=True)
-    usable = np.isfinite(table).all(axis=1) & (spread[:, 0] > 0)
-    distance = np.abs((table - middle)[usable] / spread[usable]).mean(axis=0)
+    table = np.array([q.values for q in found if np.isfinite(q.values).all()], dtype=float)
+    spread = np.subtract(*np.quantile(table, (0.75, 0.25), axis=1)) if len(table) else np.zeros(0)
+    table, spread = table[spread > 0], spread[spread > 0, None]
+    if not len(table):
+        return candidates[0]
+    distance = np.abs((table - np.median(table, axis=1, keepdims=True)) / spread).mean(axis=0)
     return int(min(candidates, key=lambda i: distance[i]))
 
 

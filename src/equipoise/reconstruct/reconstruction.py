@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..data import Patients
-from ..errors import ProtocolError
+from .. import analyze
+from ..analyze import tie_out
+from ..data import Patients, write_adam
+from ..errors import EquipoiseError, ProtocolError
 from ..protocol import Protocol
 from ..protocol.published import Tier
 from ..results import Row, fixed, p_value
@@ -25,7 +28,19 @@ from .ensemble import (
     task_of,
     tasks,
 )
-from .strain import COHORTS, LEVEL, PASS, REBUILDS, Calibration, beside, calibrate, digest, read_calibration, strain
+from .strain import (
+    COHORTS,
+    LEVEL,
+    PASS,
+    REBUILDS,
+    Calibration,
+    beside,
+    calibrate,
+    digest,
+    primary_place,
+    read_calibration,
+    strain,
+)
 
 _SEEN_BY = 5  # unmet targets that are left out one at a time, to see which fight
 _FIRST = 2  # cohorts after which a set of numbers that neither meets is given up
@@ -78,6 +93,7 @@ def reconstruct(
         raise ProtocolError("the protocol lists no analysis", where="analyses", remedy="Add an [analyses.NAME] table.")
     stated = stated_scenario(trial)
     todo = tasks(trial, tier, cohorts, COHORTS)
+    _rehearse(trial, todo, tier, seed)
     found = search_all(trial, todo[:_FIRST], seed=seed, progress=_percent(progress, "searching the first cohorts"))
     if not any(f.agrees for f in found):
         return _closest(trial, todo, found, seed, progress)
@@ -90,16 +106,20 @@ def reconstruct(
     candidates = [k for k, i in enumerate(agreeing) if todo[i].scenario == stated] or list(range(len(agreeing)))
     chosen = most_central(seen, candidates)
     rows = [replace(row, origin="reconstructed") for row in spread_rows(seen, "reconstructed")]
-    calibration = _calibration(trial, known_strain, version, progress)
+    missed = len(found) - len(agreeing)
+    warnings = (
+        [f"{missed} of {len(found)} cohorts did not meet every published number and are left out"] if missed else []
+    )
+    calibration = None
+    try:
+        calibration = _calibration(trial, known_strain, version, progress)
+    except EquipoiseError as error:
+        warnings.append(f"the strain of the model has no reference: {error}")
     # The reference is of means over so many cohorts, at tier A: what the ensemble lacks is searched for strain alone.
     held = found[:COHORTS] if tier == "A" else []
     stated_task = task_of(trial, stated, trial.scenario[stated], "A", 0)
     more = [replace(stated_task, number=j) for j in range(len(held), COHORTS)]
     rows += _strain_rows(trial, [*held, *search_all(trial, more, seed=seed)], seed, calibration, progress)
-    missed = len(found) - len(agreeing)
-    warnings = (
-        [f"{missed} of {len(found)} cohorts did not meet every published number and are left out"] if missed else []
-    )
     first = found[agreeing[chosen]]
     return Reconstruction(
         patients=data[chosen],
@@ -110,6 +130,18 @@ def reconstruct(
         warnings=tuple(warnings),
         calibration=calibration,
     )
+
+
+def _rehearse(trial: Protocol, todo: Sequence[Task], tier: Tier, seed: int) -> None:
+    """Analyze, tie out and write what each model draws without a search, so that what a file cannot hold or the data
+    cannot answer is refused before minutes of searching."""
+    for task in {task.scenario: task for task in todo}.values():
+        drawn = search(trial, task.model, task.targets, seed=seed, number=task.number, attempts=1, steps=0)
+        data = as_patients(trial, drawn)
+        tie_out(trial, data, tier)
+        analyze.run(trial, data)
+        with tempfile.TemporaryDirectory() as folder:
+            write_adam(data, folder)
 
 
 def _assumed(trial: Protocol) -> Iterator[str]:
@@ -150,12 +182,12 @@ def _calibration(trial: Protocol, known: Path | None, version: str, progress: Ca
 
 
 def _strain_rows(
-    trial: Protocol, stated: Sequence[Found], seed: int, calibration: Calibration,
+    trial: Protocol, stated: Sequence[Found], seed: int, calibration: Calibration | None,
     progress: Callable[[str], None],
 ) -> list[Row]:  # fmt: skip
     """The strain of the stated model and of the no-effect control, and how often other models are flagged."""
     name = stated_scenario(trial)
-    without = without_effect(trial.scenario[name])
+    without = without_effect(trial.scenario[name], of="survival" if primary_place(trial) == 1 else "progression")
     control = task_of(trial, name, without, "A", 0)
     todo = [replace(control, number=_CONTROL + j) for j in range(COHORTS)]
     tell = _percent(progress, "searching under no treatment effect, as a control")
@@ -165,18 +197,21 @@ def _strain_rows(
         ("no treatment effect (control)", search_all(trial, todo, seed=seed, progress=tell)),
     ):
         rows += _strain_of(trial, group, found, calibration)
-    for model, flagged, of in calibration.power:
-        rows.append(_row(model, "flagged", f"{flagged} of {of}", float(flagged), "strain P at most 0.05"))
+    for model, flagged, of in calibration.power if calibration else ():
+        if of:
+            rows.append(_row(model, "flagged", f"{flagged} of {of}", float(flagged), "strain P at most 0.05"))
     rows.append(_row("", "meaning", PASS))
     return rows
 
 
-def _strain_of(trial: Protocol, group: str, found: Sequence[Found], calibration: Calibration) -> list[Row]:
+def _strain_of(trial: Protocol, group: str, found: Sequence[Found], calibration: Calibration | None) -> list[Row]:
     met = [f for f in found if f.agrees]
     rows = [_row(group, "cohorts that meet every number", f"{len(met)} of {len(found)}", float(len(met)))]
     if not met:
         return [*rows, replace(_row(group, "strain", "not estimable"), reason="no cohort meets every number")]
     value = strain(trial, met)
+    if calibration is None:
+        return [*rows, _row(group, "strain", fixed(value, 2), value, f"mean of {len(met)} cohorts; no reference")]
     p = calibration.p_value(value)
     method = f"tier A, mean of {len(met)} cohorts; reference: {len(calibration.reference)} trials of the model, rebuilt"
     return [

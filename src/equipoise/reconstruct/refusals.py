@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from itertools import pairwise
 
 from ..errors import ProtocolError, UnsupportedError
-from ..protocol import Protocol, PublishedNumber, quoted
+from ..protocol import Population, Printed, Protocol, PublishedNumber, Scenario, quoted
 
 _TRIPLES = (
     ("hazard ratio", "hazard ratio lower limit", "hazard ratio upper limit"),
@@ -13,22 +15,20 @@ _TRIPLES = (
 )
 
 
-def check_agreement(trial: Protocol, numbers: list[tuple[int, PublishedNumber]]) -> None:
+def check_agreement(trial: Protocol, numbers: list[tuple[int, PublishedNumber]], subjects: Mapping[str, int]) -> None:
     """Refuses an estimate outside its own interval, the same number printed in two ways, and a stratified analysis."""
-    by_name: dict[tuple[object, ...], tuple[int, PublishedNumber]] = {}
+    by_name: dict[tuple[object, ...], list[tuple[int, PublishedNumber]]] = {}
     for index, number in numbers:
-        own = number.model_dump(exclude={"printed", "source", "tier", "status", "use", "label"})
-        key = tuple(own.values())
-        if number.printed.word:
-            continue
-        if key in by_name and not _overlap(by_name[key][1], number):
-            other, before = by_name[key]
-            raise ProtocolError(
-                f'the same number is printed as "{before.printed}" and as "{number.printed}"',
-                where=f"published.numbers[{other}] and [{index}]",
-                remedy='Keep one as a target, and give the other use = "shown".',
-            )
-        by_name[key] = index, number
+        own = number.model_dump(exclude={"printed", "source", "tier", "status", "use", "label", "method"})
+        same = by_name.setdefault(tuple(own.values()), [])
+        for other, before in same:
+            if not _agree(trial, before, number, subjects):
+                raise ProtocolError(
+                    f'the same number is printed as "{before.printed}" and as "{number.printed}"',
+                    where=f"published.numbers[{other}] and [{index}]",
+                    remedy='Keep one as a target, and give the other use = "shown".',
+                )
+        same.append((index, number))
     for estimand, arm in dict.fromkeys((n.estimand, n.arm) for _, n in numbers):
         here: dict[str, tuple[int, PublishedNumber]] = {
             n.statistic: (i, n) for i, n in numbers if (n.estimand, n.arm) == (estimand, arm)
@@ -38,12 +38,104 @@ def check_agreement(trial: Protocol, numbers: list[tuple[int, PublishedNumber]])
     _unstratified(trial, numbers)
 
 
-def _overlap(first: PublishedNumber, second: PublishedNumber) -> bool:
-    """Whether some value prints as both, as 0.799 does as 0.80 and as 0.799."""
-    if first.printed.percent != second.printed.percent:
+def _agree(trial: Protocol, first: PublishedNumber, second: PublishedNumber, subjects: Mapping[str, int]) -> bool:
+    """Whether some value prints as both, as 0.799 does as 0.80 and as 0.799, or 24 of 103 as 24 and as 23%."""
+    if first.statistic == "adverse event" and "more frequent" in (first.printed.word, second.printed.word):
         return True
-    (a, b), (c, d) = first.printed.window, second.printed.window
-    return max(a, c) < min(b, d)
+    if first.printed.percent != second.printed.percent:
+        if first.arm is None or first.statistic == "event-free rate":
+            return True
+        both = (set(n.printed.counts(subjects[first.arm])) for n in (first, second))
+        return bool(set.intersection(*both))
+    (a, b), (c, d) = _values(trial, first.printed), _values(trial, second.printed)
+    return max(a, c) < min(b, d) or (a, b) == (c, d)
+
+
+def _values(trial: Protocol, printed: Printed) -> tuple[float, float]:
+    """Values that print so: the window of a number, and what a word says of a P value or a median."""
+    alpha = trial.testing.alpha if trial.testing else 0.05
+    words = {"not significant": (alpha, 2.0), "significant": (0.0, alpha), "not reached": (math.inf, math.inf)}
+    return words[printed.word] if printed.word else printed.window
+
+
+def population_columns(population: Population) -> dict[str, str]:
+    """The columns that say who is in a population, with their values there."""
+    columns = {column: str(value) for column, value in population.where.items()}
+    return columns | ({population.flag: "Y"} if population.flag else {})
+
+
+def check_population(trial: Protocol, scenario: Scenario, name: str) -> None:
+    """Refuses a population of which the model cannot say who is in it."""
+    population = trial.populations[name]
+    for column, level in population_columns(population).items():
+        factor = scenario.factors.get(column)
+        if factor is None and column == population.flag:
+            continue  # a flag that the model does not have is Y for everybody
+        if factor is None or level not in factor.levels:
+            raise ProtocolError(
+                f"the model does not say who is in the population {name}: no factor {column} has the level {level}",
+                where=f"populations.{quoted(name)}",
+                remedy=f"Add [scenario.NAME.factors.{column}] with levels = {{ {level} = share, ... }}.",
+            )
+
+
+def check_adverse_events(
+    trial: Protocol,
+    scenario: Scenario,
+    numbers: list[tuple[int, PublishedNumber]],
+    counts: Mapping[tuple[str, int], tuple[int, ...]],
+    more_frequent: tuple[tuple[str, int], ...],
+    subjects: Mapping[str, int],
+) -> None:
+    """Refuses counts (arm and kind, -1 for any) that cannot be nested, and an order that the model or they forbid."""
+    index, first = next(((i, n) for i, n in numbers if n.statistic == "adverse event"), (0, None))
+    if first is None:
+        return
+    path = f"published.numbers[{index}]"
+    flag = trial.populations[trial.safety.population].flag if trial.safety else ""
+    if trial.safety is None or flag in scenario.factors:
+        raise ProtocolError(
+            "subjects with adverse events are to be counted, and the protocol does not say of whom"
+            if trial.safety is None
+            else "subjects with adverse events of a part of the arm, whose size is not fixed, cannot be aimed at",
+            where=path,
+            remedy="Add [safety] with a population and a treatment, everybody being in the population.",
+        )
+    kinds = scenario.adverse_events.kinds if scenario.adverse_events else ()
+    for (arm, kind), allowed in counts.items():
+        most = counts.get((arm, -1), (subjects[arm],))[-1]
+        if kind >= 0 and allowed[0] > most:
+            raise ProtocolError(
+                f"{allowed[0]} subjects of {arm} are to have the adverse event {kinds[kind].term!r}, "
+                f"but only {most} any adverse event",
+                where=path,
+                remedy="Check both counts against their source.",
+            )
+    for arm, kind in more_frequent:
+        _check_order(scenario, counts, subjects, arm, kind, path)
+
+
+def _check_order(
+    scenario: Scenario, counts: Mapping[tuple[str, int], tuple[int, ...]], subjects: Mapping[str, int], arm: str,
+    kind: int, path: str,
+) -> None:  # fmt: skip
+    """An arm can have the larger share of subjects with an adverse event than any other."""
+    events = scenario.adverse_events
+    assert events is not None
+    shares = events.any if kind < 0 else events.kinds[kind].probability
+    for other in (a for a in subjects if a != arm):
+        here, there = ((counts[a, kind][-1] / subjects[a]) if (a, kind) in counts else None for a in (arm, other))
+        if (here or shares.get(arm, 0.0)) <= (there or shares.get(other, 0.0)) and (here, there) != (None, None):
+            what = f"the counts make it no more frequent there than in {other}"
+        elif (here, there) == (None, None) and shares.get(arm, 0.0) < shares.get(other, 0.0):
+            what = f"the model makes it rarer there than in {other}"
+        else:
+            continue
+        raise ProtocolError(
+            f"an adverse event is to be more frequent in {arm}, but {what}",
+            where=path,
+            remedy="Check the counts, and the shares of [scenario.NAME.adverse_events].",
+        )
 
 
 def _inside(here: dict[str, tuple[int, PublishedNumber]], estimate: str, lower: str, upper: str) -> None:

@@ -11,7 +11,7 @@ from scipy.special import ndtr
 from ..protocol import Protocol, PublishedNumber
 from ..results import fixed, percent
 from ..units import days_per
-from .targets import Targets
+from .targets import Targets, number_total
 
 _FINEST_P = 4  # decimals: a smaller P is printed as a bound
 
@@ -19,9 +19,9 @@ _FINEST_P = 4  # decimals: a smaller P is printed as a bound
 def reprinted(trial: Protocol, targets: Targets, values: NDArray[np.float64]) -> Protocol:
     """The protocol with every searched number replaced by what a cohort with these values (as ``Found.values``) prints.
 
-    Decimals are those of the published number, of P the significant digits, down to "<.0001". A number that the cohort
-    does not have (limits of a median that is not reached) is left out; so are adverse events, which
-    are counted, not searched.
+    Decimals are those of the published number, of P the significant digits, down to "<.0001" or to a published bound. A
+    number that the cohort does not have (limits of a median that is not reached) is left out; so are adverse events,
+    which are counted, not searched.
     """
     kept = [n for n in trial.published.numbers if n.statistic == "subjects" and n.tier <= targets.tier]
     for target, value in zip(targets.searched, values, strict=True):
@@ -51,9 +51,8 @@ def _text(trial: Protocol, targets: Targets, number: PublishedNumber, value: flo
         return fixed(100 * value, printed.decimals) + "%" if printed.percent else fixed(value, printed.decimals)
     if not printed.percent:
         return str(int(value))
-    return (
-        fixed(float(percent(int(value), targets.subjects[str(number.arm)], printed.decimals)), printed.decimals) + "%"
-    )
+    total = number_total(trial, targets.subjects, number)
+    return fixed(float(percent(int(value), total, printed.decimals)), printed.decimals) + "%"
 
 
 def _p_text(trial: Protocol, number: PublishedNumber, z: float) -> str:
@@ -62,6 +61,8 @@ def _p_text(trial: Protocol, number: PublishedNumber, z: float) -> str:
     p = float(2 * ndtr(-abs(z)) if sided == 2 else ndtr(-z))
     if number.printed.word:
         return "significant" if p <= alpha else "not significant"
+    if number.printed.bound == "<" and p < number.printed.value:
+        return number.printed.text  # what is printed as a bound stays one
     if p < 0.5 * 10.0**-_FINEST_P:
         return "<" + fixed(10.0**-_FINEST_P, _FINEST_P)
     digits = len(number.printed.text.lstrip("<>0. ").replace(".", "")) or 1

@@ -31,9 +31,10 @@ from .reprint import reprinted
 COHORTS = 8
 REBUILDS = 200
 LEVEL = 0.05
-_PROGRESSION, _DEATH = 1, 3  # places of the uniforms behind the latent times
+_PROGRESSION, _DEATH_BEFORE, _DEATH_AFTER = 1, 2, 3  # places of the uniforms behind the latent times
 _SIMULATED = 1 << 20  # trial numbers of simulated trials and their rebuilds start here
 _WITHOUT_INFLUENCE = ("label", "role", "based_on", "weight", "missed_doses", "adverse_events")
+_WORDS = ("label", "note", "source", "status", "method", "tier")  # of any section: they are printed, and nothing else
 _STATEMENT_ENDS = (tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT)
 PASS = "a pass does not support the model"
 
@@ -84,12 +85,14 @@ def beside(trial: Protocol) -> Path:
 
 def digest(trial: Protocol, scenario: Scenario, tier: str) -> str:
     """SHA-256 of all that strain depends on: the model, what is aimed at, arms, visits, allocation, and the kernels."""
+    unheard = (*_WITHOUT_INFLUENCE, *_WORDS)
     parts = {
-        "scenario": {k: getattr(scenario, k) for k in Scenario.model_fields if k not in _WITHOUT_INFLUENCE},
+        "scenario": {k: getattr(scenario, k) for k in Scenario.model_fields if k not in unheard},
         "numbers": [n for n in trial.published.numbers if n.tier <= tier and n.use == "target"],
         "estimands": trial.estimands,
-        "endpoints": {name: endpoint.events for name, endpoint in trial.endpoints.items()},
-        "populations": {name: population.flag for name, population in trial.populations.items()},
+        "endpoints": {name: (endpoint.events, endpoint.unit) for name, endpoint in trial.endpoints.items()},
+        "populations": trial.populations,
+        "primary endpoint": primary_place(trial),
         "visits": trial.visits,
         "randomization": trial.randomization,
         "arms": list(trial.arms),
@@ -101,9 +104,9 @@ def digest(trial: Protocol, scenario: Scenario, tier: str) -> str:
 
 
 def _plain(value: object) -> object:
-    """A value of the protocol in JSON's terms, the same under every version of Python; labels and sources left out."""
+    """A value in the terms of JSON, the same under every Python; what is only printed is left out."""
     if isinstance(value, BaseModel):
-        return {k: _plain(getattr(value, k)) for k in type(value).model_fields if k not in ("label", "source", "note")}
+        return {k: _plain(getattr(value, k)) for k in type(value).model_fields if k not in _WORDS}
     if isinstance(value, Mapping):
         return {str(k): _plain(v) for k, v in value.items()}
     if isinstance(value, tuple | list):
@@ -129,10 +132,12 @@ def _kernels() -> str:
 def strain(trial: Protocol, found: Sequence[Found]) -> float:
     """The largest, over arms, of |sum of (-log(1 - u) - 1)| / sqrt(n), averaged over cohorts printing the same numbers.
 
-    u are the uniforms behind progression, or behind death where the primary endpoint is survival. The digits leave part
-    of one cohort's noise free; the average over cohorts removes that part.
+    u are the uniforms behind progression; where the primary endpoint is survival those behind death, after progression
+    if the model has progression. The digits leave part of one cohort's noise free; the average over cohorts removes it.
     """
-    place = _DEATH if _primary_place(trial) == 1 else _PROGRESSION
+    place = _PROGRESSION
+    if primary_place(trial) == 1:
+        place = _DEATH_AFTER if _progresses(found[0].cohort.model.scenario) else _DEATH_BEFORE
     means = []
     for arm in range(len(found[0].cohort.model.arms)):
         scores = []
@@ -143,7 +148,13 @@ def strain(trial: Protocol, found: Sequence[Found]) -> float:
     return max(means)
 
 
-def _primary_place(trial: Protocol) -> int:
+def _progresses(scenario: Scenario) -> bool:
+    """Whether the model has progression at all: a hazard of zero throughout is a trial of survival alone."""
+    law = scenario.progression
+    return law.median is not None or any(piece.monthly_hazard > 0 for piece in law.pieces)
+
+
+def primary_place(trial: Protocol) -> int:
     """The kernel's place of the primary analysis's endpoint (of the first analysis, where none is primary)."""
     analyses = list(trial.analyses.values())
     first = next((a for a in analyses if a.role == "primary"), analyses[0])

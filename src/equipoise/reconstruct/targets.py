@@ -17,9 +17,10 @@ from ..protocol.published import Tier
 from ..results import percent
 from ..simulate.patients import endpoint_place
 from ..units import days, days_per
-from .refusals import check_agreement
+from .refusals import check_adverse_events, check_agreement, check_population, population_columns
 
 _MARGIN = 0.02  # of a window's width, on either side: a digit is never met by a hair
+_OPEN_MARGIN = 0.01  # of about a standard error, inside a bound
 _KIND = {
     "hazard ratio": kinds.LOG_HR,
     "hazard ratio lower limit": kinds.LOG_HR_LOW,
@@ -101,7 +102,9 @@ def targets(trial: Protocol, scenario: Scenario, tier: Tier = "A") -> Targets:
         )
     subjects = _subjects(trial, numbers)
     levels = _levels(trial, scenario, numbers, sum(subjects.values()))
-    check_agreement(trial, numbers)
+    check_agreement(trial, numbers, subjects)
+    for endpoint in trial.endpoints:
+        endpoint_place(trial, endpoint)  # every endpoint becomes records of ADTTE
     builder = _Builder(trial=trial, scenario=scenario, numbers=numbers, subjects=subjects, levels=levels)
     fixed = builder.event_counts()
     searched = tuple(builder.searched())
@@ -128,6 +131,14 @@ def printed_count(number: PublishedNumber, total: int, index: int) -> tuple[int,
             remedy=f"Check the percentage and the number of subjects{nearest}.",
         )
     return found
+
+
+def number_total(trial: Protocol, subjects: Mapping[str, int], number: PublishedNumber) -> int:
+    """Subjects that a count is a count of: those of its arm, or of both arms of its estimand."""
+    if number.arm is not None:
+        return subjects[number.arm]
+    treatment = trial.estimands[str(number.estimand)].treatment
+    return subjects[treatment.experimental] + subjects[treatment.control]
 
 
 def _nearest(printed: float, total: int) -> str:
@@ -209,7 +220,8 @@ class _Builder:
                 continue
             kind, window, scale = self._window(index, number)
             row = (kind, self._set(number, index), self._side(number), _CONF_TYPE[number.conf_type], self._day(number))
-            yield Target(index=index, number=number, row=row, window=(*_shrunk(window), scale))
+            met = window if kind in (kinds.KNOWN_FREE, kinds.EVENTS) else _shrunk(window, scale)
+            yield Target(index=index, number=number, row=row, window=(*met, scale))
 
     def _crossings(self, index: int, number: PublishedNumber) -> Target:
         crossover = self.scenario.crossover
@@ -232,6 +244,7 @@ class _Builder:
                     where=f"published.numbers[{index}].estimand",
                     remedy='Set use = "shown".',
                 )
+        check_population(self.trial, self.scenario, estimand.population)
         here = AnalysisSet(
             place=endpoint_place(self.trial, estimand.variable),
             population=estimand.population,
@@ -248,7 +261,10 @@ class _Builder:
         return int(number.arm == self.trial.estimands[str(number.estimand)].treatment.experimental)
 
     def _day(self, number: PublishedNumber) -> int:
-        return 0 if number.at is None else math.floor(days(number.at))
+        """The last whole day by which a rate is read; the first on which a subject is known to be event-free."""
+        if number.at is None:
+            return 0
+        return (math.ceil if number.statistic == "known event-free" else math.floor)(days(number.at))
 
     def _window(self, index: int, number: PublishedNumber) -> tuple[int, tuple[float, float], float]:
         """Kind, window in the kernel's terms, and about a standard error of the statistic."""
@@ -272,16 +288,15 @@ class _Builder:
 
     def _total(self, number: PublishedNumber) -> int:
         estimand = self.trial.estimands[str(number.estimand)]
-        flag = self.trial.populations[estimand.population].flag
-        arms = (estimand.treatment.experimental, estimand.treatment.control)
-        if flag in self.scenario.factors:
+        population = self.trial.populations[estimand.population]
+        if any(column in self.scenario.factors for column in population_columns(population)):
             if number.printed.percent:
                 raise UnsupportedError(
                     "a percentage of a subgroup's arm, whose size is not fixed, cannot be aimed at",
                     remedy='Print the count, or set use = "shown".',
                 )
             return sum(self.subjects.values())
-        return self.subjects[number.arm] if number.arm else sum(self.subjects[a] for a in arms)
+        return number_total(self.trial, self.subjects, number)
 
     def _log_se(self, number: PublishedNumber) -> float:
         same = {n.statistic: n.printed.value for _, n in self.numbers if n.estimand == number.estimand}
@@ -323,12 +338,16 @@ class _Builder:
         return 1 if longer else -1
 
     def event_counts(self) -> dict[tuple[str, int], int]:
-        fixed: dict[tuple[str, int], int] = {}
+        """The count of each kind that every printing of it allows, the least of them."""
+        allowed: dict[tuple[str, int], tuple[int, ...]] = {}
         for index, number in self.numbers:
             if number.statistic == "adverse event" and not number.printed.word:
                 arm = str(number.arm)
-                fixed[arm, self._kind_of_event(number, index)] = printed_count(number, self.subjects[arm], index)[0]
-        return fixed
+                key = arm, self._kind_of_event(number, index)
+                counts = printed_count(number, self.subjects[arm], index)
+                allowed[key] = tuple(k for k in allowed.get(key, counts) if k in counts)
+        check_adverse_events(self.trial, self.scenario, self.numbers, allowed, self.more_frequent(), self.subjects)
+        return {key: counts[0] for key, counts in allowed.items()}
 
     def more_frequent(self) -> tuple[tuple[str, int], ...]:
         return tuple(
@@ -358,7 +377,7 @@ class _Builder:
         return matching[0]
 
 
-def _shrunk(window: tuple[float, float]) -> tuple[float, float]:
+def _shrunk(window: tuple[float, float], scale: float) -> tuple[float, float]:
     low, high = window
-    margin = _MARGIN * (high - low) if math.isfinite(high - low) else 0.01
+    margin = _MARGIN * (high - low) if math.isfinite(high - low) else _OPEN_MARGIN * scale
     return (low + margin if math.isfinite(low) else low, high - margin if math.isfinite(high) else high)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,11 +52,17 @@ def model(trial: Protocol, scenario: Scenario) -> Model:
     )
 
 
-def without_effect(scenario: Scenario, hazard_ratio: float = 1.0) -> Scenario:
-    """The scenario with another hazard ratio of progression in every arm that has one: 1 is no treatment effect."""
-    changed = dict.fromkeys(scenario.progression.hazard_ratio, hazard_ratio)
-    progression = scenario.progression.model_copy(update={"hazard_ratio": changed})
-    return scenario.model_copy(update={"progression": progression})
+def without_effect(
+    scenario: Scenario, hazard_ratio: float = 1.0, *, of: Literal["progression", "survival"] = "progression"
+) -> Scenario:
+    """The scenario with another hazard ratio in every arm that has one: 1 is no treatment effect on progression, or, of
+    "survival", neither on progression nor on death before or after it."""
+    changed = {}
+    for name in _LAWS[:1] if of == "progression" else _LAWS[:3]:
+        law: Hazard | None = getattr(scenario, name)
+        if law is not None:
+            changed[name] = law.model_copy(update={"hazard_ratio": dict.fromkeys(law.hazard_ratio, hazard_ratio)})
+    return scenario.model_copy(update=changed)
 
 
 def _law(hazard: Hazard | None, pieces: int) -> NDArray[np.float64]:

@@ -169,6 +169,8 @@ def _adex(trial: Protocol, drawn: Cohort, adsl: pl.DataFrame) -> pl.DataFrame:
         mine = np.nonzero(planned[:, j] >= 0)[0]
         rows = adsl[mine]
         unit = regimen.maintenance.dose.unit.partition("/")[0]
+        # The model has no body surface: of a dose by it the number of doses is known, not their amount.
+        known = "m2" not in (regimen.maintenance.dose.per, regimen.loading.dose.per if regimen.loading else "")
         parts.append(rows.select(first).with_columns(
             pl.lit(regimen.drug).alias("EXTRT"),
             pl.lit(regimen.route).alias("EXROUTE"),
@@ -178,7 +180,13 @@ def _adex(trial: Protocol, drawn: Cohort, adsl: pl.DataFrame) -> pl.DataFrame:
             pl.Series("TRTDURD", drawn.column("treatment_end")[mine]),
             pl.Series("NDOSEP", planned[mine, j]),
             pl.Series("NDOSEG", given[mine, j]),
-            pl.Series("CDOSEP", np.round(amount_planned[mine, j], 6)),
-            pl.Series("CDOSEG", np.round(amount_given[mine, j], 6)),
+            _amounts("CDOSEP", amount_planned[mine, j], known),
+            _amounts("CDOSEG", amount_given[mine, j], known),
         ))  # fmt: skip
     return pl.concat(parts).sort("USUBJID", maintain_order=True)
+
+
+def _amounts(name: str, amounts: NDArray[np.float64], known: bool) -> pl.Series:
+    """Total amounts; null where they depend on a weight or a body surface that the model does not give."""
+    found = pl.Series(name, np.round(amounts, 6)).fill_nan(None)
+    return found if known else pl.Series(name, [None] * len(found), dtype=pl.Float64)

@@ -22,6 +22,7 @@ import numpy as np
 from ..errors import EquipoiseError
 from ..protocol import Protocol, Scenario
 from ..protocol.section import Section
+from ..results import fixed
 from ..simulate.patients import endpoint_place
 from .cohort import Found, search
 from .ensemble import Task, search_all, task_of
@@ -60,7 +61,7 @@ class Calibration:
         """As it is stored."""
         return json.dumps({
             "digest": self.digest, "seed": self.seed, "version": self.version,
-            "reference": [round(r, 4) for r in self.reference], "power": [list(row) for row in self.power],
+            "reference": [float(fixed(r, 4)) for r in self.reference], "power": [list(row) for row in self.power],
         }, indent=1) + "\n"  # fmt: skip
 
 

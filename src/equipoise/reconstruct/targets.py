@@ -14,6 +14,7 @@ from ..errors import ProtocolError, UnsupportedError
 from ..kernels import targets as kinds
 from ..protocol import Protocol, PublishedNumber, Scenario, describe_number
 from ..protocol.published import Tier
+from ..results import percent
 from ..simulate.patients import endpoint_place
 from ..units import days, days_per
 from .refusals import check_adverse_events, check_agreement, check_population, population_columns
@@ -140,9 +141,9 @@ def number_total(trial: Protocol, subjects: Mapping[str, int], number: Published
     return subjects[treatment.experimental] + subjects[treatment.control]
 
 
-def _nearest(percent: float, total: int) -> str:
-    below = math.floor(percent * total / 100)
-    near = ", ".join(f"{k} is {100 * k / total:.2f}%" for k in (below, below + 1) if 0 <= k <= total)
+def _nearest(printed: float, total: int) -> str:
+    below = math.floor(printed * total / 100)
+    near = ", ".join(f"{k} is {percent(k, total, 2)}%" for k in (below, below + 1) if 0 <= k <= total)
     return f": of {total}, {near}"
 
 

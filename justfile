@@ -17,7 +17,7 @@ check:
 
 # the main job on the bundled trial
 demo:
-    .venv/bin/equipoise run veteran
+    .venv/bin/equipoise run tandem
 
 # beside R survival and lifelines (needs Rscript)
 bench:

@@ -32,6 +32,7 @@ app = App(
     help="A randomized phase III trial with a time-to-event endpoint, from one protocol file.",
 )
 
+ProtocolName = Annotated[str, Parameter(help="A protocol file, or the name of a bundled example.")]
 Data = Annotated[str | None, Parameter(help="Folder of ADaM files; default: the protocol's [data] path.")]
 Cut = Annotated[str | None, Parameter(help="Data cut (YYYY-MM-DD): the data as they stood on that day.")]
 Dummy = Annotated[
@@ -81,20 +82,14 @@ def _hush() -> int:
 
 @app.command
 def check(
-    protocol: str,
+    protocol: ProtocolName,
     *,
     data: Data = None,
     cut: Cut = None,
     patient_weight: Annotated[float | None, Parameter(help="Kilograms: print the dose calendar.")] = None,
     json_: Json = False,
 ) -> int:
-    """Print the protocol as a synopsis, and what the conformance rules find in its data.
-
-    Parameters
-    ----------
-    protocol
-        A protocol file, or the name of a bundled example.
-    """
+    """Print the protocol as a synopsis, and what the conformance rules find in its data."""
     from .protocol import calendars, synopsis
 
     trial = _protocol(protocol)
@@ -132,14 +127,10 @@ def check(
 
 
 @app.command
-def analyze(protocol: str, *, data: Data = None, cut: Cut = None, dummy: Dummy = None, json_: Json = False) -> int:
-    """Run every analysis that the protocol lists and print the results.
-
-    Parameters
-    ----------
-    protocol
-        A protocol file, or the name of a bundled example.
-    """
+def analyze(
+    protocol: ProtocolName, *, data: Data = None, cut: Cut = None, dummy: Dummy = None, json_: Json = False
+) -> int:
+    """Run every analysis that the protocol lists and print the results."""
     trial = _protocol(protocol)
     with _progress(quiet=json_) as tell:
         tell("reading the data")
@@ -157,7 +148,7 @@ def analyze(protocol: str, *, data: Data = None, cut: Cut = None, dummy: Dummy =
 
 @app.command
 def report(
-    protocol: str,
+    protocol: ProtocolName,
     *,
     data: Data = None,
     cut: Cut = None,
@@ -165,13 +156,7 @@ def report(
     out: Out = "out",
     json_: Json = False,
 ) -> int:
-    """Analyze and write report.html and results.csv.
-
-    Parameters
-    ----------
-    protocol
-        A protocol file, or the name of a bundled example.
-    """
+    """Analyze and write report.html and results.csv."""
     trial = _protocol(protocol)
     with _progress(quiet=json_) as tell:
         tell("reading the data")
@@ -184,7 +169,7 @@ def report(
 
 @app.command
 def run(
-    protocol: str,
+    protocol: ProtocolName,
     *,
     data: Data = None,
     cut: Cut = None,
@@ -195,19 +180,19 @@ def run(
     out: Out = "out",
     json_: Json = False,
 ) -> int:
-    """Check, analyze, tie out with published numbers and report; without data, reconstruct them first.
-
-    Parameters
-    ----------
-    protocol
-        A protocol file, or the name of a bundled example.
-    """
+    """Check, analyze, tie out with published numbers and report; without data, reconstruct them first."""
     trial = _protocol(protocol)
     rebuilt = None
     with _progress(quiet=json_) as tell:
         if data is None and trial.data.path is None and trial.published.numbers:
+            if cut is not None or dummy is not None:
+                raise EquipoiseError(
+                    "a reconstruction is made for the data as published, uncut and with its own labels",
+                    where="--cut, --dummy",
+                    remedy=f"Write the patients with `equipoise reconstruct {protocol}`, then give them as --data.",
+                )
             rebuilt = _rebuilt(trial, tier, seed, cohorts, out, tell)
-            patients = _as_asked(rebuilt.patients, cut, dummy)
+            patients = rebuilt.patients
         else:
             tell("reading the data")
             patients = _patients(trial, data, cut, dummy)
@@ -219,7 +204,7 @@ def run(
 
 @app.command
 def reconstruct(
-    protocol: str,
+    protocol: ProtocolName,
     *,
     tier: Tier = "A",
     seed: Seed = 1,
@@ -227,13 +212,7 @@ def reconstruct(
     out: Out = "out",
     json_: Json = False,
 ) -> int:
-    """Find patients on whom every published number of the protocol is printed, and write them as ADaM files.
-
-    Parameters
-    ----------
-    protocol
-        A protocol file, or the name of a bundled example.
-    """
+    """Find patients on whom every published number of the protocol is printed, and write them as ADaM files."""
     trial = _protocol(protocol)
     with _progress(quiet=json_) as tell:
         rebuilt = _rebuilt(trial, tier, seed, cohorts, out, tell)
@@ -298,11 +277,7 @@ def _protocol(name: str) -> Protocol:
 def _patients(trial: Protocol, data: str | None, cut: str | None, dummy: str | None) -> Patients:
     from .data import read_adam
 
-    return _as_asked(read_adam(data, trial), cut, dummy)
-
-
-def _as_asked(patients: Patients, cut: str | None, dummy: str | None) -> Patients:
-    """The patients at a data cut, with dummy labels, as the command line asks."""
+    patients = read_adam(data, trial)
     if cut is not None:
         patients = patients.cut(cut)
     if dummy is None:

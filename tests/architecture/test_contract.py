@@ -189,8 +189,13 @@ def test_all_names_what_a_package_gives(package: str) -> None:
 TWINS = {
     "concordance.py": ("twins.py", "concordance"),
     "counting.py": ("twins.py", "km"),
+    "history.py": ("twin_history.py", "history"),
     "partial_likelihood.py": ("twins_cox.py", "cox_loglik"),
+    "random.py": ("twin_random.py", "philox_words"),
+    "search.py": ("twin_search.py", "measure"),
+    "targets.py": ("twin_search.py", "gap"),
     "tied_likelihood.py": ("twins_cox.py", "discrete_term"),
+    "treatment.py": ("twin_treatment.py", "doses_given"),
 }
 
 

@@ -1,13 +1,17 @@
-"""Histories of single patients worked out with pencil and paper: of the twin in tests/oracles."""
+"""Histories of single patients worked out with pencil and paper: of the kernel, and of its twin in tests/oracles."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.oracles.twin_history import INFINITE, Law, Scenario, attended_days, history, planned_days
+from tests.oracles import history_by_kernel, twin_history
+from tests.oracles.twin_history import INFINITE, Law, Scenario, attended_days, planned_days
+
+History = Callable[..., dict[str, Any]]
 
 # Progression and all deaths exponential: H(t) = t / 100 (progression, death before it), t / 200 (death after it), so
 # that u = exp(-h) gives the time 100 h or 200 h. Visits on days 56, 112, then every 84: 196, 280, ...
@@ -16,6 +20,12 @@ PLAIN = Scenario(
     later_from=120, later_every=84, spread=10, missed=0.1, between_visits=0.2, crossover_arm="old",
     crossover_probability=0.5, crossover_delay=6, crossover_ratio=0.5,
 )  # fmt: skip
+
+
+@pytest.fixture(params=[twin_history.history, history_by_kernel.history], ids=["twin", "kernel"])
+def history(request: pytest.FixtureRequest) -> History:
+    found: History = request.param
+    return found
 
 
 def came(x: float) -> float:
@@ -41,7 +51,7 @@ def expect(found: dict[str, Any], **wanted: Any) -> None:
     assert {k: found[k] for k in wanted} == wanted
 
 
-def test_seen_at_a_visit_and_crossed_over() -> None:
+def test_seen_at_a_visit_and_crossed_over(history: History) -> None:
     # T = 105.5; day 59 shows nothing, the next visit attended is day 188: P = 188.
     # X = 188 + floor(2.1 * 6) = 200, which is 94.5 days after T: 94.5 / 200 = .4725 of the threshold 1.001 is used;
     # .5285 at half the hazard takes .5285 * 2 * 200 = 211.4 days: T + s = 105.5 + 94.5 + 211.4 = 411.4, day 412.
@@ -57,7 +67,7 @@ def test_seen_at_a_visit_and_crossed_over() -> None:
     expect(lost, progression=188, crossover=None, death=None, os_day=199, os_event=False, pfs_day=188)
 
 
-def test_no_visits_after_day_150() -> None:
+def test_no_visits_after_day_150(history: History) -> None:
     # B = ceil(149.5) = 150: the progression of day 188 is not on record, so there is no crossing: death on day 306, on
     # record because survival is followed to C = 818. It comes after G = 150: censored at day 59, the last visit by 150.
     found = history(replace(PLAIN, dropout=Law(scale=100)), "old", uniforms(u_cross=0.2, delay=2.1, dropout=1.495))
@@ -65,7 +75,7 @@ def test_no_visits_after_day_150() -> None:
     expect(found, pfs_day=59, pfs_event=False, ttp_day=59, ttp_event=False, os_day=306, os_event=True)
 
 
-def test_death_before_progression() -> None:
+def test_death_before_progression(history: History) -> None:
     # D0 = 80.2 <= 105.5: death on day 81, after the visit of day 59
     found = history(replace(PLAIN, death_before=Law(scale=100)), "old", uniforms(before=0.802))
     expect(found, progression=None, crossover=None, death=81, treatment_end=81)
@@ -76,14 +86,14 @@ def test_death_before_progression() -> None:
     expect(found, death=21, pfs_day=21, ttp_day=1, ttp_event=False)
 
 
-def test_death_after_a_progression_nobody_saw() -> None:
+def test_death_after_a_progression_nobody_saw(history: History) -> None:
     # T + s = 105.5 + 44.4 = 149.9, day 150, before the visit of day 188
     found = history(PLAIN, "old", uniforms(after=0.222, u_cross=0.2))
     expect(found, progression=None, crossover=None, death=150, treatment_end=150)
     expect(found, pfs_day=150, pfs_event=True, ttp_day=59, ttp_event=False, os_day=150, os_event=True)
 
 
-def test_seen_between_visits_and_dead_the_same_day() -> None:
+def test_seen_between_visits_and_dead_the_same_day(history: History) -> None:
     # P = ceil(105.5) = 106; T + s = 105.5 + .4 = 105.9, day 106; the crossing of day 106 + floor(.3) changed nothing
     found = history(PLAIN, "old", uniforms(u_between=0.1, after=0.002, u_cross=0.2, delay=0.05))
     expect(found, progression=106, death=106, crossover=106, treatment_end=106)
@@ -92,7 +102,7 @@ def test_seen_between_visits_and_dead_the_same_day() -> None:
     expect(history(PLAIN, "old", uniforms(u_between=0.1, after=0.002, u_cross=0.2, delay=0.2)), crossover=None)
 
 
-def test_alive_at_the_cut_off() -> None:
+def test_alive_at_the_cut_off(history: History) -> None:
     # cut-off on day 300: C = 300 - 182 = 118; hazard of progression halved and halved: T = 105.5 * 4 = 422
     early = replace(PLAIN, cutoff_days=300, ratio_progression={"new": 0.5})
     found = history(early, "new", uniforms(), m_progression=0.5)
@@ -104,7 +114,7 @@ def test_alive_at_the_cut_off() -> None:
     expect(history(replace(PLAIN, cutoff_days=183), "new", uniforms()), entered=True, os_day=1, pfs_day=1)
 
 
-def test_without_visits() -> None:
+def test_without_visits(history: History) -> None:
     # progression on the day it happens; T = 422 is after C = 118, so censored there
     bare = replace(PLAIN, every=0)
     expect(history(bare, "new", uniforms()), progression=106, pfs_day=106, pfs_event=True, death=306)
@@ -136,7 +146,7 @@ def test_pieces() -> None:
     assert Law(shape=2, scale=10).cumulative(30) == pytest.approx(9)
 
 
-def test_a_progression_that_never_comes() -> None:
+def test_a_progression_that_never_comes(history: History) -> None:
     never = replace(PLAIN, progression=Law(hazards=(0.0,)))
     found = history(never, "old", uniforms())
     expect(found, latent_progression=INFINITE, progression=None, death=None, pfs_day=280, os_day=818, treatment_end=818)

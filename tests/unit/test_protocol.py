@@ -57,8 +57,10 @@ def test_tandem_is_what_its_abstract_says() -> None:
     assert trial.testing is not None
     assert trial.testing.order == ("PFS, ITT",)
     assert trial.assumed["testing.alpha"] == "the abstract states no level"
-    assert trial.unknown["populations.confirmed.flag"] == "no data set exists yet"
-    assert trial.populations["confirmed"].flag is None
+    assert trial.populations["confirmed"].flag == "HRCONFFL"
+    assert "scenario.stated" in trial.assumed
+    assert all(n.source == "abstract" for n in trial.published.numbers if n.tier == "A")
+    assert {n.source for n in trial.published.numbers} == set(trial.published.sources)
 
 
 def test_veteran_states_its_source_and_no_dose() -> None:
@@ -86,11 +88,14 @@ def test_synopsis_says_what_a_physician_asks() -> None:
         "2-sided alpha 0.05",
         "other P values are nominal",
         "testing.alpha: the abstract states no level",
-        "eligibility.exclude: the abstract lists no exclusions",
+        "not eligible: prior chemotherapy for metastatic disease (registry)",
+        "model stated: Weibull progression",
+        "randomized by simple randomization, T+A:A 1:1",
+        "22 of tier A, 6 of tier B, 21 of tier C",
         "J Clin Oncol 2009",
     ):
         assert needed in text, needed
-    headings = "Trial Treatment Patients Visits Endpoints Estimands Analyses Assumed Unknown Sources"
+    headings = "Trial Treatment Patients Visits Endpoints Estimands Analyses Models Published Assumed Unknown Sources"
     assert [heading for heading, _ in synopsis(example("tandem"))] == headings.split()
 
 

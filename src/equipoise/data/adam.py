@@ -102,7 +102,8 @@ def _path_of(trial: Protocol) -> Path:
     if trial.data.path is None:
         raise DataError(
             f"no data are given, and the protocol of {trial.name} names none",
-            remedy='Give a folder, or write path = "..." under [data] in the protocol.',
+            remedy='Give a folder, or write path = "..." under [data] in the protocol.'
+            + (" `equipoise reconstruct` makes some from its published numbers." if trial.published.numbers else ""),
         )
     return trial.source.parent / trial.data.path
 

@@ -158,8 +158,10 @@ def _visits(u, latent, stop, timing):
         step = timing[4] if later else timing[2]
         following = planned + step
         if u[k] >= timing[6]:
-            w = (u[k] - timing[6]) / (1.0 - timing[6])
-            actual = planned + np.floor(timing[5] * (-np.log(w) - 1.0) + 0.5)
+            actual = planned
+            if timing[5] > 0.0:  # without a spread the error would be 0 * inf at u = missed
+                w = (u[k] - timing[6]) / (1.0 - timing[6])
+                actual += np.floor(timing[5] * (-np.log(w) - 1.0) + 0.5)
             actual = min(max(actual, previous + 1.0), following - 1.0)
             if actual >= latent:
                 return actual, negative

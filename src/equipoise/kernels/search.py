@@ -62,9 +62,9 @@ def measure(history, sides, endpoints, targets, windows, time, event, order, siz
     """Fill the state of a search from histories (n, 12) and return its energy, the sum of all distances.
 
     sides (sets, n) int8: 1 experimental, 0 control, -1 not in the set; endpoints (sets,): 0 progression-free
-    survival, 1 overall survival, 2 time to progression; targets (t, 5) int64: kind, set, arm (-1 both), type of
-    limits, day; windows (t, 3): low, high, scale. Filled: time, event (3, n), order (sets, n), size, beta, energies
-    (sets + 1,), gaps and values (t,) as ``set_gaps`` says.
+    survival, 1 overall survival, 2 time to progression; targets (t, 5) int64: kind, set (-1 for crossings), arm (-1
+    both, for counts only), type of limits, day; windows (t, 3): low, high, scale (above 0). Filled: time, event (3, n),
+    order (sets, n), size, beta (sets,), energies (sets + 1,), gaps and values (t,) as ``set_gaps`` says.
     """
     n = history.shape[0]
     crossings = 0
@@ -130,8 +130,10 @@ def anneal(
     u (n, 9 + visits) is moved in place, one patient a step: its history is made anew and the move accepted with
     probability min(1, exp((energy before - energy after) / temperature)). The moves leave the uniform law of u
     as it is, so that without targets u would stay a draw from the model (Metropolis et al. 1953; Kirkpatrick
-    et al. 1983 for the cooling). State as ``measure`` fills it; state (2,) is the energy and the least energy so far,
-    best (n, 9 + visits) the u that had it. key (2,) uint64 addresses the random numbers with the step.
+    et al. 1983 for the cooling); a move to an entry after the cut-off is refused. State as ``measure`` fills it, and
+    after any step equal to what ``measure`` finds afresh, up to the order of ties; state (2,) is the energy and the
+    least energy so far, best (n, 9 + visits) the u that had it. key (2,) uint64 addresses the random numbers with the
+    step.
 
     Returns the step after the one that met every target, or ``last``. Each array is as in ``measure`` and
     ``patient_history``.
@@ -145,6 +147,8 @@ def anneal(
     kept_order = np.empty_like(order)
     kept_energies = np.empty_like(energies)
     kept_gaps = np.empty_like(gaps)
+    kept_values = np.empty_like(values)
+    kept_beta = np.empty_like(beta)
     crossings = 0
     for i in range(n):
         crossings += 1 if history[i, CROSSED] >= 0 else 0
@@ -166,9 +170,10 @@ def anneal(
             continue
         kept_energies[:] = energies
         kept_gaps[:] = gaps
+        kept_values[:] = values
+        kept_beta[:] = beta
         moved = crossings + (proposal[CROSSED] >= 0) - (history[i, CROSSED] >= 0)
-        total = _crossing_gaps(moved, targets, windows, gaps, values)
-        energies[sets] = total
+        energies[sets] = _crossing_gaps(moved, targets, windows, gaps, values)
         for s in range(sets):
             e = endpoints[s]
             day = PFS_DAY + 2 * e
@@ -179,6 +184,7 @@ def anneal(
                 kept_order[s, :] = order[s]
                 _remove(order[s], size[s], i)
         _take(proposal, time, event, i)
+        total = 0.0
         for s in range(sets):
             e = endpoints[s]
             day = PFS_DAY + 2 * e
@@ -191,6 +197,7 @@ def anneal(
                     s, order[s], size[s], time[e], event[e], sides[s], targets, windows, work, beta, gaps, values
                 )
             total += energies[s]
+        total += energies[sets]
         temperature = hot * np.exp(-cooling * step)
         if total <= state[0] or accept < np.exp((state[0] - total) / temperature):
             u[i, :] = trial
@@ -209,4 +216,6 @@ def anneal(
         _take(history[i], time, event, i)
         energies[:] = kept_energies
         gaps[:] = kept_gaps
+        values[:] = kept_values
+        beta[:] = kept_beta
     return last

@@ -82,6 +82,7 @@ def _cox(work, k, start):
     for _ in range(25):
         score = 0.0
         information = 0.0
+        slope = 0.0  # of the information
         risk = np.exp(beta)
         for j in range(k):
             r1 = work[2, j] * risk
@@ -96,6 +97,7 @@ def _cox(work, k, start):
                 p = a1 / (a1 + r0 - share * e0)
                 score -= p
                 information += p * (1.0 - p)
+                slope += p * (1.0 - p) * (1.0 - 2.0 * p)
         if not information > 1e-12:
             return np.nan, np.nan
         change = score / information
@@ -105,7 +107,7 @@ def _cox(work, k, start):
         if abs(beta) > 15.0:
             return np.nan, np.nan
         if abs(change) < 1e-7:
-            return beta, 1.0 / np.sqrt(information)
+            return beta, 1.0 / np.sqrt(information + slope * change)
     return np.nan, np.nan
 
 
@@ -118,8 +120,7 @@ def _limit(s, greenwood, side, conf_type):
         return min(1.0, s + side * _Z975 * s * np.sqrt(greenwood))
     if conf_type == LOG:
         return min(1.0, s * np.exp(side * _Z975 * np.sqrt(greenwood)))
-    spread = _Z975 * np.sqrt(greenwood) / np.log(s)
-    return s ** np.exp(-side * spread) if side < 0 else s ** np.exp(spread)
+    return s ** np.exp(side * _Z975 * np.sqrt(greenwood) / np.log(s))
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
@@ -173,6 +174,15 @@ def _rate(work, k, arm, day):
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
+def _followed(order, size, time, side, arm):
+    """The last time of an arm; 0 without patients."""
+    for i in range(size - 1, -1, -1):
+        if side[order[i]] == arm:
+            return float(time[order[i]])
+    return 0.0
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def _count(order, size, time, event, side, target):
     """Subjects known to be free of the event by a day, or subjects with the event, in one arm or both."""
     count = 0.0
@@ -191,9 +201,13 @@ def _count(order, size, time, event, side, target):
 def set_gaps(number, order, size, time, event, side, targets, windows, work, beta, gaps, values):
     """Distances of one set's targets from their windows, in units of about a standard error; returns their sum.
 
-    ``beta`` (sets,) starts Newton's method and takes its result; gaps and values (targets,) are filled for the set's
-    targets: log hazard ratios (Efron ties, 95% Wald limits), z of the log-rank test (above zero where the experimental
-    arm has fewer events than expected), medians and their Brookmeyer-Crowley limits in days, rates, counts.
+    ``beta`` (sets,) takes the log hazard ratio where a target asks for it; gaps and values (targets,) are filled for
+    the set's targets: log hazard ratios (Efron ties, 95% Wald limits; nan, and a distance of 10, where there is none),
+    z of the log-rank test (above zero where the experimental arm has fewer events than expected; 0 without variance),
+    medians and their Brookmeyer-Crowley limits in days (inf: not reached), rates, counts. A median is the first time
+    at which the curve is at most one half; a curve at one half is a distance of its own. A rate is nan on days after
+    an arm's last time, unless all have had the event, and that, too, is a distance. Nothing depends on what was
+    measured before, so that a state reached by moves equals the same state measured afresh.
     """
     k, excess, variance = _steps(order, size, time, event, side, work)
     total = 0.0
@@ -209,7 +223,8 @@ def set_gaps(number, order, size, time, event, side, targets, windows, work, bet
         if kind <= LOG_HR_HIGH:
             if not fitted:
                 fitted = True
-                beta[number], se = _cox(work, k, beta[number])
+                # One step from zero, a start that only the data decide.
+                beta[number], se = _cox(work, k, excess / variance if variance > 0.0 else 0.0)
             value = beta[number] + (0.0 if kind == LOG_HR else (-_Z975 if kind == LOG_HR_LOW else _Z975)) * se
             gap = 10.0 if np.isnan(value) else outside(value, low, high)
         elif kind in (Z, TAIL):
@@ -221,14 +236,18 @@ def set_gaps(number, order, size, time, event, side, targets, windows, work, bet
             value, height = _first_below(work, k, targets[j, 2], kind, targets[j, 3])
             gap = _median_gap(kind, value, height, windows[j], last)
         else:
+            beyond = 0.0
             if kind == RATE:
                 value = _rate(work, k, targets[j, 2], targets[j, 4])
+                followed = _followed(order, size, time, side, targets[j, 2])
+                if targets[j, 4] > followed and value > 0.0:
+                    beyond = 0.2 + np.log(targets[j, 4] / max(followed, 1.0))
             else:
                 value = _count(order, size, time, event, side, targets[j])
-            gap = outside(value, low, high)
+            gap = outside(value, low, high) + beyond
+            if beyond > 0.0:
+                value = np.nan
         values[j] = value
         gaps[j] = gap / windows[j, 2]
         total += gaps[j]
-    if np.isnan(beta[number]):
-        beta[number] = 0.0
     return total

@@ -56,8 +56,9 @@ def _missed(doses, missed, u):
     for k in range(doses):
         log_p = math.lgamma(doses + 1.0) - math.lgamma(k + 1.0) - math.lgamma(doses - k + 1.0)
         log_p += k * math.log(missed) + (doses - k) * math.log(1.0 - missed)
+        before = total
         total += math.exp(log_p)
-        if total >= u:
+        if total >= u or (total == before and k > doses * missed):  # rounding may keep the sum from reaching u
             return k
     return doses
 

@@ -17,6 +17,8 @@ def synopsis(protocol: Protocol) -> list[Section]:
     first = [about.title]
     first += [f"Phase {about.phase}"] if about.phase else []
     first += [text for text in (about.design, about.indication) if text]
+    first += [f"Stratified by {about.stratification}"] if about.stratification else []
+    first += [f"Interim analyses: {about.interim_analyses}"] if about.interim_analyses else []
     first += [f"Sponsor: {about.sponsor}"] if about.sponsor else []
     first += [f"Registry: {about.registry}"] if about.registry else []
     sections: list[Section] = [("Trial", first)]
@@ -26,6 +28,8 @@ def synopsis(protocol: Protocol) -> list[Section]:
     sections.append(("Endpoints", list(_endpoints(protocol))))
     sections.append(("Estimands", [f"{n}: {describe(e, protocol)}" for n, e in protocol.estimands.items()]))
     sections.append(("Analyses", list(_analyses(protocol))))
+    sections.append(("Models", [f"model {n}: {s.label}" for n, s in protocol.scenario.items()]))
+    sections.append(("Published", list(_published(protocol))))
     sections.append(("Assumed", [f"{path}: {why}" for path, why in protocol.assumed.items()]))
     sections.append(("Unknown", [f"{path}: {why}" for path, why in protocol.unknown.items()]))
     sections.append(("Sources", list(about.sources)))
@@ -70,6 +74,15 @@ def describe(estimand: Estimand, protocol: Protocol) -> str:
     )
 
 
+def _published(protocol: Protocol) -> Iterator[str]:
+    """How many printed numbers there are, by tier, and where from."""
+    numbers = protocol.published.numbers
+    if numbers:
+        tiers = [(tier, sum(n.tier == tier for n in numbers)) for tier in ("A", "B", "C")]
+        yield "printed numbers: " + ", ".join(f"{count} of tier {tier}" for tier, count in tiers if count)
+        yield from (f"{name}: {citation}" for name, citation in protocol.published.sources.items())
+
+
 def _lower_first(text: str) -> str:
     return text if text[:2].isupper() else text[0].lower() + text[1:]
 
@@ -90,6 +103,13 @@ def _patients(protocol: Protocol) -> Iterator[str]:
         yield from (f"{heading}: {line}" for line in lines or ())
     for name, population in protocol.populations.items():
         yield f"population {name}: {population.label}"
+    if protocol.randomization:
+        r = protocol.randomization
+        blocks = f" of {' or '.join(map(str, r.block_sizes))}" if r.block_sizes else ""
+        strata = f", within {' and '.join(r.strata)}" if r.strata else ""
+        procedure = "simple randomization" if r.procedure == "simple" else f"permuted blocks{blocks}"
+        arms, ratio = ":".join(r.allocation), ":".join(map(str, r.allocation.values()))
+        yield f"randomized by {procedure}, {arms} {ratio}{strata}"
 
 
 def _visit(visit: object) -> str:

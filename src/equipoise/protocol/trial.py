@@ -36,6 +36,8 @@ class About(Section):
     phase: Text | None = None
     indication: Text | None = None
     design: Text | None = None
+    stratification: Text | None = None
+    interim_analyses: Text | None = None
     sponsor: Text | None = None
     registry: Text | None = None
     sources: Many[Text] = ()

@@ -83,7 +83,7 @@ def search(
     *,
     seed: int,
     number: int = 0,
-    attempts: int = 2,
+    attempts: int = 3,
     steps: int = STEPS,
     progress: Callable[[float], None] = lambda _: None,
 ) -> Found:

@@ -43,6 +43,7 @@ from .strain import (
 )
 
 _SEEN_BY = 5  # unmet targets that are left out one at a time, to see which fight
+_FIRST = 2  # cohorts after which a set of numbers that neither meets is given up
 _CONTROL = 1 << 19  # trial numbers of the no-effect control start here
 _MOST_FIGHTING_STEPS = 100_000
 
@@ -79,7 +80,8 @@ def reconstruct(
     An ensemble of ``cohorts`` is searched for, the first eight under the stated model and the others over the
     protocol's further models; the one nearest to the middle of those under the stated model is shown. Where no cohort
     meets every target, the closest is given with what it misses. The strain's reference is read from beside the
-    protocol or from ``known_strain``, and computed where neither is of this model and these targets.
+    protocol or from ``known_strain``, and computed where neither is of this model and these targets; strain is always
+    that of tier A, the main source.
 
     Raises ``ProtocolError`` before any search for numbers that no data can print.
     """
@@ -89,16 +91,18 @@ def reconstruct(
         )
     if not trial.analyses:
         raise ProtocolError("the protocol lists no analysis", where="analyses", remedy="Add an [analyses.NAME] table.")
+    stated = stated_scenario(trial)
     todo = tasks(trial, tier, cohorts, COHORTS)
     _rehearse(trial, todo, tier, seed)
-    found = search_all(trial, todo, seed=seed, progress=_percent(progress, f"searching {cohorts} cohorts"))
-    agreeing = [i for i, f in enumerate(found) if f.agrees]
-    if not agreeing:
+    found = search_all(trial, todo[:_FIRST], seed=seed, progress=_percent(progress, "searching the first cohorts"))
+    if not any(f.agrees for f in found):
         return _closest(trial, todo, found, seed, progress)
+    tell = _percent(progress, f"searching {cohorts} cohorts")
+    found += search_all(trial, todo[_FIRST:], seed=seed, progress=tell)
+    agreeing = [i for i, f in enumerate(found) if f.agrees]
     progress(f"analyzing the {len(agreeing)} cohorts")
     data = [as_patients(trial, found[i]) for i in agreeing]
     seen = quantities(trial, data)
-    stated = stated_scenario(trial)
     candidates = [k for k, i in enumerate(agreeing) if todo[i].scenario == stated] or list(range(len(agreeing)))
     chosen = most_central(seen, candidates)
     rows = [replace(row, origin="reconstructed") for row in spread_rows(seen, "reconstructed")]
@@ -108,11 +112,14 @@ def reconstruct(
     )
     calibration = None
     try:
-        calibration = _calibration(trial, tier, known_strain, version, progress)
+        calibration = _calibration(trial, known_strain, version, progress)
     except EquipoiseError as error:
         warnings.append(f"the strain of the model has no reference: {error}")
-    rows += _strain_rows(trial, tier, [f for f, t in zip(found, todo, strict=True) if t.scenario == stated], seed,
-                         calibration, progress)  # fmt: skip
+    # The reference is of means over so many cohorts, at tier A: what the ensemble lacks is searched for strain alone.
+    held = found[:COHORTS] if tier == "A" else []
+    stated_task = task_of(trial, stated, trial.scenario[stated], "A", 0)
+    more = [replace(stated_task, number=j) for j in range(len(held), COHORTS)]
+    rows += _strain_rows(trial, [*held, *search_all(trial, more, seed=seed)], seed, calibration, progress)
     first = found[agreeing[chosen]]
     return Reconstruction(
         patients=data[chosen],
@@ -162,28 +169,26 @@ def _percent(progress: Callable[[str], None], what: str) -> Callable[[float], No
     return tell
 
 
-def _calibration(
-    trial: Protocol, tier: Tier, known: Path | None, version: str, progress: Callable[[str], None]
-) -> Calibration:
+def _calibration(trial: Protocol, known: Path | None, version: str, progress: Callable[[str], None]) -> Calibration:
     """The stored reference of this very model and these targets, else a new one (minutes)."""
     scenario = trial.scenario[stated_scenario(trial)]
-    wanted = digest(trial, scenario, tier)
+    wanted = digest(trial, scenario, "A")
     for path in (beside(trial), known):
         held = None if path is None else read_calibration(path)
         if held is not None and held.digest == wanted:
             return held
     tell = _percent(progress, f"calibrating the strain diagnostic on {REBUILDS} rebuilt trials (once a protocol)")
-    return calibrate(trial, scenario, tier, seed=1, version=version, progress=tell)
+    return calibrate(trial, scenario, "A", seed=1, version=version, progress=tell)
 
 
 def _strain_rows(
-    trial: Protocol, tier: Tier, stated: Sequence[Found], seed: int, calibration: Calibration | None,
+    trial: Protocol, stated: Sequence[Found], seed: int, calibration: Calibration | None,
     progress: Callable[[str], None],
 ) -> list[Row]:  # fmt: skip
     """The strain of the stated model and of the no-effect control, and how often other models are flagged."""
     name = stated_scenario(trial)
     without = without_effect(trial.scenario[name], of="survival" if primary_place(trial) == 1 else "progression")
-    control = task_of(trial, name, without, tier, 0)
+    control = task_of(trial, name, without, "A", 0)
     todo = [replace(control, number=_CONTROL + j) for j in range(COHORTS)]
     tell = _percent(progress, "searching under no treatment effect, as a control")
     rows: list[Row] = []
@@ -208,7 +213,7 @@ def _strain_of(trial: Protocol, group: str, found: Sequence[Found], calibration:
     if calibration is None:
         return [*rows, _row(group, "strain", fixed(value, 2), value, f"mean of {len(met)} cohorts; no reference")]
     p = calibration.p_value(value)
-    method = f"mean of {len(met)} cohorts; reference: {len(calibration.reference)} trials of the model, rebuilt"
+    method = f"tier A, mean of {len(met)} cohorts; reference: {len(calibration.reference)} trials of the model, rebuilt"
     return [
         *rows,
         _row(group, "strain", fixed(value, 2), value, method),

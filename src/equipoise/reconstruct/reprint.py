@@ -64,8 +64,8 @@ def _p_text(trial: Protocol, number: PublishedNumber, z: float) -> str:
     if number.printed.bound == "<" and p < number.printed.value:
         return number.printed.text  # what is printed as a bound stays one
     if p < 0.5 * 10.0**-_FINEST_P:
-        return f"<{fixed(10.0**-_FINEST_P, _FINEST_P)}"
+        return "<" + fixed(10.0**-_FINEST_P, _FINEST_P)
     digits = len(number.printed.text.lstrip("<>0. ").replace(".", "")) or 1
     decimals = min(_FINEST_P, digits - 1 - math.floor(math.log10(p)))
     text = fixed(p, max(1, decimals))
-    return text if float(text) > 0 else f"<{fixed(10.0**-_FINEST_P, _FINEST_P)}"
+    return text if float(text) > 0 else "<" + fixed(10.0**-_FINEST_P, _FINEST_P)

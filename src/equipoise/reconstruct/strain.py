@@ -13,16 +13,16 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import tokenize
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from pydantic import BaseModel
 
 from ..errors import EquipoiseError
 from ..protocol import Protocol, Scenario
-from ..protocol.section import Section
-from ..results import fixed
 from ..simulate.patients import endpoint_place
 from .cohort import Found, search
 from .ensemble import Task, search_all, task_of
@@ -33,8 +33,9 @@ REBUILDS = 200
 LEVEL = 0.05
 _PROGRESSION, _DEATH_BEFORE, _DEATH_AFTER = 1, 2, 3  # places of the uniforms behind the latent times
 _SIMULATED = 1 << 20  # trial numbers of simulated trials and their rebuilds start here
-_WITHOUT_INFLUENCE = ("role", "based_on", "weight", "missed_doses", "adverse_events")
-_WORDS = ("label", "note", "source", "status", "method")  # of any section: they are printed, and nothing else
+_WITHOUT_INFLUENCE = ("label", "role", "based_on", "weight", "missed_doses", "adverse_events")
+_WORDS = ("label", "note", "source", "status", "method", "tier")  # of any section: they are printed, and nothing else
+_STATEMENT_ENDS = (tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT)
 PASS = "a pass does not support the model"
 
 
@@ -61,7 +62,7 @@ class Calibration:
         """As it is stored."""
         return json.dumps({
             "digest": self.digest, "seed": self.seed, "version": self.version,
-            "reference": [float(fixed(r, 4)) for r in self.reference], "power": [list(row) for row in self.power],
+            "reference": list(self.reference), "power": [list(row) for row in self.power],
         }, indent=1) + "\n"  # fmt: skip
 
 
@@ -86,37 +87,45 @@ def digest(trial: Protocol, scenario: Scenario, tier: str) -> str:
     """SHA-256 of all that strain depends on: the model, what is aimed at, arms, visits, allocation, and the kernels."""
     unheard = (*_WITHOUT_INFLUENCE, *_WORDS)
     parts = {
-        "scenario": {k: _said(getattr(scenario, k)) for k in Scenario.model_fields if k not in unheard},
-        "numbers": [_said(n) for n in trial.published.numbers if n.tier <= tier and n.use == "target"],
-        "estimands": _said(trial.estimands),
-        "endpoints": {name: (e.events, e.unit) for name, e in trial.endpoints.items()},
-        "populations": _said(trial.populations),
+        "scenario": {k: getattr(scenario, k) for k in Scenario.model_fields if k not in unheard},
+        "numbers": [n for n in trial.published.numbers if n.tier <= tier and n.use == "target"],
+        "estimands": trial.estimands,
+        "endpoints": {name: (endpoint.events, endpoint.unit) for name, endpoint in trial.endpoints.items()},
+        "populations": trial.populations,
         "primary endpoint": primary_place(trial),
-        "visits": _said(trial.visits),
-        "randomization": _said(trial.randomization),
+        "visits": trial.visits,
+        "randomization": trial.randomization,
         "arms": list(trial.arms),
-        "testing": _said(trial.testing),
+        "testing": trial.testing,
         "kernels": _kernels(),
         "cohorts": COHORTS,
     }
-    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(_plain(parts), sort_keys=True).encode()).hexdigest()
 
 
-def _said(value: object) -> object:
-    """A section or a table of them without the words that change no result."""
-    if isinstance(value, Section):
-        return {key: _said(getattr(value, key)) for key in type(value).model_fields if key not in (*_WORDS, "tier")}
+def _plain(value: object) -> object:
+    """A value in the terms of JSON, the same under every Python; what is only printed is left out."""
+    if isinstance(value, BaseModel):
+        return {k: _plain(getattr(value, k)) for k in type(value).model_fields if k not in _WORDS}
     if isinstance(value, Mapping):
-        return {key: _said(item) for key, item in value.items()}
-    return [_said(item) for item in value] if isinstance(value, tuple) else repr(value)
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, tuple | list):
+        return [_plain(v) for v in value]
+    return value if value is None or isinstance(value, bool | int | float) else str(value)
 
 
 def _kernels() -> str:
-    """SHA-256 of the kernels that a search consists of."""
+    """SHA-256 of the code of the kernels that a search consists of; their comments and docstrings do not count."""
     folder = Path(__file__).parents[1] / "kernels"
     held = hashlib.sha256()
     for name in ("history.py", "random.py", "search.py", "targets.py"):
-        held.update((folder / name).read_bytes())
+        before = tokenize.NEWLINE
+        with (folder / name).open("rb") as source:
+            for token in tokenize.tokenize(source.readline):
+                docstring = token.type == tokenize.STRING and before in _STATEMENT_ENDS
+                if token.type not in (tokenize.COMMENT, tokenize.NL, tokenize.ENCODING):
+                    before = token.type
+                    held.update(b"" if docstring else token.string.strip().encode() + b" ")
     return held.hexdigest()
 
 

@@ -79,17 +79,22 @@ def _law(hazard: Hazard | None, pieces: int) -> NDArray[np.float64]:
     return law
 
 
+def _whole(duration: str) -> float:
+    """The nearest whole day."""
+    return math.floor(days(duration) + 0.5)
+
+
 def _timing(trial: Protocol, scenario: Scenario) -> tuple[NDArray[np.float64], int]:
     """Accrual, cut-off and visits in days; and how many visits fit into the time to the cut-off."""
     timing = np.zeros(8)
-    timing[:2] = round(days(scenario.accrual)), round(days(scenario.cutoff))
+    timing[:2] = _whole(scenario.accrual), _whole(scenario.cutoff)
     seen = scenario.detection
     if seen is None:
         return timing, 0
     visit = trial.visits[seen.visit]
     assert visit.every is not None
-    timing[2] = round(days(visit.every))
+    timing[2] = _whole(visit.every)
     if visit.later_from is not None and visit.later_every is not None:
-        timing[3:5] = days(visit.later_from), round(days(visit.later_every))
+        timing[3:5] = days(visit.later_from), _whole(visit.later_every)
     timing[5:] = days(seen.spread), seen.missed, seen.between_visits
     return timing, math.ceil(timing[1] / min(x for x in timing[[2, 4]] if x > 0)) + 1

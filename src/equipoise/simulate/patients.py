@@ -17,7 +17,7 @@ from ..protocol import Protocol, quoted
 from .cohort import ENDPOINTS, Cohort
 
 _ROMAN = ("", "I", "II", "III", "IV")
-NOT_PUBLISHED = "Not specified"
+_UNSPECIFIED = "Not specified"
 
 
 def patients(
@@ -146,11 +146,11 @@ def _adae(drawn: Cohort, adsl: pl.DataFrame) -> pl.DataFrame:
     chosen = [kinds[k] for k in kind]
     first = [a for a in adsl.columns if a in ("STUDYID", "USUBJID", "SYNTHFL", "SYNTYPE")] + [adsl.columns[4]]
     start = drawn.model.scenario.first_patient
-    terms = [NOT_PUBLISHED if c is None else c.term for c in chosen]
+    terms = ["Adverse event, term not specified" if c is None else c.term for c in chosen]
     return adsl.select(first)[subject].with_columns(
         pl.Series("AETERM", terms, dtype=pl.String),
         pl.Series("AEDECOD", terms, dtype=pl.String),
-        pl.Series("AEBODSYS", [NOT_PUBLISHED if c is None else c.system for c in chosen], dtype=pl.String),
+        pl.Series("AEBODSYS", [_UNSPECIFIED if c is None else c.system for c in chosen], dtype=pl.String),
         pl.Series("AETOXGR", [str(c.grade) if c and c.grade else None for c in chosen], dtype=pl.String),
         pl.Series("AESER", ["Y" if c and c.serious else "N" for c in chosen], dtype=pl.String),
         pl.Series("NYHACLS", [_ROMAN[c.nyha] if c and c.nyha else None for c in chosen], dtype=pl.String),

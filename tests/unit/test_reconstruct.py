@@ -336,7 +336,14 @@ def test_the_stored_reference_is_that_of_the_bundled_trial() -> None:
     held = read_calibration(trial.source.with_suffix(".strain.json"))
     assert held is not None
     assert held.digest == digest(trial, trial.scenario["stated"], "A")
+
+
+def test_the_stored_reference_is_whole() -> None:
+    trial = example("tandem")
+    held = read_calibration(trial.source.with_suffix(".strain.json"))
+    assert held is not None
     assert len(held.reference) == 200
+    assert all(of == 100 for _, _, of in held.power)
 
 
 def test_a_reference_is_made_again_from_the_same_numbers(trial: Protocol) -> None:

@@ -97,7 +97,7 @@ def search(
     best: Found | None = None
     for retry in range(attempts):
         found = _attempt(
-            trial, model, targets, seed, number + (retry << _RETRY), steps * _LONGER**retry,
+            trial, model, targets, seed, number + (retry << _RETRY), steps * (_LONGER if retry else 1),
             lambda share, done=retry: progress((done + share) / attempts),  # type: ignore[misc]
         )  # fmt: skip
         if best is None or found.distance < best.distance:

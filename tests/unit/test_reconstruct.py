@@ -220,7 +220,7 @@ def test_one_cohort_and_a_median_that_nobody_reaches(
 
 
 def test_the_closest_cohort_says_what_it_misses(trial: Protocol) -> None:
-    fight = with_numbers(trial, {"statistic": "P", "estimand": "PFS", "printed": "0.9"})
+    fight = with_numbers(trial, {"statistic": "hazard ratio upper limit", "estimand": "PFS", "printed": "0.61"})
     rebuilt = reconstruct(fight, cohorts=2)
     assert not rebuilt.agrees
     assert rebuilt.rows == ()

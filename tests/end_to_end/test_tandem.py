@@ -80,6 +80,7 @@ def test_the_report_holds_every_part(done: Done) -> None:
     assert "conditional on these models; not a confidence interval" in text
     assert "a pass does not support the model" in text.lower()
     assert "Nominal P" in text
+    assert "Usually not flagged, though it is not the model: hazard ratio 0.80" in text
     primary = page.blocks[headings.index("PFS, ITT (primary)")]
     assert "RECONSTRUCTED" in primary.figure_texts
     assert any("centrally confirmed" in t for t in primary.figure_texts)  # the forest

@@ -200,6 +200,9 @@ def _strain_rows(
     for model, flagged, of in calibration.power if calibration else ():
         if of:
             rows.append(_row(model, "flagged", f"{flagged} of {of}", float(flagged), "strain P at most 0.05"))
+    others = [(m, f, of) for m, f, of in (calibration.power if calibration else ()) if "stated model" not in m]
+    if unseen := [m.removesuffix(", at the published numbers") for m, f, of in others if 2 * f < of]:
+        rows.append(_row("", "usually not flagged", "; ".join(unseen)))
     rows.append(_row("", "meaning", PASS))
     return rows
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..results import Row
+from ..results import Row, duration
 from .safety import Part
 from .tables import Table
 
@@ -67,7 +67,7 @@ def _spread(rows: Sequence[Row]) -> Part | None:
         here = [r for r in rows if (r.statistic.rpartition(", ")[0], r.group, r.at) == (name, group, at)]
         texts = {r.statistic.rpartition(", ")[2]: r.text for r in here}
         unit = f" ({here[0].unit})" if here[0].unit == "months" else ""
-        when = f" at {here[0].at:g} days" if at is not None and name.endswith("survival") else ""
+        when = f" at {duration(at, 'months')} months" if at is not None and name.endswith("survival") else ""
         lines.append((f"{name}{unit}{when}{', ' + group if group else ''}", tuple(texts[m] for m in _MARKS)))
     method = rows[0].method
     return Part(
@@ -94,11 +94,12 @@ def _strain(rows: Sequence[Row]) -> Part | None:
             lines=tuple(flagged),
         ))  # fmt: skip
     meaning = next(r.text for r in rows if r.statistic == "meaning")
-    notes = (
+    notes = [
         "Strain measures how uneven the model's random numbers had to become to print the published numbers; P "
         "compares it with trials drawn from the model and rebuilt from their own printed numbers.",
-        f"{meaning[0].upper()}{meaning[1:]}"
-        + (": other models behind the same numbers are often not flagged, as the table shows." if flagged else "."),
-    )
+        f"{meaning[0].upper()}{meaning[1:]}.",
+    ]
+    notes += [f"Usually not flagged, though it is not the model: {r.text}." for r in rows
+              if r.statistic == "usually not flagged"]  # fmt: skip
     methods = dict.fromkeys(r.method for r in rows if r.statistic == "strain P")
     return Part(name="Strain of the model", tables=tuple(tables), footnotes=(*notes, *(f"{m}." for m in methods)))

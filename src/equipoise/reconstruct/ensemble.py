@@ -74,8 +74,11 @@ def search_all(
 
     if executor is not None:
         return list(executor.map(one, range(len(todo))))
-    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as own:
+    own = ThreadPoolExecutor(max_workers=os.cpu_count() or 1)
+    try:
         return list(own.map(one, range(len(todo))))
+    finally:
+        own.shutdown(cancel_futures=True)  # an interrupt waits for the searches that run, not for those to come
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -134,8 +134,8 @@ def reconstruct(
 
 def _rehearse(trial: Protocol, todo: Sequence[Task], tier: Tier, seed: int) -> None:
     """Analyze, tie out and write what each model draws without a search, so that what a file cannot hold or the data
-    cannot answer is refused before minutes of searching."""
-    for task in {task.scenario: task for task in todo}.values():
+    cannot answer is refused before minutes of searching. Models with the same columns need one rehearsal."""
+    for task in {tuple(task.model.scenario.factors): task for task in todo}.values():
         drawn = search(trial, task.model, task.targets, seed=seed, number=task.number, attempts=1, steps=0)
         data = as_patients(trial, drawn)
         tie_out(trial, data, tier)

@@ -52,9 +52,9 @@ def run(
     if rebuilt is not None:
         results = _with_rebuilt(results, rebuilt)
     progress("writing the report")
-    files = report.write(trial, results, out)
-    if rebuilt is not None:
-        files = (*files, *_write_rebuilt(rebuilt, data, Path(out)))
+    # Patients first: their folder may refuse them, and a page must not stand beside the patients of another run.
+    patients = () if rebuilt is None else _write_rebuilt(rebuilt, data, Path(out))
+    files = (*report.write(trial, results, out), *patients)
     return Run(data=data, findings=findings, results=results, ties=ties, files=files)
 
 

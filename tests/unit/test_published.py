@@ -122,3 +122,11 @@ def test_numbers_in_words() -> None:
     assert describe_number(rate, "PFS, ITT") == "PFS, ITT: event-free rate at 24 months, A"
     shown = make("other", "20%", arm="A", label="Response", use="shown")
     assert describe_number(shown) == "Response, A"
+
+
+def test_a_p_value_of_another_test_is_shown_and_never_taken_for_a_log_rank_p() -> None:
+    of = {"statistic": "P", "estimand": "PFS", "printed": ".0016", "source": "paper"}
+    assert PublishedNumber(**of, method="log-rank").method == "log-rank"
+    assert PublishedNumber(**of, method="Wald", use="shown").use == "shown"
+    with pytest.raises(ValueError, match=r'a P value of the method "Wald" cannot be aimed at; set use = "shown"'):
+        PublishedNumber(**of, method="Wald")

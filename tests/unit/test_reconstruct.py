@@ -225,6 +225,9 @@ def test_the_closest_cohort_says_what_it_misses(trial: Protocol) -> None:
     assert not rebuilt.agrees
     assert rebuilt.rows == ()
     assert rebuilt.calibration is None
+    (told,) = rebuilt.patients.notes
+    assert "moved towards" in told
+    assert f"of which {(rebuilt.found[0].gaps > 0).sum()} are NOT met" in told
     (first, *others) = rebuilt.warnings
     assert first.startswith("no cohort meets every published number; the closest misses: PFS: ")
     assert any(o.endswith("the others are all met") for o in others)
@@ -264,10 +267,26 @@ def test_spread_rows_are_smallest_middle_largest() -> None:
         ("PFS: hazard ratio, largest", "0.90"), ("PFS: median, smallest", "10.0"), ("PFS: median, middle", "11.0"),
         ("PFS: median, largest", "12.0"),
     ]  # fmt: skip
-    assert {r.reason for r in rows if "median" in r.statistic} == {"no value in 1 cohorts"}
+    assert {r.reason for r in rows if "median" in r.statistic} == {"not estimable in 1 cohorts"}
     assert {r.origin for r in rows} == {"simulated"}
     assert rows[0].method == "3 cohorts, conditional on these models; not a confidence interval"
     assert list(spread_rows([quantity(math.nan, math.nan)], "simulated")) == []
+
+
+def test_a_median_that_some_cohorts_do_not_reach_is_no_finite_largest() -> None:
+    rows = list(spread_rows([quantity(12.0, math.inf, 10.0, math.inf, 11.0, statistic="median")], "simulated"))
+    assert [r.text for r in rows] == ["10.0", "12.0", "not reached"]
+    assert rows[-1].value is None
+
+
+def test_strain_of_too_few_cohorts_is_not_estimable(trial: Protocol) -> None:
+    one = toy([0.5, 0.5], [0, 1], 1, trial)
+    known = Calibration(digest="", reference=(0.5, 1.0), seed=1, version="")
+    met = [SimpleNamespace(agrees=j < reconstruction.COHORTS // 2, cohort=one.cohort) for j in range(8)]
+    rows = {r.statistic: r for r in reconstruction._strain_of(trial, "model", met, known)}  # type: ignore[arg-type]
+    assert rows["strain"].text == "not estimable"
+    assert rows["strain"].reason == "only 4 of 8 cohorts meet every number"
+    assert "strain P" not in rows
 
 
 def test_the_most_central_cohort_by_hand() -> None:

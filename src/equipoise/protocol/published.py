@@ -154,6 +154,8 @@ class PublishedNumber(Section):
                 raise ValueError(f'the statistic "{kind}" needs `{key}`')
             if given and idle and not needed:
                 raise ValueError(f'the statistic "{kind}" has no use for `{key}`')
+        if kind == "P" and self.use == "target" and self.method not in (None, "log-rank"):
+            raise ValueError(f'a P value of the method "{self.method}" cannot be aimed at; set use = "shown"')
         self._means_something()
         return self
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,7 +13,7 @@ import numpy as np
 from .. import analyze
 from ..data import Patients
 from ..protocol import Protocol, Scenario
-from ..results import Row
+from ..results import NOT_REACHED, Row, fixed, number, p_value
 from ..simulate import Model, model, patients
 from .cohort import Found, search
 from .targets import Targets, targets
@@ -58,7 +58,6 @@ def search_all(
     todo: Sequence[Task],
     *,
     seed: int,
-    executor: Executor | None = None,
     progress: Callable[[float], None] = lambda _: None,
 ) -> list[Found]:
     """Every search, on threads (the kernels hold no lock); the results do not depend on how many there are."""
@@ -72,8 +71,6 @@ def search_all(
         task = todo[i]
         return search(trial, task.model, task.targets, seed=seed, number=task.number, progress=tell)
 
-    if executor is not None:
-        return list(executor.map(one, range(len(todo))))
     own = ThreadPoolExecutor(max_workers=os.cpu_count() or 1)
     try:
         return list(own.map(one, range(len(todo))))
@@ -98,10 +95,17 @@ def quantities(trial: Protocol, cohorts: Sequence[Patients]) -> tuple[Quantity, 
             if row.statistic in _SHOWN and row.analysis in trial.analyses:
                 found.setdefault((row.analysis, row.group, row.statistic, row.at), []).append(row)
     return tuple(
-        Quantity(row=rows[0], values=tuple(math.nan if r.value is None else r.value for r in rows))
+        Quantity(row=rows[0], values=tuple(_value(row) for row in rows))
         for rows in found.values()
         if len(rows) == len(cohorts)
     )
+
+
+def _value(row: Row) -> float:
+    """The number of a row: infinite for a time that is not reached, nan for what is not estimable."""
+    if row.value is not None:
+        return row.value
+    return math.inf if row.text == NOT_REACHED else math.nan
 
 
 def most_central(found: Sequence[Quantity], candidates: Sequence[int]) -> int:
@@ -118,42 +122,42 @@ def most_central(found: Sequence[Quantity], candidates: Sequence[int]) -> int:
 def spread_rows(found: Sequence[Quantity], origin: str) -> Iterator[Row]:
     """Smallest, middle and largest value of each quantity over the cohorts, as rows that share their place."""
     for quantity in found:
-        values = sorted(v for v in quantity.values if math.isfinite(v))
+        values = sorted(v for v in quantity.values if not math.isnan(v))
         missing = len(quantity.values) - len(values)
         if not values:
             continue
         first = quantity.row
-        marks = {"smallest": values[0], "middle": float(np.median(values)), "largest": values[-1]}
+        middle = (values[(len(values) - 1) // 2] + values[len(values) // 2]) / 2
+        marks = {"smallest": values[0], "middle": middle, "largest": values[-1]}
         for name, value in marks.items():
             yield replace(
                 first,
                 analysis="spread",
                 role="spread",
                 statistic=f"{first.analysis}: {first.statistic}, {name}",
-                value=value,
-                text=_text(first, value),
                 method=f"{len(quantity.values)} cohorts, {HEADING}",
-                reason=f"no value in {missing} cohorts" if missing else "",
                 origin=origin,
+                **number(value, _text(first, value), f"not estimable in {missing} cohorts" if missing else ""),  # type: ignore[arg-type]
             )
 
 
 def _text(row: Row, value: float) -> str:
-    from ..results import fixed, p_value
-
     if row.statistic.endswith(" P"):
         return p_value(value)
-    if row.statistic in ("events",):
+    if row.statistic == "events":
         return fixed(value, 0 if value == int(value) else 1)
     return fixed(value, 1 if row.statistic in ("median", "restricted mean difference") else 2)
 
 
 def as_patients(trial: Protocol, found: Found) -> Patients:
     """The cohort of a search as data sets, with how it was made."""
-    drawn = found.cohort
+    drawn, aims = found.cohort, found.targets
+    missed = int((found.gaps > 0).sum())
+    reached = "until" if found.agrees else "towards"
+    outcome = "are met" if found.agrees else f"of which {missed} are NOT met"
     notes = (
-        f"every patient is synthetic: drawn from the model {drawn.model.scenario.label!r} and moved until "
-        f"{len(found.targets.searched)} printed numbers of tier {found.targets.tier} are met "
+        f"every patient is synthetic: drawn from the model {drawn.model.scenario.label!r} and moved {reached} "
+        f"{len(aims.searched)} printed numbers of tier {aims.tier} {outcome} "
         f"(seed {drawn.seed}, trial number {drawn.number}, {found.steps} steps)",
     )
     return patients(trial, drawn, origin="reconstructed", notes=notes)

@@ -13,7 +13,7 @@ from ..data import Patients, write_adam
 from ..errors import EquipoiseError, ProtocolError
 from ..protocol import Protocol
 from ..protocol.published import Tier
-from ..results import Row, fixed, p_value
+from ..results import NOT_ESTIMABLE, Row, fixed, p_value
 from ..simulate import without_effect
 from .cohort import Found, search
 from .ensemble import (
@@ -105,7 +105,7 @@ def reconstruct(
     seen = quantities(trial, data)
     candidates = [k for k, i in enumerate(agreeing) if todo[i].scenario == stated] or list(range(len(agreeing)))
     chosen = most_central(seen, candidates)
-    rows = [replace(row, origin="reconstructed") for row in spread_rows(seen, "reconstructed")]
+    rows = list(spread_rows(seen, "reconstructed"))
     missed = len(found) - len(agreeing)
     warnings = (
         [f"{missed} of {len(found)} cohorts did not meet every published number and are left out"] if missed else []
@@ -210,8 +210,9 @@ def _strain_rows(
 def _strain_of(trial: Protocol, group: str, found: Sequence[Found], calibration: Calibration | None) -> list[Row]:
     met = [f for f in found if f.agrees]
     rows = [_row(group, "cohorts that meet every number", f"{len(met)} of {len(found)}", float(len(met)))]
-    if not met:
-        return [*rows, replace(_row(group, "strain", "not estimable"), reason="no cohort meets every number")]
+    if len(met) <= COHORTS // 2:  # as in the reference: a mean of few cohorts varies more
+        reason = f"only {len(met)} of {len(found)} cohorts meet every number"
+        return [*rows, replace(_row(group, "strain", NOT_ESTIMABLE), reason=reason)]
     value = strain(trial, met)
     if calibration is None:
         return [*rows, _row(group, "strain", fixed(value, 2), value, f"mean of {len(met)} cohorts; no reference")]

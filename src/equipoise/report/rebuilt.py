@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..results import Row, duration
+from ..units import DAYS_PER
 from .safety import Part
 from .tables import Table
 
@@ -66,14 +67,14 @@ def _spread(rows: Sequence[Row]) -> Part | None:
     for name, group, at in places:
         here = [r for r in rows if (r.statistic.rpartition(", ")[0], r.group, r.at) == (name, group, at)]
         texts = {r.statistic.rpartition(", ")[2]: r.text for r in here}
-        unit = f" ({here[0].unit})" if here[0].unit == "months" else ""
+        unit = f" ({here[0].unit})" if here[0].unit in DAYS_PER else ""
         when = f" at {duration(at, 'months')} months" if at is not None and name.endswith("survival") else ""
         lines.append((f"{name}{unit}{when}{', ' + group if group else ''}", tuple(texts[m] for m in _MARKS)))
     method = rows[0].method
     return Part(
         name="What the published numbers do not determine",
         tables=(Table(title=method[0].upper() + method[1:], head=("", *_MARKS), lines=tuple(lines)),),
-        footnotes=_PROVES,
+        footnotes=(*_PROVES, *dict.fromkeys(f"{r.statistic}, {r.group}: {r.reason}." for r in rows if r.reason)),
     )
 
 

@@ -11,8 +11,8 @@ from .tables import Table
 
 _MARKS = ("smallest", "middle", "largest")
 _PROVES = (
-    "That a cohort prints the published numbers says nothing for the model behind it: models without any treatment "
-    "effect reach them too.",
+    "That a cohort prints the published numbers is no evidence for the model behind it; how many cohorts without any "
+    "treatment effect print them too stands beside the strain.",
     "Use: checking software and pipelines, teaching, rehearsing analyses, auditing printed numbers. Not for: "
     "estimating anything that is not among the published numbers, meta-analysis as individual patients, regulatory or "
     "clinical use.",
@@ -102,5 +102,6 @@ def _strain(rows: Sequence[Row]) -> Part | None:
     ]
     notes += [f"Usually not flagged, though it is not the model: {r.text}." for r in rows
               if r.statistic == "usually not flagged"]  # fmt: skip
+    notes += [f"{r.group[0].upper()}{r.group[1:]}, strain: {r.reason}." for r in rows if r.reason]
     methods = dict.fromkeys(r.method for r in rows if r.statistic == "strain P")
     return Part(name="Strain of the model", tables=tuple(tables), footnotes=(*notes, *(f"{m}." for m in methods)))

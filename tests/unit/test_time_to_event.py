@@ -489,3 +489,12 @@ def test_weights_and_clusters_make_the_variance_robust() -> None:
 
 def test_import_is_light() -> None:
     assert eq.survival.TimeToEvent is TimeToEvent
+
+
+def test_cause_counts_one_cause_and_censors_the_others() -> None:
+    tte = eq.survival.TimeToEvent([1, 2, 3, 4], [1, 2, 0, 2], unit="days")
+    assert tte.cause(2).event.tolist() == [0, 1, 0, 1]
+    assert tte.cause(1).event.tolist() == [1, 0, 0, 0]
+    assert not tte.cause(3).event.any()
+    for wrong in (0, True, "death"):
+        assert "is no cause" in str(refusal(DataError, lambda wrong=wrong: tte.cause(wrong)))  # type: ignore[arg-type]

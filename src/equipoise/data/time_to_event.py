@@ -293,6 +293,17 @@ class TimeToEvent:
             fields[name] = None if column is None else column[mask]
         return self._with(**fields, kept=rows_in[mask])
 
+    def cause(self, code: int) -> TimeToEvent:
+        """One cause of failure as the event, subjects who failed from another censored then (code 1, 2 ...).
+
+        Its hazard is the cause-specific hazard; ``1 - S`` of it is no probability when causes compete.
+        """
+        if isinstance(code, bool) or not isinstance(code, int | np.integer) or code < 1:
+            raise DataError(
+                f"{code!r} is no cause", column="event", remedy="Causes are the codes 1, 2, ...; 0 is censored."
+            )
+        return self._with(event=(self.event == code).astype(np.int64))
+
     def _with(self, **changed: Any) -> TimeToEvent:
         fields = {name: getattr(self, name) for name in self.__slots__ if name != "order"}
         return _restored({**fields, **changed})

@@ -11,6 +11,10 @@ from numpy.typing import NDArray
 from ..kernels import concordance_pairs
 from .risk_sets import RiskSets
 
+# Risk scores this close, or this share of their range, are tied: two coefficients that are equal but for rounding,
+# or sums of the same terms in another order.
+_SAME_RISK = 1e-10
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Concordance:
@@ -59,3 +63,13 @@ def concordance(
         tied_both=float(totals[4]),
         reason="" if pairs > 0 else "no two subjects are comparable",
     )
+
+
+def risk_ranks(eta: NDArray[np.float64]) -> tuple[NDArray[np.int64], int]:
+    """Rank of each risk score (n,) from 0, equal ones sharing theirs, and the number of ranks."""
+    order = np.argsort(eta)
+    steps = np.diff(eta[order])
+    above = np.concatenate([[0], np.cumsum(steps > _SAME_RISK * max(1.0, float(steps.sum())))])
+    rank = np.empty(len(eta), dtype=np.int64)
+    rank[order] = above
+    return rank, int(above[-1]) + 1

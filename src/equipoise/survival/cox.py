@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -15,16 +15,9 @@ from .. import results
 from ..data import TimeToEvent
 from ..data.factor import factor, missing_values
 from ..errors import DataError, UnsupportedError
-from ..kernels import (
-    death_counts,
-    discrete_likelihood,
-    grouped_likelihood,
-    marginal_likelihood,
-    partial_likelihood,
-    score_residuals,
-)
+from ..kernels import score_residuals
 from ..results import Origin, Row
-from .concordance import Concordance, concordance
+from .concordance import Concordance, concordance, risk_ranks
 from .convention import (
     ArgumentError,
     Convention,
@@ -34,17 +27,35 @@ from .convention import (
     resolve_stratified,
     resolve_ties,
 )
+from .cox_likelihood import likelihood, standardize
 from .inference import ROUNDING, Test, infer
-from .maximize import Likelihood, Vector, maximize
+from .maximize import Vector, maximize
 from .model_matrix import ModelMatrix, model_matrix
 from .risk_sets import RiskSets, risk_sets
 
 if TYPE_CHECKING:
     import polars as pl
 
-# Risk scores this close, or this share of their range, are tied: two coefficients that are equal but for rounding,
-# or sums of the same terms in another order.
-_SAME_RISK = 1e-10
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Fitted:
+    """The rows that a model was fitted to: what residuals, baseline hazard and further tests are computed from.
+
+    ``matrix`` holds subjects and covariates as given; ``sets`` the same rows by stratum and time; ``x`` (n, p) the
+    covariates in the order of ``sets``, centred and divided by ``scale`` (p,); ``beta`` (p,) the coefficients in the
+    units of ``x``, 0 where a term is not ``used``; ``cluster`` (n,) codes in the order of ``sets``, or None.
+    """
+
+    matrix: ModelMatrix
+    sets: RiskSets
+    x: Vector
+    scale: Vector
+    beta: Vector
+    used: NDArray[np.bool_]
+    cluster: NDArray[np.int64] | None
+
+    def __post_init__(self) -> None:
+        results.read_only(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -78,7 +89,6 @@ class Cox:
     wald: Test
     score: Test
     robust_score: Test | None
-    concordance: Concordance
     subjects: int
     events: int
     dropped: tuple[str, ...]
@@ -90,9 +100,17 @@ class Cox:
     warnings: tuple[str, ...]
     method: str
     origin: Origin
+    fitted: Fitted = field(repr=False)
 
     def __post_init__(self) -> None:
         results.read_only(self)
+
+    @property
+    def concordance(self) -> Concordance:
+        """Harrell's concordance of the fitted risk with the times of events; computed when it is asked for."""
+        f = self.fitted
+        risk = _ranks(f.x, f.beta, f.scale, f.matrix, f.sets)
+        return concordance(f.sets, *risk, f.cluster)
 
     def __str__(self) -> str:
         if isinstance(self.hazard_ratio, float) and isinstance(self.conf_int, tuple):
@@ -190,13 +208,13 @@ def cox(
     clusters = _clusters(cluster, tte, matrix)
     sandwich = _resolve_robust(robust, tied, matrix.tte, clusters is not None)
     sets = risk_sets(matrix.tte, by_stratum)
-    x, scale = _standardize(matrix.x[sets.order])
+    x, scale = standardize(matrix.x[sets.order])
     # A column that is constant in every risk set (a function of the stratum, say) has information 0, computed as
     # the difference of two sums of about this size: what is left of it is rounding, not information.
     unit = float(sets.weight[sets.event].mean()) if sets.event.any() else 1.0
     noise = ROUNDING * ((sets.weight * sets.event) @ (x * x))
     groups = matrix.tte.arm[sets.order] if len(matrix.terms) == matrix.arm_terms else None
-    fit = maximize(_likelihood(sets, x, tied, groups), noise, np.ptp(x, axis=0), unit)
+    fit = maximize(likelihood(sets, x, tied, groups), noise, np.ptp(x, axis=0), unit)
     group = None if clusters is None else clusters[sets.order]
     residuals = None
     if sandwich:
@@ -207,7 +225,6 @@ def cox(
         limits = hazard_limits(found.coef, found.se, level)
     two_arms = matrix.arm_terms == 1
     favours = -1.0 if tte.event_is == "harm" else 1.0
-    risk = _ranks(x, np.where(fit.used, fit.beta, 0.0), scale, matrix, sets)
     return Cox(
         terms=matrix.terms,
         coef=found.coef,
@@ -226,7 +243,6 @@ def cox(
         wald=found.wald,
         score=found.score,
         robust_score=found.robust_score,
-        concordance=concordance(sets, *risk, group),
         subjects=matrix.tte.n,
         events=int(sets.event.sum()),
         dropped=matrix.dropped,
@@ -238,6 +254,15 @@ def cox(
         warnings=tuple(f"{t}: {r}" for t, r in zip(matrix.terms, found.reasons, strict=True) if r),
         method=_method(tied, sandwich, by_stratum, matrix, tte.strata_names),
         origin=tte.origin,
+        fitted=Fitted(
+            matrix=matrix,
+            sets=sets,
+            x=x,
+            scale=scale,
+            beta=np.where(fit.used, fit.beta, 0.0),
+            used=fit.used,
+            cluster=group,
+        ),
     )
 
 
@@ -246,65 +271,6 @@ def hazard_limits(coef: Vector, se: Vector, level: float) -> Vector:
     width = ndtri(0.5 + level / 2) * se
     with np.errstate(over="ignore", invalid="ignore"):
         return np.exp(np.column_stack([coef - width, coef + width]))
-
-
-def _standardize(x: Vector) -> tuple[Vector, Vector]:
-    """Columns centred and divided by their standard deviation, so that Newton's steps have a common scale."""
-    center = x.mean(axis=0)
-    x = x - center
-    peak = np.abs(x).max(axis=0, initial=0.0)
-    peak[peak == 0] = 1.0
-    scale = peak * np.sqrt(((x / peak) ** 2).mean(axis=0))
-    # A constant column is only rounding noise after centring: make it exactly 0, and so aliased.
-    constant = scale <= 1e-13 * np.abs(center)
-    x[:, constant] = 0.0
-    scale[constant | (scale == 0)] = 1.0
-    return np.ascontiguousarray(x / scale), scale
-
-
-def _likelihood(sets: RiskSets, x: Vector, ties: Ties, groups: NDArray[np.int64] | None) -> Likelihood:
-    """The log-likelihood, its score and information as a function of the coefficients."""
-
-    def partial(beta: Vector, event: NDArray[np.bool_], efron: bool) -> tuple[float, Vector, Vector]:
-        return partial_likelihood(beta, x, sets.time, event, sets.weight, sets.starts, sets.entry, sets.leaving, efron)
-
-    if ties == "efron" or ties == "breslow":
-        if groups is not None and len(sets.entry) == 0 and (sets.weight == 1).all():
-            return _from_counts(sets, x, groups, ties == "efron")
-        return lambda beta: partial(beta, sets.event, ties == "efron")
-    # A lone death has the same term in every model, at a cost that does not grow with the risk set.
-    kernel = discrete_likelihood if ties == "discrete" else marginal_likelihood
-    tied = _tied_deaths(sets)
-    lone = sets.event & ~tied
-    if not tied.any():
-        return lambda beta: partial(beta, lone, False)
-
-    def both(beta: Vector) -> tuple[float, Vector, Vector]:
-        single = partial(beta, lone, False)
-        several = kernel(beta, x, sets.time, tied, sets.starts, sets.entry)
-        return single[0] + several[0], single[1] + several[1], single[2] + several[2]
-
-    return both
-
-
-def _from_counts(sets: RiskSets, x: Vector, groups: NDArray[np.int64], efron: bool) -> Likelihood:
-    """The likelihood of a model of arms alone, from the counts at risk and dying in each arm."""
-    count = int(groups.max()) + 1
-    z = np.stack([x[int(np.argmax(groups == g))] for g in range(count)])
-    k, at_risk, deaths = death_counts(sets.time, sets.event, groups, sets.starts, count)
-    at_risk, deaths = at_risk[:k], deaths[:k]
-    return lambda beta: grouped_likelihood(beta, z, at_risk, deaths, efron)
-
-
-def _tied_deaths(sets: RiskSets) -> NDArray[np.bool_]:
-    """Deaths that share their time, within the stratum, with another death."""
-    rows = np.flatnonzero(sets.event)
-    stratum = np.searchsorted(sets.starts, rows, side="right")
-    same = (np.diff(sets.time[rows]) == 0) & (np.diff(stratum) == 0)
-    tied = np.zeros(len(sets.event), dtype=bool)
-    tied[rows[:-1][same]] = True
-    tied[rows[1:][same]] = True
-    return tied
 
 
 def _residuals(beta: Vector, sets: RiskSets, x: Vector, ties: Ties, cluster: NDArray[np.int64] | None) -> Vector:
@@ -323,18 +289,9 @@ def _ranks(
 ) -> tuple[NDArray[np.int64], int]:
     """Rank of each row's risk score; with arms only, the ranks of a handful of arms."""
     if len(beta) == matrix.arm_terms:
-        rank, ranks = _tied_ranks(np.concatenate([[0.0], beta / scale]))
+        rank, ranks = risk_ranks(np.concatenate([[0.0], beta / scale]))
         return rank[matrix.tte.arm[sets.order]], ranks
-    return _tied_ranks(x @ beta)
-
-
-def _tied_ranks(eta: Vector) -> tuple[NDArray[np.int64], int]:
-    order = np.argsort(eta)
-    steps = np.diff(eta[order])
-    above = np.concatenate([[0], np.cumsum(steps > _SAME_RISK * max(1.0, float(steps.sum())))])
-    rank = np.empty(len(eta), dtype=np.int64)
-    rank[order] = above
-    return rank, int(above[-1]) + 1
+    return risk_ranks(x @ beta)
 
 
 def _clusters(cluster: ArrayLike | None, tte: TimeToEvent, matrix: ModelMatrix) -> NDArray[np.int64] | None:

@@ -19,6 +19,7 @@ Counts = int | Sequence[int]
 Amounts = float | Sequence[float]
 Weights = str | Sequence[float]
 Stratum = tuple[float, float, float, float]  # events 1, total (or exposure) 1, events 0, total (or exposure) 0
+Share = tuple[float, float]  # a share and its complement (a rate and 1), each free of the rounding of 1 - p
 
 
 class Score(TypedDict):
@@ -46,11 +47,16 @@ def clopper_pearson(events: int, total: int, level: float) -> tuple[float, float
     with mpmath.workdps(40):
         half = (1 - mpmath.mpf(level)) / 2
 
-        def between(p: mpmath.mpf, first: int, last: int) -> mpmath.mpf:
-            return mpmath.fsum(math.comb(total, k) * p**k * (1 - p) ** (total - k) for k in range(first, last + 1))
+        def at_most_short(p: mpmath.mpf, k: int) -> mpmath.mpf:  # each probability from the one before it
+            term = (1 - p) ** total
+            found = term
+            for i in range(k):
+                term *= p / (1 - p) * (total - i) / (i + 1)
+                found += term
+            return found
 
         def at_most(p: mpmath.mpf, k: int) -> mpmath.mpf:  # the shorter side is summed
-            return between(p, 0, k) if 2 * k < total else 1 - between(p, k + 1, total)
+            return at_most_short(p, k) if 2 * k < total else 1 - at_most_short(1 - p, total - k - 1)
 
         def solve(tail: Callable[[mpmath.mpf], mpmath.mpf], rises: bool) -> float:
             low, high = mpmath.mpf(0), mpmath.mpf(1)
@@ -70,7 +76,11 @@ def exact_poisson_limits(events: int, exposure: float, level: float) -> tuple[fl
         half = (1 - mpmath.mpf(level)) / 2
 
         def at_most(mean: mpmath.mpf, k: int) -> mpmath.mpf:
-            return mpmath.exp(-mean) * mpmath.fsum(mean**i / mpmath.factorial(i) for i in range(k + 1))
+            term = found = mpmath.exp(-mean)
+            for i in range(k):
+                term *= mean / (i + 1)
+                found += term
+            return found
 
         def solve(tail: Callable[[mpmath.mpf], mpmath.mpf], rises: bool) -> float:
             low, high = mpmath.mpf(0), mpmath.mpf(1)
@@ -103,7 +113,7 @@ def part(count: float, value: float) -> float:
     return count / value if count else 0.0
 
 
-def shares_at_difference(stratum: Stratum, delta: float) -> tuple[tuple[float, float], tuple[float, float]]:
+def shares_at_difference(stratum: Stratum, delta: float) -> tuple[Share, Share]:
     """Shares p1 = p0 + delta of highest binomial likelihood, each with its complement: (p1, q1), (p0, q0).
 
     Searched in the smaller share s; the larger is s + |delta|, its complement (1 - |delta|) - s.
@@ -121,7 +131,7 @@ def shares_at_difference(stratum: Stratum, delta: float) -> tuple[tuple[float, f
     return (large, small) if delta >= 0 else (small, large)
 
 
-def shares_at_ratio(stratum: Stratum, theta: float) -> tuple[tuple[float, float], tuple[float, float]]:
+def shares_at_ratio(stratum: Stratum, theta: float) -> tuple[Share, Share]:
     """Shares p1 = theta p0 of highest binomial likelihood, each with its complement."""
     x1, n1, x0, n0 = stratum
     end = min(1.0, 1 / theta)
@@ -137,20 +147,20 @@ def shares_at_ratio(stratum: Stratum, theta: float) -> tuple[tuple[float, float]
     return (p1, 1 - p1), (p0, 1 - p0)
 
 
-def rates_at_difference(stratum: Stratum, delta: float) -> tuple[float, float]:
+def rates_at_difference(stratum: Stratum, delta: float) -> tuple[Share, Share]:
     """Rates r1 = r0 + delta of highest Poisson likelihood, searched in the smaller of the two."""
     x1, t1, x0, t0 = stratum
     gap = abs(delta)
     x_small, x_large = (x0, x1) if delta >= 0 else (x1, x0)
     s = top_of(lambda s: part(x_small, s) + part(x_large, s + gap) - t1 - t0, (x1 + x0 + 1) / (t1 + t0))
-    return (s + gap, s) if delta >= 0 else (s, s + gap)
+    return ((s + gap, 1.0), (s, 1.0)) if delta >= 0 else ((s, 1.0), (s + gap, 1.0))
 
 
-def rates_at_ratio(stratum: Stratum, theta: float) -> tuple[float, float]:
+def rates_at_ratio(stratum: Stratum, theta: float) -> tuple[Share, Share]:
     """Rates r1 = theta r0 of highest Poisson likelihood: (x1 + x0)/r0 = theta t1 + t0."""
     x1, t1, x0, t0 = stratum
     r0 = (x1 + x0) / (theta * t1 + t0)
-    return theta * r0, r0
+    return (theta * r0, 1.0), (r0, 1.0)
 
 
 # --------------------------------------------------------------------------------------------- the score, and its zeros
@@ -161,25 +171,29 @@ class Problem(TypedDict):
     rates: bool
 
 
-def moments(stratum: Stratum, effect: float, problem: Problem) -> tuple[float, float, float, float]:
+def restricted(stratum: Stratum, effect: float, problem: Problem) -> tuple[Share, Share]:
+    if problem["rates"]:
+        return (rates_at_ratio if problem["ratio"] else rates_at_difference)(stratum, effect)
+    return (shares_at_ratio if problem["ratio"] else shares_at_difference)(stratum, effect)
+
+
+def moments(stratum: Stratum, effect: float, problem: Problem) -> tuple[float, float, Share, Share]:
     """Statistic, its variance at the restricted maximum, and the restricted shares (or rates) of the two arms.
 
     Miettinen and Nurminen (1985): difference p1 - p0 - delta, ratio p1 - theta p0; binomial variances are
     multiplied by N/(N - 1), N the stratum's two totals; Poisson variances (rates) are not.
     """
     x1, n1, x0, n0 = stratum
+    (p1, q1), (p0, q0) = restricted(stratum, effect, problem)
     factor = effect if problem["ratio"] else 1.0
     statistic = x1 / n1 - factor * (x0 / n0) - (0.0 if problem["ratio"] else effect)
-    if problem["rates"]:
-        r1, r0 = (rates_at_ratio if problem["ratio"] else rates_at_difference)(stratum, effect)
-        return statistic, r1 / n1 + factor**2 * r0 / n0, r1, r0
-    (p1, q1), (p0, q0) = (shares_at_ratio if problem["ratio"] else shares_at_difference)(stratum, effect)
-    whole = n1 + n0
-    return statistic, whole / (whole - 1) * (p1 * q1 / n1 + factor**2 * p0 * q0 / n0), p1, p0
+    variance = p1 * q1 / n1 + factor**2 * p0 * q0 / n0
+    inflation = 1.0 if problem["rates"] else (n1 + n0) / (n1 + n0 - 1)
+    return statistic, inflation * variance, (p1, q1), (p0, q0)
 
 
 def own_weights(
-    strata: list[Stratum], common: list[tuple[float, float]], effect: float, problem: Problem
+    strata: list[Stratum], common: list[tuple[Share, Share]], effect: float, problem: Problem
 ) -> list[float]:
     """The weights of Miettinen and Nurminen (1985), by repetition until they stand still.
 
@@ -190,21 +204,25 @@ def own_weights(
     factor, but not defined at R0 = 0 and 1.  Both parts 0 (all or nobody has the event): the start.
     """
     start = [n1 * n0 / (n1 + n0) for _, n1, _, n0 in strata]
-    weights = start
-    for _ in range(1000):
+    weights, change = start, math.inf
+    for _ in range(2000):
         total = math.fsum(weights)
-        r1 = math.fsum(w * a for w, (a, _) in zip(weights, common, strict=True)) / total
-        r0 = math.fsum(w * b for w, (_, b) in zip(weights, common, strict=True)) / total
-        q1, q0 = (1.0, 1.0) if problem["rates"] else (1 - r1, 1 - r0)
+
+        def average(values: list[float], weights: list[float] = weights, total: float = total) -> float:
+            return math.fsum(w * v for w, v in zip(weights, values, strict=True)) / total
+
+        r1, q1 = average([one[0] for one, _ in common]), average([one[1] for one, _ in common])
+        r0, q0 = average([zero[0] for _, zero in common]), average([zero[1] for _, zero in common])
         a, b = (q1, effect * q0) if problem["ratio"] else (r1 * q1, r0 * q0)
         if a <= 0 and b <= 0:
             return start
-        new = [1 / (max(a, 0.0) / n1 + max(b, 0.0) / n0) for _, n1, _, n0 in strata]
+        new = [1 / (a / n1 + b / n0) for _, n1, _, n0 in strata]
         scale = math.fsum(new)
         new = [w / scale for w in new]
-        if max(abs(u - v / total) for u, v in zip(new, weights, strict=True)) <= 1e-15:
-            return new
+        before, change = change, max(abs(u - v / total) for u, v in zip(new, weights, strict=True))
         weights = new
+        if change <= 1e-15 or (change <= 1e-12 and change >= before):  # what is left is rounding
+            return weights
     raise ArithmeticError("the weights of Miettinen and Nurminen do not settle")
 
 

@@ -125,9 +125,8 @@ def rubin(
     observed = (
         math.inf if math.isinf(complete_df) else (complete_df + 1) / (complete_df + 3) * complete_df * (1 - share)
     )
-    df = 1 / (1 / old + 1 / observed) if observed > 0 else 0.0
-    if math.isinf(old) and math.isinf(observed):
-        df = math.inf
+    slack = 1 / old + 1 / observed
+    df = 1 / slack if slack > 0 else math.inf
     se = math.sqrt(total)
     half = quantile_of_t((1 + level) / 2, df) * se
     return {

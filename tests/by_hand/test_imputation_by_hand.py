@@ -90,6 +90,17 @@ def test_only_the_marked_and_only_before_the_end() -> None:
     assert filled(0.5, until=np.array([8.0, 4, 8, 8, 8, 8])).time.tolist() == [2, 4, 6, 5, 5, 9]
 
 
+def test_the_end_of_a_curve_above_the_number() -> None:
+    """B: 3+, 5, 9+: the curve ends at 1/2 on day 9. With .4 the subject censored at 3 is censored again at 9."""
+    tte = TimeToEvent([3, 5, 9], [0, 1, 0], unit="days")
+    draws = Draws(copies=np.ones(3, dtype=np.int64), uniform=np.full(3, 0.4))
+    found = completed(
+        tte, draws, delta=np.ones(1), reference=None, censored=tte.event == 0, until=np.full(3, 20.0), stratified=False
+    )
+    assert found.time.tolist() == [9, 5, 9]
+    assert found.event.tolist() == [0, 1, 0]
+
+
 def test_rubins_rules() -> None:
     """Estimates 1, 2, 3, variances 1, 2, 3: within 2, between 1, total 2 + 4/3; df 2 (1 + 2/(4/3))^2 = 12.5."""
     found = pool([1, 2, 3], [1, 2, 3])

@@ -277,8 +277,8 @@ def score_difference(strata: list[Stratum], level: float, weights: Weights, *, r
     border = quantile_of_normal(level)
     differences = [x1 / n1 - x0 / n0 for x1, n1, x0, n0 in strata]
     reach = 1.0
-    if rates:  # no bound: go out until both sides are rejected
-        while any(abs(z_of(strata, side * reach, problem, weights)) <= border for side in (-1, 1)):
+    if rates:  # no bound: go out until the lower side is rejected as too low and the upper as too high
+        while not (z_of(strata, -reach, problem, weights) > border and z_of(strata, reach, problem, weights) < -border):
             reach *= 2
     if min(differences) == max(differences):
         estimate = differences[0]

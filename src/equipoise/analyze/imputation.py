@@ -68,8 +68,9 @@ def impute(
     mapping. With ``reference`` every subject follows that arm's curve after censoring (jump to reference).
     ``censored`` (n,) marks whose censoring is filled in (default: all). ``until`` is a duration, or times (n,) in days
     (each subject's way to the end of the study), beyond which nobody would have been followed: later events are
-    censored there. It has no default: the end of a curve rests on few. Where the curve has come to zero by c it says
-    nothing of what follows, and the subject stays as it is.
+    censored there. It has no default: the end of a curve rests on few. Where the curve ends above the uniform number
+    the subject is censored at its end; where it has come to zero by c it says nothing of what follows, and the
+    subject stays as it is.
 
     The same number gives the same random numbers whatever the delta. Raises ``DataError`` for marks and times that
     do not fit, ``UnsupportedError`` for late entry, weights and competing causes. Source: Lipkovich,
@@ -124,8 +125,10 @@ def completed(
         drawn = times_after(at, survival, time[fill], draws.uniform[fill], float(delta[arm]))
         known = ~np.isnan(drawn)
         fill, drawn = fill[known], drawn[known]
-        event[fill] = drawn <= until[fill]
-        time[fill] = np.minimum(drawn, until[fill])
+        # Where the curve ends above the number, nothing is known beyond its end: censored there.
+        last = np.where(np.isinf(drawn), np.maximum(at[-1], time[fill]), drawn)
+        event[fill] = (drawn <= until[fill]).astype(np.int64)
+        time[fill] = np.minimum(last, until[fill])
     return tte._with(time=time, event=event)
 
 

@@ -101,7 +101,7 @@ def rate_difference(
     )
     limits = (scale * low / (1 - abs(low)), scale * high / (1 - abs(high)))
     name, method = f"Rate difference per {per}", f"rate difference per {per} of exposure, {_SCORE}"
-    return _compared(name, estimate, limits, z_of(0.0), x1 + x0, level, method)
+    return _compared(name, estimate, limits, z_of(0.0), level, method)
 
 
 def rate_ratio(
@@ -121,7 +121,7 @@ def rate_ratio(
     method = f"rate ratio, {_SCORE}"
     if x1 + x0 == 0:
         nan = math.nan
-        return _compared("Rate ratio", nan, (nan, nan), nan, 0, level, method)
+        return _compared("Rate ratio", nan, (nan, nan), nan, level, method, NO_EVENTS)
 
     def z_of(ratio: float) -> float:
         rate_0 = (x1 + x0) / (t1 * ratio + t0)
@@ -130,7 +130,7 @@ def rate_ratio(
     estimate = x1 / t1 / (x0 / t0) if x0 else math.inf
     limits = ratio_limits(z_of, estimate, level)
     reason = "" if x0 else NO_CONTROL_EVENTS
-    return _compared("Rate ratio", estimate, limits, z_of(1.0), x1 + x0, level, method, reason)
+    return _compared("Rate ratio", estimate, limits, z_of(1.0), level, method, reason)
 
 
 def _count(events: int, name: str) -> int:
@@ -147,17 +147,10 @@ def _exposure(exposure: float, unit: TimeUnit, name: str) -> float:
 
 
 def _compared(
-    name: str, estimate: float, limits: tuple[float, float], z: float, events: float, level: float, method: str,
-    reason: str = "",
-) -> Comparison:  # fmt: skip
+    name: str, estimate: float, limits: tuple[float, float], z: float, level: float, method: str, reason: str = ""
+) -> Comparison:
     return Comparison(
-        name=name,
-        estimate=estimate,
-        conf_int=limits,
-        z=z if events else math.nan,
-        p_value=float(2 * ndtr(-abs(z))) if events else math.nan,
-        level=level,
-        reason=reason if events else NO_EVENTS,
-        silent_strata=(),
-        method=method,
-    )
+        name=name, estimate=estimate, conf_int=limits, z=z, p_value=float(2 * ndtr(-abs(z))), level=level,
+        reason=reason,
+        silent_strata=(), method=method,
+    )  # fmt: skip

@@ -23,7 +23,6 @@ StratumWeights = Literal["cmh", "sample size"]
 NO_STRATUM = "no stratum holds subjects of both arms"
 NO_EVENTS = "nobody has the event in either arm"
 NO_CONTROL_EVENTS = "nobody has the event in the control arm: the ratio has no upper limit"
-NO_VARIANCE = "every stratum has the event in all or in none: the test has no variance"
 _NEAR_END = 1e-12  # a root closer to an end of the range than this share of the way to it is the end
 _WEIGHTS = {"cmh": "Cochran-Mantel-Haenszel weights", "sample size": "weights by sample size"}
 
@@ -269,6 +268,7 @@ def _shares_given_ratio(tables: _Tables, ratio: float) -> Vector:
 
 
 def _z(difference: float, variance: float) -> float:
+    """The score; 0, its limit, where nobody or everybody has the event and no difference is asked about."""
     if variance > 0:
         return difference / math.sqrt(variance)
     return math.copysign(math.inf, difference) if difference else 0.0
@@ -297,16 +297,8 @@ def _compared(
     method: str,
     reason: str = "",
 ) -> Comparison:
-    share = (tables.x1 + tables.x0) / (tables.n1 + tables.n0)
-    silent = bool(((share == 0) | (share == 1)).all())
     return Comparison(
-        name=name,
-        estimate=estimate,
-        conf_int=limits,
-        z=math.nan if silent else z,
-        p_value=math.nan if silent else float(2 * ndtr(-abs(z))),
-        level=level,
-        reason=NO_VARIANCE if silent else reason,
-        silent_strata=tables.silent,
-        method=method,
-    )
+        name=name, estimate=estimate, conf_int=limits, z=z, p_value=float(2 * ndtr(-abs(z))), level=level,
+        reason=reason,
+        silent_strata=tables.silent, method=method,
+    )  # fmt: skip

@@ -39,6 +39,7 @@ def _cache_directory() -> Path:
 _before = numba.config.CACHE_DIR  # type: ignore[attr-defined]
 numba.config.CACHE_DIR = str(_cache_directory())  # type: ignore[attr-defined]
 try:
+    from .batch import analyze_trials, pack_keys
     from .concordance import concordance_pairs
     from .counting import death_counts, kaplan_meier_steps, logrank_sums
     from .history import histories
@@ -52,6 +53,7 @@ finally:
 
 __all__ = [
     "adverse_event_days",
+    "analyze_trials",
     "anneal",
     "concordance_pairs",
     "death_counts",
@@ -63,6 +65,7 @@ __all__ = [
     "logrank_sums",
     "marginal_likelihood",
     "measure",
+    "pack_keys",
     "partial_likelihood",
     "philox",
     "score_residuals",

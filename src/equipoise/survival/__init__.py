@@ -1,6 +1,7 @@
 """Every estimator and test that takes a TimeToEvent."""
 
 from ..data import TimeToEvent
+from .batch import Batch, Status, batch
 from .concordance import Concordance
 from .cox import Cox, cox
 from .inference import Test
@@ -9,6 +10,7 @@ from .logrank import LogRank, logrank
 from .rmst import Contrast, RestrictedMean, Rmst, rmst
 
 __all__ = [
+    "Batch",
     "Concordance",
     "Contrast",
     "Cox",
@@ -20,8 +22,10 @@ __all__ = [
     "RestrictedMean",
     "RiskTable",
     "Rmst",
+    "Status",
     "Test",
     "TimeToEvent",
+    "batch",
     "cox",
     "kaplan_meier",
     "logrank",

@@ -190,6 +190,8 @@ TWINS = {
     "batch.py": ("twins_batch.py", "batch_trial"),
     "concordance.py": ("twins.py", "concordance"),
     "counting.py": ("twins.py", "km"),
+    "firth.py": ("twins_cox.py", "cox_derivatives"),
+    "grouped_likelihood.py": ("twins_cox.py", "cox_loglik"),
     "history.py": ("twin_history.py", "history"),
     "partial_likelihood.py": ("twins_cox.py", "cox_loglik"),
     "random.py": ("twin_random.py", "philox_words"),

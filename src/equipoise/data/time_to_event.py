@@ -28,6 +28,8 @@ from .columns import (
 )
 from .factor import label, strata_factor
 
+_MADE = ("order", "prepared")  # from the other fields
+
 
 class TimeToEvent:
     """One endpoint in one population: who was followed how long, in which arm, and what ended it.
@@ -73,6 +75,7 @@ class TimeToEvent:
         "near_ties",
         "order",
         "origin",
+        "prepared",
         "rows_given",
         "strata",
         "strata_names",
@@ -103,6 +106,7 @@ class TimeToEvent:
     rows_given: int
     kept: NDArray[np.int64] | None  # input rows that remain after dropping and selecting; None: all
     order: NDArray[np.int64]  # rows sorted by stratum, then time
+    prepared: dict[object, Any]  # what the analyses make of the rows and meet again: not copied, not pickled
 
     def __init__(  # noqa: PLR0913 - a record's constructor names every one of its columns
         self,
@@ -195,9 +199,10 @@ class TimeToEvent:
                 value = value.view()
                 value.flags.writeable = False
             object.__setattr__(self, name, value)
+        object.__setattr__(self, "prepared", {})
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _restored, ({name: getattr(self, name) for name in self.__slots__ if name != "order"},)
+        return _restored, ({name: getattr(self, name) for name in self.__slots__ if name not in _MADE},)
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"a TimeToEvent is read-only: {name} cannot be set")
@@ -305,7 +310,7 @@ class TimeToEvent:
         return self._with(event=(self.event == code).astype(np.int64))
 
     def _with(self, **changed: Any) -> TimeToEvent:
-        fields = {name: getattr(self, name) for name in self.__slots__ if name != "order"}
+        fields = {name: getattr(self, name) for name in self.__slots__ if name not in _MADE}
         return _restored({**fields, **changed})
 
     @property

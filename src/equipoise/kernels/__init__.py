@@ -42,8 +42,10 @@ try:
     from .batch import analyze_trials, pack_keys
     from .concordance import concordance_pairs
     from .counting import death_counts, kaplan_meier_steps, logrank_sums
+    from .firth import log_det_gradient
+    from .grouped_likelihood import grouped_likelihood, two_group_likelihood
     from .history import histories
-    from .partial_likelihood import grouped_likelihood, partial_likelihood, score_residuals
+    from .partial_likelihood import partial_likelihood, score_residuals
     from .random import philox
     from .search import anneal, measure
     from .tied_likelihood import discrete_likelihood, marginal_likelihood
@@ -62,6 +64,7 @@ __all__ = [
     "grouped_likelihood",
     "histories",
     "kaplan_meier_steps",
+    "log_det_gradient",
     "logrank_sums",
     "marginal_likelihood",
     "measure",
@@ -69,4 +72,5 @@ __all__ = [
     "partial_likelihood",
     "philox",
     "score_residuals",
+    "two_group_likelihood",
 ]

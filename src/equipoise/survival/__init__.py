@@ -3,7 +3,8 @@
 from ..data import TimeToEvent
 from .batch import Batch, Status, batch
 from .concordance import Concordance
-from .cox import Cox, cox
+from .cox import cox
+from .cox_result import Cox
 from .inference import Test
 from .kaplan_meier import Curve, KaplanMeier, Landmark, Quantile, RiskTable, kaplan_meier
 from .logrank import LogRank, logrank

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtr
+from scipy.special import ndtr, ndtri
 
 from .. import results
 from ..data.columns import known_word, merge_near_ties
@@ -22,7 +22,6 @@ from ..results import Origin
 from ..units import TimeUnit, days, days_per
 from .batch_columns import code_column, strata_column, times_column
 from .convention import ArgumentError, check_level
-from .cox import hazard_limits
 
 if TYPE_CHECKING:
     import polars as pl
@@ -120,7 +119,8 @@ class Batch:
     def limits(self, level: float = 0.95) -> _Floats:
         """Wald limits of the hazard ratios, (m, 2)."""
         check_level(level)
-        return hazard_limits(np.where(np.isfinite(self.coef), self.coef, np.nan), self.se, level)
+        width = ndtri(0.5 + level / 2) * self.se  # nan where the coefficient is infinite
+        return np.exp(np.column_stack([self.coef - width, self.coef + width]))
 
     def table(self) -> pl.DataFrame:
         """A row a trial: every number, and the reasons."""

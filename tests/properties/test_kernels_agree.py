@@ -27,7 +27,7 @@ def test_counts_and_subjects(efron: bool, n: int, groups: int, strata: int, days
     beta = size * rng.normal(size=z.shape[1])
     none, rows = np.empty(0), np.empty(0, dtype=np.int64)
     want = partial_likelihood(beta, np.ascontiguousarray(z[group]), time, event, np.ones(n), starts, none, rows, efron)
-    k, at_risk, deaths = death_counts(time, event, group, starts, groups)
+    k, at_risk, deaths = death_counts(time, event, group, np.ones(n), starts, groups)
     scale = 1 + np.abs(beta).max()  # the log-likelihood is a difference of terms of this size
     for kernel in (grouped_likelihood, two_group_likelihood) if groups == 2 else (grouped_likelihood,):
         got = kernel(beta, z, at_risk[:k], deaths[:k], efron)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..errors import DataError
 from .factor import Factor, factor, label, missing_values
 
-WeightType = Literal["case", "probability"]
+WeightType = Literal["case", "probability", "count"]
 
 # Times whose gap is at most this share of the mean time are one time: two computations of the same
 # moment differ by rounding, and R's survival settles them so too (its relative rule; its absolute rule
@@ -133,14 +133,17 @@ def checked_weights(
         if weight_type is not None:
             raise DataError("weight_type is given without weights", column="weight", remedy="Give both or neither.")
         return None
-    if weight_type not in ("case", "probability"):
+    if weight_type not in get_args(WeightType):
         raise DataError(
             f"weight_type is {weight_type!r}",
             column="weight",
-            remedy='Say what the weights are: "case" (replication) or "probability" (robust variance).',
+            remedy='Say what the weights are: "case" (replication), "count" (so many subjects in one row) or '
+            '"probability" (robust variance).',
         )
     values = numbers(column, "weight", ids)
     refuse(values <= 0, "a weight is not above zero", "weight", ids, "Leave the subject out instead.")
+    if weight_type == "count":
+        refuse(values != np.floor(values), "a count is not a whole number", "weight", ids, "Counts are of subjects.")
     return values
 
 

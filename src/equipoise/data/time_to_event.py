@@ -47,7 +47,8 @@ class TimeToEvent:
     subject : identifiers, unique; row numbers from 1 if None
     strata : one array of labels, or a mapping name -> array of the stratification factors
     entry : start of observation (left truncation): at risk at t means entry < t <= time
-    weight, weight_type : positive weights, "case" (replication) or "probability" (robust variance)
+    weight, weight_type : positive weights, "case" (replication), "count" (a row stands for so many subjects who are
+        alike, as in a table of counts) or "probability" (robust variance)
     event_is : whether the event is a "harm" or a "benefit"; sets the sign of z
     missing : "refuse", or "drop" rows with a missing time, event, arm, stratum, entry or weight, counted
         and named in ``dropped``
@@ -315,8 +316,23 @@ class TimeToEvent:
 
     @property
     def n(self) -> int:
-        """Number of subjects (rows)."""
+        """Number of rows: of subjects, or under count weights of different ones."""
         return len(self.time)
+
+    @property
+    def subjects(self) -> int:
+        """Number of subjects: rows, or under count weights the sum of the counts."""
+        return self.n if self.weight is None or self.weight_type != "count" else int(self.weight.sum())
+
+    @property
+    def events(self) -> int:
+        """Number of subjects with an event of any kind."""
+        return self._number(self.event > 0)
+
+    def _number(self, rows: NDArray[np.bool_]) -> int:
+        if self.weight is None or self.weight_type != "count":
+            return int(np.count_nonzero(rows))
+        return int(self.weight[rows].sum())
 
     def __len__(self) -> int:
         return len(self.time)
@@ -326,11 +342,11 @@ class TimeToEvent:
             return f"{k} {noun}" if k == 1 else f"{k} {noun}s"
 
         happened = self.event > 0
-        text = f"{count(self.n, 'subject')}, {count(int(happened.sum()), 'event')}"
+        text = f"{count(self.subjects, 'subject')}, {count(self.events, 'event')}"
         if len(self.arms) > 1:
             by = (
-                f"{a}: {count(int((self.arm == i).sum()), 'subject')}, "
-                f"{count(int((happened & (self.arm == i)).sum()), 'event')}"
+                f"{a}: {count(self._number(self.arm == i), 'subject')}, "
+                f"{count(self._number(happened & (self.arm == i)), 'event')}"
                 for i, a in enumerate(self.arms)
             )
             text += f" ({'; '.join(by)})"

@@ -3,6 +3,7 @@
 from ..data import TimeToEvent
 from .batch import Batch, Status, batch
 from .concordance import Concordance
+from .count_table import count_table
 from .cox import cox
 from .cox_result import Cox
 from .inference import Test
@@ -27,6 +28,7 @@ __all__ = [
     "Test",
     "TimeToEvent",
     "batch",
+    "count_table",
     "cox",
     "kaplan_meier",
     "logrank",

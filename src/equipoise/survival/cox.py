@@ -57,7 +57,8 @@ def cox(
     mapping name -> array, aligned with the rows; text columns become indicators against their first
     level. Under probability weights, or with ``cluster`` (one label by row), the variance is the
     sandwich of Lin and Wei (1989). Case weights act as in R: as copies, except that a tied death of weight 2 is one
-    tied death for Efron. Late entry is allowed.
+    tied death for Efron. Count weights are copies in that too, and go with arms and strata only. Late entry is
+    allowed.
 
     Limits are Wald's, or with ``conf_type`` "profile" the values at which twice the drop of the log-likelihood,
     maximized over the other coefficients, is the chi-square quantile: they exist on one side under separation too.
@@ -90,9 +91,10 @@ def cox(
     clusters = _clusters(cluster, tte, matrix)
     sandwich = _resolve_robust(robust, tied, matrix.tte, clusters is not None)
     _refuse_likelihood(interval, penalty, tied, sandwich, matrix.tte)
+    _refuse_counts(matrix, sandwich)
     sets = risk_sets(matrix.tte, by_stratum)
     standard = design(matrix, sets)
-    target = likelihood(sets, standard, tied, matrix.tte.weight is not None)
+    target = likelihood(sets, standard, tied, matrix.tte.weight_type in ("case", "probability"))
     if penalty:
         target, fit = maximize_penalized(target, sets, standard, tied)
     else:
@@ -103,7 +105,7 @@ def cox(
         x = standard.x
         at_maximum, at_zero = (_residuals(b, sets, x, tied, group) for b in (fit.beta, np.zeros_like(fit.beta)))
         residuals = (at_maximum, at_zero)
-    events = int(np.count_nonzero(sets.event))
+    events = matrix.tte.events
     found = infer(fit, standard.scale, events > 0, standard.unit, residuals)
     null = np.zeros(len(matrix.terms))
     null[0] = math.log(null_hazard_ratio)
@@ -135,7 +137,7 @@ def cox(
         wald=found.wald,
         score=found.score,
         robust_score=found.robust_score,
-        subjects=matrix.tte.n,
+        subjects=matrix.tte.subjects,
         events=events,
         dropped=matrix.dropped,
         ties=tied,
@@ -248,6 +250,16 @@ def _refuse_likelihood(
         raise UnsupportedError(
             "profile likelihood limits do not go with a robust variance, which does not rely on the likelihood",
             remedy='Use conf_type = "wald".',
+        )
+
+
+def _refuse_counts(matrix: ModelMatrix, sandwich: bool) -> None:
+    """A row of several subjects has a likelihood of its own where they differ by arm and stratum only."""
+    if matrix.tte.weight_type == "count" and (matrix.covariates or sandwich or matrix.tte.entry is not None):
+        raise UnsupportedError(
+            "a Cox model of counts has neither covariates nor late entry nor a robust variance",
+            where="weight_type",
+            remedy="Put a covariate into the strata when the counts are made, or give a row by subject.",
         )
 
 

@@ -56,9 +56,10 @@ def design(matrix: ModelMatrix, sets: RiskSets) -> Design:
     """The covariates of the model in the order of the risk sets."""
     weight = None if matrix.tte.weight is None else sets.weight * sets.event
     events = float(np.count_nonzero(sets.event))
-    unit = 1.0 if weight is None or events == 0 else float(weight.sum()) / events
+    counts = matrix.tte.weight_type == "count"
+    unit = 1.0 if weight is None or events == 0 or counts else float(weight.sum()) / events
     if not matrix.covariates:
-        return _of_arms(matrix.arm_terms, sets, weight, unit)
+        return _of_arms(matrix.arm_terms, sets, weight, unit, sets.weight if counts else None)
     n, p = matrix.tte.n, len(matrix.terms)
     columns = matrix.columns
     center, scale, spread, noise = np.empty(p), np.empty(p), np.empty(p), np.empty(p)
@@ -87,9 +88,10 @@ def design(matrix: ModelMatrix, sets: RiskSets) -> Design:
     return Design(rows=x, group=None, scale=scale, spread=spread, noise=noise, unit=unit)
 
 
-def _of_arms(terms: int, sets: RiskSets, weight: Vector | None, unit: float) -> Design:
+def _of_arms(terms: int, sets: RiskSets, weight: Vector | None, unit: float, counts: Vector | None) -> Design:
     """Indicators of every arm but the first: mean and deviation come from the number of subjects in each."""
-    share = np.bincount(sets.arm, minlength=terms + 1) / len(sets.arm)
+    share = np.bincount(sets.arm, counts, minlength=terms + 1)
+    share = share / share.sum()
     deaths = np.bincount(sets.arm[sets.event], None if weight is None else weight[sets.event], minlength=terms + 1)
     share = share[1:]
     scale = np.sqrt(share * (1 - share))
@@ -130,7 +132,7 @@ def _partial(
 
 def _from_counts(sets: RiskSets, z: Vector, group: NDArray[np.int64], efron: bool) -> Likelihood:
     """The likelihood of a model of arms alone, from the counts at risk and dying in each arm."""
-    k, at_risk, deaths = death_counts(sets.time, sets.event, group, sets.starts, len(z))
+    k, at_risk, deaths = death_counts(sets.time, sets.event, group, sets.weight, sets.starts, len(z))
     at_risk, deaths = at_risk[:k], deaths[:k]
     kernel = two_group_likelihood if len(z) == 2 else grouped_likelihood
     return lambda beta: kernel(beta, z, at_risk, deaths, efron)

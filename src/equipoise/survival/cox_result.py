@@ -115,7 +115,8 @@ class Cox:
         """Harrell's concordance of the fitted risk with the times of events; computed when it is asked for."""
         f = self.fitted
         rank, ranks = risk_ranks(f.design.rows @ f.beta)  # of a handful of arms, where they are all there is
-        return concordance(f.sets, rank if f.design.group is None else rank[f.design.group], ranks, f.cluster)
+        rank = rank if f.design.group is None else rank[f.design.group]
+        return concordance(f.sets, rank, ranks, f.cluster, f.matrix.tte.weight_type == "count")
 
     def __str__(self) -> str:
         if isinstance(self.hazard_ratio, float) and isinstance(self.conf_int, tuple):

@@ -194,7 +194,7 @@ def draw(found: dict[tuple[str, int], tuple[list[float], float | None]]) -> None
         r = [(n, 1000 * cpu) for n in sizes if (cpu := found[kind, n][1]) is not None]
         if r:
             axis.loglog(*zip(*r, strict=True), color="grey", marker=".", linestyle="--", label="R's three, by formula")
-        axis.set(title=f"{kind} times", xlabel="rows")
+        axis.set(title="continuous times" if kind == "continuous" else "times in whole days", xlabel="rows")
         axis.grid(alpha=0.3)
     axes[0].set_ylabel("CPU, ms")
     axes[0].legend(fontsize=8)

@@ -161,11 +161,13 @@ def merge_near_ties(
     # No mean exceeds the largest time, so most data are settled by this line.
     if not ((gaps > 0) & (gaps <= NEAR_TIE * max(abs(ordered[0]), abs(ordered[-1])))).any():
         return time, entry, 0, order if entry is None else None
-    mean = np.abs(ordered[np.concatenate([[True], gaps > 0])]).mean()
-    begins = np.concatenate([[True], gaps > NEAR_TIE * mean])
-    merged = int((gaps > 0).sum()) + 1 - int(begins.sum())
-    settled = np.empty_like(everything)
-    settled[order] = ordered[begins][np.cumsum(begins) - 1]
+    apart = gaps > 0
+    mean = np.abs(ordered[np.concatenate([[True], apart])]).mean()
+    begins = np.concatenate([[0], np.flatnonzero(gaps > NEAR_TIE * mean) + 1])
+    merged = int(np.count_nonzero(apart)) + 1 - len(begins)
+    later = np.flatnonzero(gaps <= NEAR_TIE * mean) + 1
+    settled = everything.copy()
+    settled[order[later]] = ordered[begins[np.searchsorted(begins, later) - 1]]
     if entry is None:
         return settled, None, merged, order
     return settled[: len(time)], settled[len(time) :], merged, None

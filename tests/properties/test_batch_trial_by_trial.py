@@ -15,7 +15,7 @@ from tests.oracles import twins_batch
 from tests.properties.test_survival_against_twins import TIMES
 
 import equipoise as eq
-from equipoise.survival import Batch, Status, batch
+from equipoise.survival import Batch, TrialStatus, batch
 
 PER_UNIT = {"days": 1.0, "weeks": 7.0, "months": 30.4375, "years": 365.25}
 # Times of full precision that come twice, or a bit apart, beside those of the other property tests.
@@ -86,15 +86,15 @@ def test_every_trial_is_that_of_the_single_functions(case: Any, ties: Any) -> No
         both = len(set(trial.arm.tolist())) == 2
         named = {"arm": trial.arm, "control": 0, "experimental": 1} if both else {}
         tte = eq.survival.TimeToEvent(trial.time, trial.event, unit=unit, strata=trial.strata, **named)
-        status = Status(int(many.status[i]))
+        status = TrialStatus(int(many.status[i]))
         assert (status != 0) == bool(many.reasons(i))
-        assert (Status.NO_EVENTS in status) == (not trial.event.any())
+        assert (TrialStatus.NO_EVENTS in status) == (not trial.event.any())
         if both:
             assert_comparison(many, i, tte, ties)
         else:
             assert math.isnan(many.z[i])
             assert math.isnan(many.coef[i])
-            assert status & (Status.NO_CONTROL | Status.NO_EXPERIMENTAL)
+            assert status & (TrialStatus.NO_CONTROL | TrialStatus.NO_EXPERIMENTAL)
         km = eq.survival.kaplan_meier(tte)
         means = None if tau is None else eq.survival.rmst(tte, tau=tau)
         for curve in km.values():
@@ -106,7 +106,7 @@ def test_every_trial_is_that_of_the_single_functions(case: Any, ties: Any) -> No
 
 
 def assert_comparison(many: Batch, i: int, tte: Any, ties: Any) -> None:
-    status = Status(int(many.status[i]))
+    status = TrialStatus(int(many.status[i]))
     test, fit = eq.survival.logrank(tte), eq.survival.cox(tte, ties=ties)
     events = float(test.observed.sum())
     assert many.subjects[i].tolist() == test.subjects.tolist()
@@ -114,13 +114,13 @@ def assert_comparison(many: Batch, i: int, tte: Any, ties: Any) -> None:
     close(many.expected[i], test.expected, events)
     close(many.variance[i], test.variance[1, 1], events)
     assert math.isnan(many.z[i]) == bool(test.reason)
-    assert bool(status & (Status.NO_EVENTS | Status.LOGRANK_WITHOUT_INFORMATION)) == bool(test.reason)
+    assert bool(status & (TrialStatus.NO_EVENTS | TrialStatus.LOGRANK_WITHOUT_INFORMATION)) == bool(test.reason)
     if not test.reason:
         close(many.z[i], test.z, events / math.sqrt(test.variance[1, 1]))
         close(many.p_value[i], test.p_value, 1)
         close(many.p_one_sided[i], test.p_one_sided, 1)
-    assert (Status.SEPARATED in status) == math.isinf(fit.coef[0])
-    assert bool(status & (Status.NO_EVENTS | Status.COX_WITHOUT_INFORMATION)) == math.isnan(fit.coef[0])
+    assert (TrialStatus.SEPARATED in status) == math.isinf(fit.coef[0])
+    assert bool(status & (TrialStatus.NO_EVENTS | TrialStatus.COX_WITHOUT_INFORMATION)) == math.isnan(fit.coef[0])
     close(many.coef[i], fit.coef[0], 10)
     close(many.se[i], fit.se[0])
     close(many.hazard_ratio[i], fit.hazard_ratio, 10 * fit.hazard_ratio if np.isfinite(fit.hazard_ratio) else 0)
@@ -128,12 +128,12 @@ def assert_comparison(many: Batch, i: int, tte: Any, ties: Any) -> None:
 
 
 def assert_arm(many: Batch, i: int, arm: int, curve: Any, means: Any, at: str | None) -> None:
-    status = Status(int(many.status[i]))
+    status = TrialStatus(int(many.status[i]))
     close(many.median[i, arm], curve.median)
     if means is not None:
         close(many.rmst[i, arm], means[curve.group].rmst)
         close(np.sqrt(many.rmst_variance[i, arm]), means[curve.group].std_error, many.tau)  # parts are tau less a time
-        beyond = (Status.TAU_BEYOND_CONTROL, Status.TAU_BEYOND_EXPERIMENTAL)[arm]
+        beyond = (TrialStatus.TAU_BEYOND_CONTROL, TrialStatus.TAU_BEYOND_EXPERIMENTAL)[arm]
         assert (beyond in status) == math.isnan(means[curve.group].rmst)
     if at is not None:
         (mark,) = curve.at([at])
@@ -141,7 +141,9 @@ def assert_arm(many: Batch, i: int, arm: int, curve: Any, means: Any, at: str | 
         k = int(np.searchsorted(curve.time, mark.time, side="right")) - 1
         se = curve.std_error[k] if k >= 0 else 0.0
         close(many.survival_se[i, arm], math.nan if math.isnan(mark.survival) else se)
-        assert ((Status.AT_BEYOND_CONTROL, Status.AT_BEYOND_EXPERIMENTAL)[arm] in status) == math.isnan(mark.survival)
+        assert ((TrialStatus.AT_BEYOND_CONTROL, TrialStatus.AT_BEYOND_EXPERIMENTAL)[arm] in status) == math.isnan(
+            mark.survival
+        )
 
 
 @plenty(150)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from equipoise.errors import DataError, EquipoiseError, UnsupportedError
-from equipoise.survival import Batch, Status, batch
+from equipoise.survival import Batch, TrialStatus, batch
 
 TIME = [5.0, 8, 8, 12, 3, 9, 4, 7]
 EVENT = [1, 0, 1, 1, 0, 1, 1, 1]
@@ -89,18 +89,21 @@ def test_no_answer_has_its_reason() -> None:
         [0, 0, 0, 1, 0, 1, 1, 0, 1, 0, 0, 1],
         sizes=[2, 0, 2, 2, 2, 2, 2], unit="days", tau="3.5 days", at="7 days",
     )  # fmt: skip
-    one_arm, nobody, no_event, separated, gone, all_at_once, alone = (Status(int(s)) for s in b.status)
-    assert one_arm == Status.NO_EXPERIMENTAL | Status.LOGRANK_WITHOUT_INFORMATION | Status.COX_WITHOUT_INFORMATION
-    assert nobody == Status.NO_CONTROL | Status.NO_EXPERIMENTAL | Status.NO_EVENTS
-    assert Status.NO_EVENTS in no_event
-    assert Status.TAU_BEYOND_CONTROL in no_event  # control is followed for 3 days, experimental for 4
-    assert Status.TAU_BEYOND_EXPERIMENTAL not in no_event
-    assert Status.AT_BEYOND_EXPERIMENTAL in no_event
-    assert separated == Status.SEPARATED
-    assert Status.COX_WITHOUT_INFORMATION in gone  # experimental had left when control died
-    assert all_at_once == Status.LOGRANK_WITHOUT_INFORMATION  # both die at 3: no variance, yet a Cox model
+    one_arm, nobody, no_event, separated, gone, all_at_once, alone = (TrialStatus(int(s)) for s in b.status)
+    assert (
+        one_arm
+        == TrialStatus.NO_EXPERIMENTAL | TrialStatus.LOGRANK_WITHOUT_INFORMATION | TrialStatus.COX_WITHOUT_INFORMATION
+    )
+    assert nobody == TrialStatus.NO_CONTROL | TrialStatus.NO_EXPERIMENTAL | TrialStatus.NO_EVENTS
+    assert TrialStatus.NO_EVENTS in no_event
+    assert TrialStatus.TAU_BEYOND_CONTROL in no_event  # control is followed for 3 days, experimental for 4
+    assert TrialStatus.TAU_BEYOND_EXPERIMENTAL not in no_event
+    assert TrialStatus.AT_BEYOND_EXPERIMENTAL in no_event
+    assert separated == TrialStatus.SEPARATED
+    assert TrialStatus.COX_WITHOUT_INFORMATION in gone  # experimental had left when control died
+    assert all_at_once == TrialStatus.LOGRANK_WITHOUT_INFORMATION  # both die at 3: no variance, yet a Cox model
     assert b.coef[5] == pytest.approx(0, abs=1e-15)
-    assert Status.COX_WITHOUT_INFORMATION in alone
+    assert TrialStatus.COX_WITHOUT_INFORMATION in alone
     for i in range(7):
         assert len(b.reasons(i)) == int(b.status[i]).bit_count() > 0
     assert np.isnan(b.z[[0, 1, 2, 4, 5, 6]]).all()

@@ -1,7 +1,7 @@
 """Every estimator and test that takes a TimeToEvent."""
 
 from ..data import TimeToEvent
-from .batch import Batch, Status, batch
+from .batch import Batch, TrialStatus, batch
 from .concordance import Concordance
 from .count_table import count_table
 from .cox import cox
@@ -24,9 +24,9 @@ __all__ = [
     "RestrictedMean",
     "RiskTable",
     "Rmst",
-    "Status",
     "Test",
     "TimeToEvent",
+    "TrialStatus",
     "batch",
     "count_table",
     "cox",

@@ -32,8 +32,8 @@ _ROWS_AT_ONCE = 1 << 16  # keys, codes and tables of so many rows stay in a core
 _ARMS = ("control", "experimental")
 
 
-class Status(enum.IntFlag):
-    """What is not estimable in a trial, as bits: ``Status(batch.status[i])``."""
+class TrialStatus(enum.IntFlag):
+    """What is not estimable in a trial, as bits: ``TrialStatus(batch.status[i])``."""
 
     NO_CONTROL = columns.NO_CONTROL
     NO_EXPERIMENTAL = columns.NO_EXPERIMENTAL
@@ -48,16 +48,16 @@ class Status(enum.IntFlag):
 
 
 _REASONS = {
-    Status.NO_CONTROL: "nobody is in the control arm",
-    Status.NO_EXPERIMENTAL: "nobody is in the experimental arm",
-    Status.NO_EVENTS: "there are no events",
-    Status.LOGRANK_WITHOUT_INFORMATION: "log-rank: at no event time were both arms at risk with somebody outliving it",
-    Status.COX_WITHOUT_INFORMATION: "Cox: at no event time were both arms at risk",
-    Status.SEPARATED: "Cox: the likelihood has no finite maximum, the arm separates the events",
-    Status.TAU_BEYOND_CONTROL: "restricted mean: tau lies beyond the follow-up of the control arm",
-    Status.TAU_BEYOND_EXPERIMENTAL: "restricted mean: tau lies beyond the follow-up of the experimental arm",
-    Status.AT_BEYOND_CONTROL: "survival: nobody of the control arm is followed that long",
-    Status.AT_BEYOND_EXPERIMENTAL: "survival: nobody of the experimental arm is followed that long",
+    TrialStatus.NO_CONTROL: "nobody is in the control arm",
+    TrialStatus.NO_EXPERIMENTAL: "nobody is in the experimental arm",
+    TrialStatus.NO_EVENTS: "there are no events",
+    TrialStatus.LOGRANK_WITHOUT_INFORMATION: "log-rank: at no event time were both arms at risk and somebody outlived it",
+    TrialStatus.COX_WITHOUT_INFORMATION: "Cox: at no event time were both arms at risk",
+    TrialStatus.SEPARATED: "Cox: the likelihood has no finite maximum, the arm separates the events",
+    TrialStatus.TAU_BEYOND_CONTROL: "restricted mean: tau lies beyond the follow-up of the control arm",
+    TrialStatus.TAU_BEYOND_EXPERIMENTAL: "restricted mean: tau lies beyond the follow-up of the experimental arm",
+    TrialStatus.AT_BEYOND_CONTROL: "survival: nobody of the control arm is followed that long",
+    TrialStatus.AT_BEYOND_EXPERIMENTAL: "survival: nobody of the experimental arm is followed that long",
 }
 
 
@@ -72,8 +72,8 @@ class Batch:
     (experimental minus control) and ``rmst_difference_se``; ``survival`` and ``survival_se`` (m, 2) at ``at``: None
     unless asked for.
 
-    What cannot be estimated is ``nan``, and ``status`` (m,) says why: 0, or bits of ``Status``; in words ``reasons(i)``
-    does. A separated trial has an infinite ``coef``, a hazard ratio of 0 or ``inf``, and a ``se`` of ``nan``.
+    What cannot be estimated is ``nan``, and ``status`` (m,) says why: 0, or bits of ``TrialStatus``; ``reasons(i)`` says
+    it in words. A separated trial has an infinite ``coef``, a hazard ratio of 0 or ``inf``, and a ``se`` of ``nan``.
     """
 
     subjects: NDArray[np.int64]

@@ -80,6 +80,16 @@ def resolve_stratified(stratified: bool | None, strata: tuple[str, ...]) -> bool
     return bool(strata) if stratified is None else stratified
 
 
+def refuse_counts(weight_type: str | None, what: str) -> None:
+    """A row of several subjects does for methods that ask how many subjects there are, not who."""
+    if weight_type == "count":
+        raise UnsupportedError(
+            f"{what} is not there for counts of subjects",
+            where='weight_type = "count"',
+            remedy="Put a covariate into the strata when the counts are made, or give a row by subject.",
+        )
+
+
 def refuse_competing(causes: int) -> None:
     """Only one cause of failure has a method here so far."""
     if causes > 1:

@@ -21,6 +21,7 @@ from .convention import (
     Ties,
     check_level,
     refuse_competing,
+    refuse_counts,
     resolve_interval,
     resolve_stratified,
     resolve_ties,
@@ -91,7 +92,13 @@ def cox(
     clusters = _clusters(cluster, tte, matrix)
     sandwich = _resolve_robust(robust, tied, matrix.tte, clusters is not None)
     _refuse_likelihood(interval, penalty, tied, sandwich, matrix.tte)
-    _refuse_counts(matrix, sandwich)
+    for asked, what in (
+        (matrix.covariates, "a Cox model with covariates"),
+        (matrix.tte.entry is not None, "a Cox model with late entry"),
+        (sandwich, "a robust variance"),
+    ):
+        if asked:
+            refuse_counts(matrix.tte.weight_type, what)
     sets = risk_sets(matrix.tte, by_stratum)
     standard = design(matrix, sets)
     target = likelihood(sets, standard, tied, matrix.tte.weight_type in ("case", "probability"))
@@ -250,16 +257,6 @@ def _refuse_likelihood(
         raise UnsupportedError(
             "profile likelihood limits do not go with a robust variance, which does not rely on the likelihood",
             remedy='Use conf_type = "wald".',
-        )
-
-
-def _refuse_counts(matrix: ModelMatrix, sandwich: bool) -> None:
-    """A row of several subjects has a likelihood of its own where they differ by arm and stratum only."""
-    if matrix.tte.weight_type == "count" and (matrix.covariates or sandwich or matrix.tte.entry is not None):
-        raise UnsupportedError(
-            "a Cox model of counts has neither covariates nor late entry nor a robust variance",
-            where="weight_type",
-            remedy="Put a covariate into the strata when the counts are made, or give a row by subject.",
         )
 
 

@@ -51,8 +51,8 @@ _REASONS = {
     TrialStatus.NO_CONTROL: "nobody is in the control arm",
     TrialStatus.NO_EXPERIMENTAL: "nobody is in the experimental arm",
     TrialStatus.NO_EVENTS: "there are no events",
-    TrialStatus.LOGRANK_WITHOUT_INFORMATION: "log-rank: at no event time were both arms at risk and somebody outlived it",
-    TrialStatus.COX_WITHOUT_INFORMATION: "Cox: at no event time were both arms at risk",
+    TrialStatus.LOGRANK_WITHOUT_INFORMATION: "log-rank: no event with both arms at risk was outlived by anybody",
+    TrialStatus.COX_WITHOUT_INFORMATION: "Cox: at no event were both arms at risk",
     TrialStatus.SEPARATED: "Cox: the likelihood has no finite maximum, the arm separates the events",
     TrialStatus.TAU_BEYOND_CONTROL: "restricted mean: tau lies beyond the follow-up of the control arm",
     TrialStatus.TAU_BEYOND_EXPERIMENTAL: "restricted mean: tau lies beyond the follow-up of the experimental arm",
@@ -72,8 +72,8 @@ class Batch:
     (experimental minus control) and ``rmst_difference_se``; ``survival`` and ``survival_se`` (m, 2) at ``at``: None
     unless asked for.
 
-    What cannot be estimated is ``nan``, and ``status`` (m,) says why: 0, or bits of ``TrialStatus``; ``reasons(i)`` says
-    it in words. A separated trial has an infinite ``coef``, a hazard ratio of 0 or ``inf``, and a ``se`` of ``nan``.
+    What cannot be estimated is ``nan``, and ``status`` (m,) says why: 0, or bits of ``TrialStatus``; in words,
+    ``reasons(i)``. A separated trial has an infinite ``coef``, a hazard ratio of 0 or ``inf``, and a ``se`` of ``nan``.
     """
 
     subjects: NDArray[np.int64]

@@ -283,11 +283,11 @@ def analyze_trials(keys, held, taken, raw, starts, strata, efron, settled, limit
             code[i] = np.int32(keys[i] & low)
             keys[i] &= ~low
         if last > first and not settled:
-            least = np.inf
+            near, widest = 0, _NEAR * held[last - 1]
             for i in range(first + 1, last):
                 gap = held[i] - held[i - 1]
-                least = min(least, gap if gap > 0.0 else np.inf)
-            if least <= _NEAR * held[last - 1]:
+                near += (gap > 0.0) & (gap <= widest)
+            if near > 0:
                 status[trial] = NEAR_TIES
                 continue
         k = _deaths(held, code, first, last, pooled, 0)
@@ -334,9 +334,10 @@ def _describe(held, raw, code, first, last, low, table, k, limits, heights, out)
     """Subjects, medians, restricted means up to limits[0] and survival at limits[1], by arm."""
     _curves(table, k, heights)
     status = 0
-    present = np.zeros(2, dtype=np.int64)
+    experimental = 0
     for i in range(first, last):
-        present[(code[i] >> 1) & 1] += 1
+        experimental += (code[i] >> 1) & 1
+    present = (last - first - experimental, experimental)
     for arm in range(2):
         out[SUBJECTS + arm] = present[arm]
         if present[arm] == 0:

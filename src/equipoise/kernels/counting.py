@@ -142,10 +142,11 @@ def logrank_sums(time, event, group, weight, starts, entry, entry_group, entry_w
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
-def death_counts(time, event, group, starts, groups):
-    """At risk and dying by group at each distinct death time, when nobody enters late and all weights are 1.
+def death_counts(time, event, group, weight, starts, groups):
+    """At risk and dying by group at each distinct death time, when nobody enters late.
 
-    time, event, group (n,): sorted by stratum, then time; starts (s + 1,); groups: number of groups g.
+    time, event, group, weight (n,): sorted by stratum, then time, weights being counts of subjects; starts (s + 1,);
+    groups: number of groups g.
     Returns k, at_risk and deaths (m, g) float64, of which the first k rows are filled, times descending
     within a stratum.
     """
@@ -164,10 +165,10 @@ def death_counts(time, event, group, starts, groups):
             t = time[i]
             died = False
             while i >= starts[s] and time[i] == t:
-                present[group[i]] += 1.0
+                present[group[i]] += weight[i]
                 if event[i]:
                     died = True
-                    deaths[k, group[i]] += 1.0
+                    deaths[k, group[i]] += weight[i]
                 i -= 1
             if died:
                 at_risk[k, :] = present

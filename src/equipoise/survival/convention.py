@@ -10,9 +10,13 @@ from ..errors import EquipoiseError, UnsupportedError
 Convention = Literal["house", "r", "sas"]
 Ties = Literal["efron", "breslow", "discrete", "exact-marginal"]
 ConfType = Literal["plain", "log", "log-log"]
+Interval = Literal["wald", "profile"]
+Penalty = Literal["firth"]
 
 _TIES: dict[str, Ties] = {"house": "efron", "r": "efron", "sas": "breslow"}
 _CONF_TYPE: dict[str, ConfType] = {"house": "log-log", "r": "log", "sas": "log-log"}
+_INTERVAL: dict[str, Interval] = {"house": "wald", "r": "wald", "sas": "wald"}
+_PENALIZED_INTERVAL: dict[str, Interval] = {"house": "profile", "r": "profile", "sas": "profile"}
 
 
 class ArgumentError(EquipoiseError, ValueError):
@@ -38,6 +42,14 @@ def resolve_ties(ties: str | None, convention: Convention) -> Ties:
 def resolve_conf_type(conf_type: str | None, convention: Convention) -> ConfType:
     """The transformation for limits of survival: as given, else the convention's."""
     return _resolve("conf_type", conf_type, _CONF_TYPE, get_args(ConfType), convention)
+
+
+def resolve_interval(conf_type: str | None, penalty: str | None, convention: Convention) -> Interval:
+    """The limits of hazard ratios: as given, else Wald's; those of a penalized likelihood by its profile."""
+    if penalty not in (None, *get_args(Penalty)):
+        raise ArgumentError(f"unknown penalty {penalty!r}", remedy='Use "firth", or leave it out.')
+    defaults = _PENALIZED_INTERVAL if penalty else _INTERVAL
+    return _resolve("conf_type", conf_type, defaults, get_args(Interval), convention)
 
 
 def _resolve(name: str, given: str | None, defaults: Mapping[str, object], known: tuple[str, ...], convention: str):  # type: ignore[no-untyped-def]
@@ -66,6 +78,16 @@ def resolve_stratified(stratified: bool | None, strata: tuple[str, ...]) -> bool
     if stratified and not strata:
         raise ArgumentError("stratified = True, but there are no strata", remedy="Give strata to the TimeToEvent.")
     return bool(strata) if stratified is None else stratified
+
+
+def refuse_counts(weight_type: str | None, what: str) -> None:
+    """A row of several subjects does for methods that ask how many subjects there are, not who."""
+    if weight_type == "count":
+        raise UnsupportedError(
+            f"{what} is not there for counts of subjects",
+            where='weight_type = "count"',
+            remedy="Put a covariate into the strata when the counts are made, or give a row by subject.",
+        )
 
 
 def refuse_competing(causes: int) -> None:

@@ -16,14 +16,25 @@ from ..errors import DataError
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ModelMatrix:
-    """``x`` (n, p) with named ``terms``; ``tte`` are the subjects it belongs to; ``arm_terms`` come first."""
+    """The ``terms`` of a model for the subjects of ``tte``: ``arm_terms`` indicators, then ``covariates`` (n,)."""
 
     tte: TimeToEvent
-    x: NDArray[np.float64]
+    covariates: tuple[NDArray[np.float64], ...]
     terms: tuple[str, ...]
     arm_terms: int
     dropped: tuple[str, ...]
     kept: NDArray[np.bool_] | None
+
+    @property
+    def columns(self) -> tuple[NDArray[np.float64], ...]:
+        """Every term's values, (n,)."""
+        arms = ((self.tte.arm == code).astype(np.float64) for code in range(1, self.arm_terms + 1))
+        return (*arms, *self.covariates)
+
+    @property
+    def x(self) -> NDArray[np.float64]:
+        """The terms side by side, (n, p), as given."""
+        return np.column_stack(self.columns)
 
 
 def model_matrix(tte: TimeToEvent, covariates: Any, missing: Literal["refuse", "drop"] = "refuse") -> ModelMatrix:
@@ -31,34 +42,33 @@ def model_matrix(tte: TimeToEvent, covariates: Any, missing: Literal["refuse", "
     columns = _columns(tte, covariates)
     kept: NDArray[np.bool_] | None = None
     dropped: tuple[str, ...] = ()
-    absent = np.zeros(tte.n, dtype=bool)
+    absent: NDArray[np.bool_] | None = None
     for name, column in columns.items():
         gone = missing_values(column)
-        if gone.any() and missing != "drop":
+        if not gone.any():
+            continue
+        if missing != "drop":
             raise DataError(
                 f"{name} is missing for {int(gone.sum())} of {tte.n} subjects",
                 column=name,
                 subjects=tte.subject[gone].tolist(),
                 remedy='Complete them; from Python, missing="drop" leaves them out, counted and named.',
             )
-        absent |= gone
-    if absent.any():
+        absent = gone if absent is None else absent | gone
+    if absent is not None:
         kept = ~absent
         dropped = tuple(str(s) for s in tte.subject[absent])
         tte = tte.select(kept)
         columns = {name: column[kept] for name, column in columns.items()}
-    parts: list[NDArray[np.float64]] = []
-    terms: list[str] = []
-    for code, arm in enumerate(tte.arms[1:], start=1):
-        parts.append((tte.arm == code).astype(np.float64))
-        terms.append(f"{arm} v {tte.arms[0]}")
-    arm_terms = len(parts)
+    terms = [f"{arm} v {tte.arms[0]}" for arm in tte.arms[1:]]
+    values: list[NDArray[np.float64]] = []
     for name, column in columns.items():
-        for term, values in _numeric(name, column, tte):
-            parts.append(values)
+        for term, numbers in _numeric(name, column, tte):
             terms.append(term)
-    x = np.column_stack(parts) if parts else np.empty((tte.n, 0))
-    return ModelMatrix(tte=tte, x=x, terms=tuple(terms), arm_terms=arm_terms, dropped=dropped, kept=kept)
+            values.append(numbers)
+    return ModelMatrix(
+        tte=tte, covariates=tuple(values), terms=tuple(terms), arm_terms=len(tte.arms) - 1, dropped=dropped, kept=kept
+    )
 
 
 def _columns(tte: TimeToEvent, covariates: Any) -> dict[str, NDArray[Any]]:

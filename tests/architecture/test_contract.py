@@ -189,6 +189,7 @@ def test_all_names_what_a_package_gives(package: str) -> None:
 TWINS = {
     "concordance.py": ("twins.py", "concordance"),
     "counting.py": ("twins.py", "km"),
+    "hazard_steps.py": ("twins_cox_more.py", "HAZARD"),
     "history.py": ("twin_history.py", "history"),
     "partial_likelihood.py": ("twins_cox.py", "cox_loglik"),
     "random.py": ("twin_random.py", "philox_words"),

@@ -41,6 +41,7 @@ numba.config.CACHE_DIR = str(_cache_directory())  # type: ignore[attr-defined]
 try:
     from .concordance import concordance_pairs
     from .counting import death_counts, kaplan_meier_steps, logrank_sums
+    from .hazard_steps import hazard_steps
     from .history import histories
     from .partial_likelihood import grouped_likelihood, partial_likelihood, score_residuals
     from .random import philox
@@ -58,6 +59,7 @@ __all__ = [
     "discrete_likelihood",
     "doses_given",
     "grouped_likelihood",
+    "hazard_steps",
     "histories",
     "kaplan_meier_steps",
     "logrank_sums",

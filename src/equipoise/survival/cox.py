@@ -206,7 +206,7 @@ def cox(
     if not matrix.terms:
         raise ArgumentError("the model has no term", remedy="Give arm labels or covariates.")
     clusters = _clusters(cluster, tte, matrix)
-    sandwich = _resolve_robust(robust, tied, matrix.tte, clusters is not None)
+    sandwich = _resolve_robust(robust, tied, matrix.tte, cluster is not None)
     sets = risk_sets(matrix.tte, by_stratum)
     x, scale = standardize(matrix.x[sets.order])
     # A column that is constant in every risk set (a function of the stratum, say) has information 0, computed as
@@ -243,7 +243,7 @@ def cox(
         wald=found.wald,
         score=found.score,
         robust_score=found.robust_score,
-        subjects=matrix.tte.n,
+        subjects=matrix.subjects,
         events=int(sets.event.sum()),
         dropped=matrix.dropped,
         ties=tied,
@@ -295,12 +295,14 @@ def _ranks(
 
 
 def _clusters(cluster: ArrayLike | None, tte: TimeToEvent, matrix: ModelMatrix) -> NDArray[np.int64] | None:
+    """Codes of the rows' clusters; rows of one subject are always in one."""
     if cluster is None:
-        return None
+        return matrix.owner
     column = np.asarray(cluster)
     if column.shape != (tte.n,):
         raise ArgumentError(f"cluster has shape {column.shape}, the endpoint {tte.n} subjects", remedy="Align them.")
     column = column if matrix.kept is None else column[matrix.kept]
+    column = column if matrix.owner is None else column[matrix.owner]
     absent = missing_values(column)
     if absent.any():
         raise DataError(

@@ -44,6 +44,7 @@ try:
     from .counting import death_counts, kaplan_meier_steps, logrank_sums
     from .firth import log_det_gradient
     from .grouped_likelihood import grouped_likelihood, two_group_likelihood
+    from .hazard_steps import hazard_steps
     from .history import histories
     from .partial_likelihood import partial_likelihood, score_residuals
     from .random import philox
@@ -62,6 +63,7 @@ __all__ = [
     "discrete_likelihood",
     "doses_given",
     "grouped_likelihood",
+    "hazard_steps",
     "histories",
     "kaplan_meier_steps",
     "log_det_gradient",

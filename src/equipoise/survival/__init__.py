@@ -9,9 +9,21 @@ from .cox_result import Cox
 from .inference import Test
 from .kaplan_meier import Curve, KaplanMeier, Landmark, Quantile, RiskTable, kaplan_meier
 from .logrank import LogRank, logrank
+from .predicted_survival import (
+    BaselineHazard,
+    PredictedCurve,
+    PredictedSurvival,
+    Prediction,
+    baseline_hazard,
+    predicted_survival,
+)
+from .proportional_hazards import ProportionalHazards, zph
+from .residuals import Schoenfeld, residuals, schoenfeld
 from .rmst import Contrast, RestrictedMean, Rmst, rmst
+from .time_varying import TimeVarying, counting_process
 
 __all__ = [
+    "BaselineHazard",
     "Batch",
     "Concordance",
     "Contrast",
@@ -20,17 +32,29 @@ __all__ = [
     "KaplanMeier",
     "Landmark",
     "LogRank",
+    "PredictedCurve",
+    "PredictedSurvival",
+    "Prediction",
+    "ProportionalHazards",
     "Quantile",
     "RestrictedMean",
     "RiskTable",
     "Rmst",
+    "Schoenfeld",
     "Test",
     "TimeToEvent",
+    "TimeVarying",
     "TrialStatus",
+    "baseline_hazard",
     "batch",
     "count_table",
+    "counting_process",
     "cox",
     "kaplan_meier",
     "logrank",
+    "predicted_survival",
+    "residuals",
     "rmst",
+    "schoenfeld",
+    "zph",
 ]

@@ -90,7 +90,7 @@ def cox(
         raise ArgumentError("the model has no term", remedy="Give arm labels or covariates.")
     _check_null(null_hazard_ratio, matrix)
     clusters = _clusters(cluster, tte, matrix)
-    sandwich = _resolve_robust(robust, tied, matrix.tte, clusters is not None)
+    sandwich = _resolve_robust(robust, tied, matrix.tte, cluster is not None)
     _refuse_likelihood(interval, penalty, tied, sandwich, matrix.tte)
     for asked, what in (
         (matrix.covariates, "a Cox model with covariates"),
@@ -144,7 +144,7 @@ def cox(
         wald=found.wald,
         score=found.score,
         robust_score=found.robust_score,
-        subjects=matrix.tte.subjects,
+        subjects=matrix.subjects,
         events=events,
         dropped=matrix.dropped,
         ties=tied,
@@ -199,12 +199,14 @@ def _residuals(beta: Vector, sets: RiskSets, x: Vector, ties: Ties, cluster: NDA
 
 
 def _clusters(cluster: ArrayLike | None, tte: TimeToEvent, matrix: ModelMatrix) -> NDArray[np.int64] | None:
+    """Codes of the rows' clusters; rows of one subject are always in one."""
     if cluster is None:
-        return None
+        return matrix.owner
     column = np.asarray(cluster)
     if column.shape != (tte.n,):
         raise ArgumentError(f"cluster has shape {column.shape}, the endpoint {tte.n} subjects", remedy="Align them.")
     column = column if matrix.kept is None else column[matrix.kept]
+    column = column if matrix.owner is None else column[matrix.owner]
     absent = missing_values(column)
     if absent.any():
         raise DataError(

@@ -7,6 +7,7 @@ from .cox_result import Cox
 from .inference import Test
 from .kaplan_meier import Curve, KaplanMeier, Landmark, Quantile, RiskTable, kaplan_meier
 from .logrank import LogRank, logrank
+from .nested import likelihood_ratio
 from .rmst import Contrast, RestrictedMean, Rmst, rmst
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "TimeToEvent",
     "cox",
     "kaplan_meier",
+    "likelihood_ratio",
     "logrank",
     "rmst",
 ]

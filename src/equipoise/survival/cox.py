@@ -94,9 +94,9 @@ def cox(
     standard = design(matrix, sets)
     target = likelihood(sets, standard, tied, matrix.tte.weight is not None)
     if penalty:
-        target, fit = maximize_penalized(target, sets, standard, tied)
+        restricted, fit = maximize_penalized(target, sets, standard, tied)
     else:
-        fit = maximize(target, standard.noise, standard.spread, standard.unit)
+        restricted, fit = lambda moving: target, maximize(target, standard.noise, standard.spread, standard.unit)
     group = None if clusters is None else clusters[sets.order]
     residuals = None
     if sandwich:
@@ -109,11 +109,11 @@ def cox(
     null[0] = math.log(null_hazard_ratio)
     z = (found.coef - null) / found.se
     if penalty:
-        z = likelihood_roots(target, fit, standard, null * standard.scale)
+        z = likelihood_roots(restricted, fit, standard, null * standard.scale)
         found = penalized_tests(found)
     limit_reasons = ("",) * len(matrix.terms)
     if interval == "profile":
-        log_limits, limit_reasons = profile_limits(target, fit, standard, level)
+        log_limits, limit_reasons = profile_limits(restricted, fit, standard, level)
         log_limits = log_limits / standard.scale[:, None]
     else:
         log_limits = found.coef[:, None] + ndtri(0.5 + level / 2) * found.se[:, None] * _SIDES

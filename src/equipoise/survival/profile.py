@@ -10,16 +10,17 @@ from scipy.special import ndtri
 from ..errors import ConvergenceError
 from .cox_likelihood import Design
 from .inference import UNDETERMINED
-from .maximize import Likelihood, Maximum, Vector, block, maximize, solve
+from .maximize import Maximum, Restricted, Vector, block, maximize, solve
 
 UNBOUNDED = "the profile likelihood stays above what the limit asks for, however far the coefficient goes"
 _STEPS = 100
 _STRIDE = 5.0  # no first step outward moves the linear predictor further, each next one twice as far
+_FAR = 1e4  # a linear predictor: e to its power is no number
 _CLOSE = 1e-8  # a Newton step of this share of the interval leaves its square
 
 
 def profile_limits(
-    likelihood: Likelihood, fit: Maximum, covariates: Design, level: float
+    likelihood: Restricted, fit: Maximum, covariates: Design, level: float
 ) -> tuple[Vector, tuple[str, ...]]:
     """Limits of each coefficient (p, 2) by the profile likelihood, and by term the reason why one is infinite.
 
@@ -38,13 +39,14 @@ def profile_limits(
         for at, side in enumerate((-1.0, 1.0)):
             if math.isnan(fit.direction[j]) or fit.direction[j] == side:
                 limits[j, at] = side * math.inf
-                reasons[j] = UNDETERMINED if math.isnan(fit.direction[j]) else UNBOUNDED
             else:
                 limits[j, at] = _limit(likelihood, fit, covariates, int(j), side, width, float(error[j]))
+            if math.isinf(limits[j, at]):
+                reasons[j] = UNDETERMINED if math.isnan(fit.direction[j]) else UNBOUNDED
     return limits, tuple(reasons)
 
 
-def likelihood_roots(likelihood: Likelihood, fit: Maximum, covariates: Design, values: Vector) -> Vector:
+def likelihood_roots(likelihood: Restricted, fit: Maximum, covariates: Design, values: Vector) -> Vector:
     """Signed roots of the likelihood ratio statistics of each coefficient's being a value (p,); ``nan`` if not used."""
     roots = np.full(len(fit.beta), np.nan)
     for j in np.flatnonzero(fit.used):
@@ -54,7 +56,7 @@ def likelihood_roots(likelihood: Likelihood, fit: Maximum, covariates: Design, v
     return roots
 
 
-def _held(likelihood: Likelihood, fit: Maximum, covariates: Design, j: int, value: float, near: Maximum) -> Maximum:
+def _held(likelihood: Restricted, fit: Maximum, covariates: Design, j: int, value: float, near: Maximum) -> Maximum:
     """The maximum over the other coefficients, coefficient j held at a value, from a maximum ``near``.
 
     The others start where they would be, were the likelihood quadratic; at zero what the fit has at infinity.
@@ -68,13 +70,13 @@ def _held(likelihood: Likelihood, fit: Maximum, covariates: Design, j: int, valu
     if near is fit:
         start[fit.direction != 0] = 0.0
     start[j] = value
-    return maximize(likelihood, covariates.noise, covariates.spread, covariates.unit, start, others)
+    return maximize(likelihood(others), covariates.noise, covariates.spread, covariates.unit, start, others)
 
 
 def _limit(
-    likelihood: Likelihood, fit: Maximum, covariates: Design, j: int, side: float, width: float, error: float
+    likelihood: Restricted, fit: Maximum, covariates: Design, j: int, side: float, width: float, error: float
 ) -> float:
-    """Where the profile likelihood of coefficient j has dropped by width^2 / 2, on one side of its maximum.
+    """Where the profile likelihood of coefficient j has dropped by width^2 / 2, on one side; infinite if nowhere.
 
     Newton's method. The profile of a concave likelihood is concave, so that steps from beyond the limit come back to
     it without passing it, and a step from before it goes beyond. A penalized likelihood need not be concave: a step
@@ -91,6 +93,8 @@ def _limit(
         near = _held(likelihood, fit, covariates, j, value, near)
         above, slope = near.loglik - target, float(near.score[j])
         before, beyond = (value, beyond) if above >= 0 else (before, value)
+        if above >= 0 and abs(value) * covariates.spread[j] > _FAR:
+            return side * math.inf
         step = -above / slope if slope * side < 0 else side * math.inf
         if abs(step) <= _CLOSE * abs(value - fit.beta[j]):
             return value + step

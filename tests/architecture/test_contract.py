@@ -192,7 +192,7 @@ TWINS = {
     "counting.py": ("twins.py", "km"),
     "firth.py": ("twins_cox.py", "cox_derivatives"),
     "grouped_likelihood.py": ("twins_cox.py", "cox_loglik"),
-    "hazard_steps.py": ("twins_cox_more.py", "HAZARD"),
+    "hazard_steps.py": ("twins_cox_more.py", "steps"),
     "history.py": ("twin_history.py", "history"),
     "partial_likelihood.py": ("twins_cox.py", "cox_loglik"),
     "random.py": ("twin_random.py", "philox_words"),

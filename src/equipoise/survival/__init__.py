@@ -9,6 +9,7 @@ from .cox_result import Cox
 from .inference import Test
 from .kaplan_meier import Curve, KaplanMeier, Landmark, Quantile, RiskTable, kaplan_meier
 from .logrank import LogRank, logrank
+from .nested import likelihood_ratio
 from .predicted_survival import (
     BaselineHazard,
     PredictedCurve,
@@ -51,6 +52,7 @@ __all__ = [
     "counting_process",
     "cox",
     "kaplan_meier",
+    "likelihood_ratio",
     "logrank",
     "predicted_survival",
     "residuals",

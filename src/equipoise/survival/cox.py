@@ -32,7 +32,7 @@ from .firth import maximize_penalized
 from .inference import Inference, infer, penalized_tests
 from .maximize import Vector, maximize
 from .model_matrix import ModelMatrix, model_matrix
-from .profile import likelihood_roots, profile_limits
+from .profile import Profiled, likelihood_roots, profile_limits
 from .risk_sets import RiskSets, risk_sets
 
 
@@ -103,9 +103,9 @@ def cox(
     standard = design(matrix, sets)
     target = likelihood(sets, standard, tied, matrix.tte.weight_type in ("case", "probability"))
     if penalty:
-        target, fit = maximize_penalized(target, sets, standard, tied)
+        restricted, fit = maximize_penalized(target, sets, standard, tied)
     else:
-        fit = maximize(target, standard.noise, standard.spread, standard.unit)
+        restricted, fit = lambda moving: target, maximize(target, standard.noise, standard.spread, standard.unit)
     group = None if clusters is None else clusters[sets.order]
     residuals = None
     if sandwich:
@@ -117,12 +117,13 @@ def cox(
     null = np.zeros(len(matrix.terms))
     null[0] = math.log(null_hazard_ratio)
     z = (found.coef - null) / found.se
+    profiled = Profiled(likelihood=restricted, fit=fit, design=standard, concave=not penalty)
     if penalty:
-        z = likelihood_roots(target, fit, standard, null * standard.scale)
+        z = likelihood_roots(profiled, null * standard.scale)
         found = penalized_tests(found)
     limit_reasons = ("",) * len(matrix.terms)
     if interval == "profile":
-        log_limits, limit_reasons = profile_limits(target, fit, standard, level)
+        log_limits, limit_reasons = profile_limits(profiled, level)
         log_limits = log_limits / standard.scale[:, None]
     else:
         log_limits = found.coef[:, None] + ndtri(0.5 + level / 2) * found.se[:, None] * _SIDES

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,32 +61,37 @@ def design(matrix: ModelMatrix, sets: RiskSets) -> Design:
     unit = 1.0 if weight is None or events == 0 or counts else float(weight.sum()) / events
     if not matrix.covariates:
         return _of_arms(matrix.arm_terms, sets, weight, unit, sets.weight if counts else None)
-    n, p = matrix.tte.n, len(matrix.terms)
-    columns = matrix.columns
-    center, scale, spread, noise = np.empty(p), np.empty(p), np.empty(p), np.empty(p)
-    happened = (matrix.tte.event > 0).astype(np.float64)
-    happened = happened if matrix.tte.weight is None else happened * matrix.tte.weight
-    for j, column in enumerate(columns):
-        center[j] = column.mean()
-        away = column - center[j]
-        low, high = float(away.min()), float(away.max())
-        peak = max(high, -low) or 1.0
-        away /= peak
-        scale[j] = peak * np.sqrt(float(away @ away) / n)
-        # A constant column is only rounding noise after centring: make it exactly 0, and so aliased.
-        if scale[j] <= 1e-13 * abs(center[j]) or scale[j] == 0:
-            scale[j], spread[j], noise[j], center[j] = 1.0, 0.0, 0.0, np.nan
-            continue
-        spread[j] = (high - low) / scale[j]
-        np.multiply(away, away, out=away)
-        noise[j] = ROUNDING * float(happened @ away) * (peak / scale[j]) ** 2
-    x = np.empty((n, p))
+    n, columns = matrix.tte.n, matrix.columns
+    center, scale, spread = (np.array(v) for v in zip(*(_moments(column) for column in columns), strict=True))
+    # Row by row, so that a row lies together; in blocks that stay in the cache.
+    x = np.empty((n, len(columns)))
     for first in range(0, n, _BLOCK):
-        rows = sets.order[first : first + _BLOCK]
+        rows = slice(first, first + _BLOCK)
         for j, column in enumerate(columns):
-            x[first : first + _BLOCK, j] = (column[rows] - center[j]) / scale[j]
-    x[:, np.isnan(center)] = 0.0
-    return Design(rows=x, group=None, scale=scale, spread=spread, noise=noise, unit=unit)
+            x[rows, j] = (column[rows] - center[j]) / scale[j]
+    x[:, spread == 0] = 0.0
+    x = x.take(sets.order, axis=0)
+    counted = sets.event.astype(np.float64) if weight is None else weight
+    noise = np.zeros(len(columns))
+    for first in range(0, n, _BLOCK):
+        rows = slice(first, first + _BLOCK)
+        noise += counted[rows] @ (x[rows] * x[rows])
+    return Design(rows=x, group=None, scale=scale, spread=spread, noise=ROUNDING * noise, unit=unit)
+
+
+def _moments(column: Vector) -> tuple[float, float, float]:
+    """Mean, standard deviation, and range in standard deviations; a constant column has deviation 1 and range 0."""
+    center = float(column.mean())
+    away = column - center
+    low, high = float(away.min()), float(away.max())
+    peak = max(high, -low) or 1.0
+    size = 1.0 if 1e-100 < peak < 1e100 else peak  # squares of others leave the range of numbers
+    if size != 1:
+        away /= size
+    scale = size * math.sqrt(float(away @ away) / len(column))
+    if scale <= 1e-13 * abs(center):  # only rounding is left of a constant after centring
+        return center, 1.0, 0.0
+    return center, scale, (high - low) / scale
 
 
 def _of_arms(terms: int, sets: RiskSets, weight: Vector | None, unit: float, counts: Vector | None) -> Design:

@@ -139,7 +139,7 @@ def _robust_score(fit: Maximum, parts: Vector, unit: float) -> Test:
     if not keep.any():
         return Test(statistic=math.nan, df=0, p_value=math.nan, reason=NO_SPREAD)
     along = vectors[:, keep].T @ parts.sum(axis=0)
-    return _chi_square(float((along**2 / values[keep]).sum()), int(keep.sum()))
+    return chi_square(float((along**2 / values[keep]).sum()), int(keep.sum()))
 
 
 def _tests(fit: Maximum, coef: Vector, covariance: Vector, reason: str, no_wald: str) -> tuple[Test, Test, Test]:
@@ -156,9 +156,10 @@ def _tests(fit: Maximum, coef: Vector, covariance: Vector, reason: str, no_wald:
         wald = Test(statistic=math.nan, df=df, p_value=math.nan, reason=SEPARATED if away else no_wald)
     else:
         b = coef[fit.used]
-        wald = _chi_square(float(b @ solve(block(covariance, fit.used), b)), df)
-    return _chi_square(likelihood_ratio, df), wald, _chi_square(score, df)
+        wald = chi_square(float(b @ solve(block(covariance, fit.used), b)), df)
+    return chi_square(likelihood_ratio, df), wald, chi_square(score, df)
 
 
-def _chi_square(statistic: float, df: int) -> Test:
+def chi_square(statistic: float, df: int) -> Test:
+    """The test of a statistic that is chi-square under its hypothesis."""
     return Test(statistic=statistic, df=df, p_value=float(chdtrc(df, statistic)))

@@ -13,12 +13,14 @@ from ..errors import ConvergenceError
 Vector = NDArray[np.float64]
 Evaluated = tuple[float, Vector, Vector]  # log-likelihood, score (p,) and information (p, p)
 Likelihood = Callable[[Vector], Evaluated]
+Restricted = Callable[[NDArray[np.bool_]], Likelihood]  # the likelihood, given which coefficients (p,) move
 
 _ALIASED = 1e-10  # share of a column's information left once the columns before it are known
 _RUNNING_AWAY = 1e-2  # a step that moves the linear predictor this far while nothing is left to gain
 _FLAT = 1e-7  # information, per unit of the linear predictor, along a direction that runs away
 _PART = 1e-4  # share of a coefficient in such a direction
 _STRIDE = 5.0  # the first step moves the linear predictor no further: one that leaps to infinity looks like a maximum
+_STEEP = 1e-6  # slope, per event and unit of the linear predictor, that is no rounding
 _STEPS = 100
 
 
@@ -73,9 +75,9 @@ def maximize(
         before = step
         step = _step(information, score, used, everything)
         length = float((np.abs(step) * spread).max())
-        if steps and (length > _RUNNING_AWAY or (information.diagonal()[used] < floor).any()):
+        if (steps or start is not None) and (length > _RUNNING_AWAY or (information.diagonal()[used] < floor).any()):
             step = np.zeros(p)
-            step[used] = _onward(block(information, used), score[used], before[used], spread[used], noise[used])
+            step[used] = _onward(block(information, used), score[used], before[used], spread[used], noise[used], unit)
             length = float((np.abs(step) * spread).max())
         decrement = float(score @ step)
         runs = length > _RUNNING_AWAY
@@ -118,12 +120,18 @@ def _step(information: Vector, score: Vector, used: NDArray[np.bool_], everythin
     return step
 
 
-def _onward(information: Vector, score: Vector, before: Vector, spread: Vector, noise: Vector) -> Vector:
-    """Newton's step; along directions whose curvature is down to rounding, the step before once more."""
+def _onward(information: Vector, score: Vector, before: Vector, spread: Vector, noise: Vector, unit: float) -> Vector:
+    """Newton's step; along directions whose curvature is down to rounding, the step before once more.
+
+    From a start far from the maximum such a direction may be steep: there, steps uphill, each twice the one before.
+    """
     values, vectors = np.linalg.eigh(information / np.outer(spread, spread))
     curved = values > max(1e-14 * values[-1], 1e-3 * float((noise / spread**2).max()))
-    newton = (vectors.T @ (score / spread)) / np.where(curved, values, 1.0)
-    return np.asarray(vectors @ np.where(curved, newton, vectors.T @ (before * spread)) / spread, dtype=np.float64)
+    slope, again = vectors.T @ (score / spread), vectors.T @ (before * spread)
+    uphill = np.sign(slope) * np.maximum(_STRIDE, 2 * np.abs(again))
+    again = np.where(np.abs(slope) > _STEEP * unit, uphill, again)
+    along = np.where(curved, slope / np.where(curved, values, 1.0), again)
+    return np.asarray(vectors @ along / spread, dtype=np.float64)
 
 
 def _directions(information: Vector, step: Vector, before: Vector, spread: Vector, unit: float) -> Vector:

@@ -69,10 +69,10 @@ def resolve_stratified(stratified: bool | None, strata: tuple[str, ...]) -> bool
 
 
 def refuse_competing(causes: int) -> None:
-    """Only one cause of failure has a method here so far."""
+    """Methods for one cause of failure."""
     if causes > 1:
         raise UnsupportedError(
             "the events have competing causes",
             where=f"event codes up to {causes}",
-            remedy="Recode to one event; cumulative incidence is not available yet.",
+            remedy="Use cumulative_incidence() for probabilities, or tte.cause(k) for the hazard of one cause.",
         )

@@ -24,7 +24,7 @@ from .model_matrix import ModelMatrix, model_matrix
 if TYPE_CHECKING:
     import polars as pl
 
-_SEPARATED = "the likelihood has no finite maximum: the covariate separates the events (Gray's test stays valid)"
+_SEPARATED = "the likelihood has no finite maximum: the covariate separates the events"
 _STRIDE = 300.0  # powers of e by which the scale of a sum goes up: a product of two has room for 700
 _NUMBERS_AT_ONCE = 4_000_000  # of products of two covariates
 
@@ -160,7 +160,11 @@ def fine_gray(
     parts = _influence(sample, fit.beta) * np.sqrt(sample.weight)[:, None]  # so many copies, each its own square
     found = infer(fit, sample.scale, events > 0, unit, (parts, parts))
     instead = {SEPARATED: _SEPARATED, NO_EVENTS: f"no event of cause {cause} occurred"}
-    reasons = tuple(instead.get(r, r) for r in found.reasons)
+    of_arm = {SEPARATED: f"{_SEPARATED} (Gray's test stays valid)"}
+    reasons = tuple(
+        of_arm.get(r, instead.get(r, r)) if i < matrix.arm_terms else instead.get(r, r)
+        for i, r in enumerate(found.reasons)
+    )
     limits = _limits(found.coef, found.se, level)
     two_arms = matrix.arm_terms == 1
     favours = -1.0 if tte.event_is == "harm" else 1.0

@@ -4,8 +4,17 @@ from ..data import TimeToEvent
 from .batch import Batch, TrialStatus, batch
 from .concordance import Concordance
 from .count_table import count_table
-from .cox import cox
+from .cox import Cox, cox
 from .cox_result import Cox
+from .cumulative_incidence import (
+    ArmIncidence,
+    CumulativeIncidence,
+    Incidence,
+    IncidenceLandmark,
+    cumulative_incidence,
+)
+from .fine_gray import FineGray, fine_gray
+from .gray import Gray, gray
 from .inference import Test
 from .kaplan_meier import Curve, KaplanMeier, Landmark, Quantile, RiskTable, kaplan_meier
 from .logrank import LogRank, logrank
@@ -24,12 +33,18 @@ from .rmst import Contrast, RestrictedMean, Rmst, rmst
 from .time_varying import TimeVarying, counting_process
 
 __all__ = [
+    "ArmIncidence",
     "BaselineHazard",
     "Batch",
     "Concordance",
     "Contrast",
     "Cox",
+    "CumulativeIncidence",
     "Curve",
+    "FineGray",
+    "Gray",
+    "Incidence",
+    "IncidenceLandmark",
     "KaplanMeier",
     "Landmark",
     "LogRank",
@@ -51,6 +66,9 @@ __all__ = [
     "count_table",
     "counting_process",
     "cox",
+    "cumulative_incidence",
+    "fine_gray",
+    "gray",
     "kaplan_meier",
     "likelihood_ratio",
     "logrank",

@@ -91,10 +91,10 @@ def refuse_counts(weight_type: str | None, what: str) -> None:
 
 
 def refuse_competing(causes: int) -> None:
-    """Only one cause of failure has a method here so far."""
+    """Methods for one cause of failure."""
     if causes > 1:
         raise UnsupportedError(
             "the events have competing causes",
             where=f"event codes up to {causes}",
-            remedy="Recode to one event; cumulative incidence is not available yet.",
+            remedy="Use cumulative_incidence() for probabilities, or tte.cause(k) for the hazard of one cause.",
         )

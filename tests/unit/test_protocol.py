@@ -265,7 +265,6 @@ REFUSED: list[tuple[dict[str, str], str, str]] = [
     ),
     (means('covariates = ["AGE"]'), "analyses.primary.covariates", "would do nothing"),
     (means('subgroups = [{ column = "SEX", label = "Sex" }]'), "analyses.primary.subgroups", "would do nothing"),
-    (means("stratified = true"), "analyses.primary.stratified", "would do nothing"),
     (means("gamma = 1"), "analyses.primary.gamma", "would do nothing"),
     # testing and data
     (in_order("0.05", "0.7"), "testing.alpha", "less than 0.5"),

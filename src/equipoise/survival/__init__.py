@@ -2,11 +2,13 @@
 
 from ..data import TimeToEvent
 from .concordance import Concordance
+from .contrast import Contrast
 from .cox import Cox, cox
 from .inference import Test
 from .kaplan_meier import Curve, KaplanMeier, Landmark, Quantile, RiskTable, kaplan_meier
 from .logrank import LogRank, logrank
-from .rmst import Contrast, RestrictedMean, Rmst, rmst
+from .milestone import Milestone, MilestoneSurvival, milestone
+from .rmst import RestrictedMean, Rmst, rmst
 
 __all__ = [
     "Concordance",
@@ -16,6 +18,8 @@ __all__ = [
     "KaplanMeier",
     "Landmark",
     "LogRank",
+    "Milestone",
+    "MilestoneSurvival",
     "Quantile",
     "RestrictedMean",
     "RiskTable",
@@ -25,5 +29,6 @@ __all__ = [
     "cox",
     "kaplan_meier",
     "logrank",
+    "milestone",
     "rmst",
 ]

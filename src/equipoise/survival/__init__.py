@@ -1,6 +1,7 @@
 """Every estimator and test that takes a TimeToEvent."""
 
 from ..data import TimeToEvent
+from .average_hazard_ratio import AverageHazardRatio, average_hazard_ratio
 from .concordance import Concordance
 from .contrast import Contrast
 from .cox import Cox, cox
@@ -9,8 +10,10 @@ from .kaplan_meier import Curve, KaplanMeier, Landmark, Quantile, RiskTable, kap
 from .logrank import LogRank, logrank
 from .milestone import Milestone, MilestoneSurvival, milestone
 from .rmst import RestrictedMean, Rmst, rmst
+from .weighted_cox import WeightedCox, weighted_cox
 
 __all__ = [
+    "AverageHazardRatio",
     "Concordance",
     "Contrast",
     "Cox",
@@ -26,9 +29,12 @@ __all__ = [
     "Rmst",
     "Test",
     "TimeToEvent",
+    "WeightedCox",
+    "average_hazard_ratio",
     "cox",
     "kaplan_meier",
     "logrank",
     "milestone",
     "rmst",
+    "weighted_cox",
 ]

@@ -108,9 +108,8 @@ def values_by_arm(
     share = share / share.sum()
     value, variance = np.zeros(len(tte.arms)), np.zeros(len(tte.arms))
     absent: list[str] = []
-    short: list[str] = []
     flat: list[str] = []
-    reach = math.inf
+    reach: list[tuple[str, float]] = []
     for stratum, (part, row) in enumerate(zip(share.tolist(), cells, strict=True)):
         for arm, steps in enumerate(row):
             where = f"{tte.arms[arm]} in stratum {tte.strata[stratum]}" if stratified else tte.arms[arm]
@@ -118,32 +117,30 @@ def values_by_arm(
             if steps is None:
                 absent.append(where)
             else:
-                reach = min(reach, steps.reach)
-                if limit > steps.reach:
-                    short.append(where)
-                else:
+                reach.append((where, steps.reach))
+                if limit <= steps.reach:
                     mean, spread = measure(steps, limit)
                     flat += [where] * (spread == 0)
             value[arm] += part * mean
             variance[arm] += part**2 * spread
-    reason = _reason(absent, short, name, limit, reach, stratified)
+    every = "every arm supports in every stratum" if stratified else "every arm supports"
+    reason = f"there is nobody of arm {listed(absent)}" if absent else beyond_follow_up(reach, limit, name, every)
     return ArmValues(
         value=tuple(value.tolist()), std_error=tuple(np.sqrt(variance).tolist()), reason=reason, flat=tuple(flat)
     )
 
 
-def _reason(
-    absent: Sequence[str], short: Sequence[str], name: str, limit: float, reach: float, stratified: bool
+def beyond_follow_up(
+    reach: Sequence[tuple[str, float]], limit: float, name: str = "tau", every: str = "every arm supports"
 ) -> str:
-    if absent:
-        return f"there is nobody of arm {listed(absent)}"
-    if short:
-        every = "every arm supports in every stratum" if stratified else "every arm supports"
-        return (
-            f"{name} = {limit:g} days lies beyond the follow-up of {listed(short)}; "
-            f"the largest {name} that {every} is {reach:g} days"
-        )
-    return ""
+    """Why some curve is not known at ``limit``, or nothing, from their names and the largest times they reach."""
+    short = [where for where, furthest in reach if limit > furthest]
+    if not short:
+        return ""
+    return (
+        f"{name} = {limit:g} days lies beyond the follow-up of {listed(short)}; "
+        f"the largest {name} that {every} is {min(furthest for _, furthest in reach):g} days"
+    )
 
 
 def listed(names: Sequence[str]) -> str:

@@ -53,6 +53,37 @@ class _Censoring:
     above: NDArray[np.int64]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Regression:
+    """Restricted times (n,), their weights (n,), and the design (n, 1 + p): intercept, arm, covariates, standardized.
+
+    ``scale`` is what the arm's column was divided by.
+    """
+
+    restricted: Vector
+    weight: Vector
+    design: Vector
+    scale: float
+    censoring: tuple[_Censoring, ...]
+
+    def arm_effect(self, y: Vector, log_link: bool) -> tuple[float, float, str]:
+        """The arm's coefficient in the model of y and its standard error; or ``nan`` and why."""
+        known = self.weight > 0
+        b, why = _fit(self.design[known], self.weight[known], y[known], log_link)
+        if why:
+            return math.nan, math.nan, why
+        mean = np.exp(self.design @ b) if log_link else self.design @ b
+        residual = y - mean
+        residual[np.abs(residual) <= ROUNDING * float(y.max())] = 0.0
+        score = self.design * (self.weight * residual)[:, None]
+        for part in self.censoring:
+            _add_martingale(score, part)
+        bread = np.linalg.inv(self.design.T @ (self.design * mean[:, None] if log_link else self.design))
+        spread = score @ bread[:, 1]
+        se = math.sqrt(float(spread @ spread)) / self.scale
+        return float(b[1]) / self.scale, se, "" if se > 0 else "the model leaves no variance"
+
+
 def adjusted_contrasts(
     tte: TimeToEvent, covariates: Any, stratified: bool | None, tau: float, level: float, reason: str
 ) -> Adjusted:
@@ -74,38 +105,14 @@ def adjusted_contrasts(
     rows = copies(tte, "adjusted restricted means")
     terms = matrix.terms[1:]
     method = _METHOD.format(", ".join(terms) if terms else "no covariate")
-    x, scale = standardize(matrix.x[rows])
-    design = np.column_stack([np.ones(len(rows)), x])
-    time, event, arm = tte.time[rows], tte.event[rows] > 0, tte.arm[rows]
-    censoring = [_censoring(np.flatnonzero(arm == code), time, event, tau) for code in (0, 1)]
-    if not reason:
-        weight = _weights(time, event, tau, censoring)
-        reason = _collinear(design, weight, ("intercept", *matrix.terms))
+    model = _regression(matrix.x[rows], tte.time[rows], tte.event[rows] > 0, tte.arm[rows], tau, bool(reason))
+    reason = reason or _collinear(model, ("intercept", *matrix.terms))
     if reason:
         return Adjusted(contrasts=_without(reason), terms=terms, reason=reason, method=method)
     z = normal_quantile(level)
-    restricted = np.minimum(time, tau)
-
-    known = weight > 0
-
-    def arm_effect(y: Vector, log_link: bool) -> tuple[float, float, str]:
-        b, why = _fit(design[known], weight[known], y[known], log_link)
-        if why:
-            return math.nan, math.nan, why
-        mean = np.exp(design @ b) if log_link else design @ b
-        residual = y - mean
-        residual[np.abs(residual) <= ROUNDING * tau] = 0.0
-        score = design * (weight * residual)[:, None]
-        for part in censoring:
-            _add_martingale(score, part)
-        bread = np.linalg.inv(design.T @ (design * mean[:, None] if log_link else design))
-        spread = score @ bread[:, 1]
-        se = math.sqrt(float(spread @ spread)) / float(scale[0])
-        return float(b[1] / scale[0]), se, "" if se > 0 else "the model leaves no variance"
-
-    difference, se, reason = arm_effect(restricted, False)
+    difference, se, reason = model.arm_effect(model.restricted, False)
     conf_int, p_value = wald(difference, se, z)
-    ratio, lost = arm_effect(restricted, True), arm_effect(tau - restricted, True)
+    ratio, lost = model.arm_effect(model.restricted, True), model.arm_effect(tau - model.restricted, True)
     contrasts = {
         "difference": difference,
         "conf_int": conf_int,
@@ -125,6 +132,21 @@ def _without(reason: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _regression(
+    x: Vector, time: Vector, event: NDArray[np.bool_], arm: NDArray[np.int64], tau: float, unknown: bool
+) -> _Regression:
+    """Standardized design and weights; where the curves are ``unknown`` at tau there is nothing to weigh."""
+    x, scale = standardize(x)
+    parts = () if unknown else tuple(_censoring(np.flatnonzero(arm == code), time, event, tau) for code in (0, 1))
+    return _Regression(
+        restricted=np.minimum(time, tau),
+        weight=_weights(len(time), parts),
+        design=np.column_stack([np.ones(len(time)), x]),
+        scale=float(scale[0]),
+        censoring=parts,
+    )
+
+
 def _censoring(rows: NDArray[np.int64], time: Vector, event: NDArray[np.bool_], tau: float) -> _Censoring:
     rows = rows[np.argsort(time[rows], kind="stable")]
     own = time[rows]
@@ -141,9 +163,9 @@ def _censoring(rows: NDArray[np.int64], time: Vector, event: NDArray[np.bool_], 
     )
 
 
-def _weights(time: Vector, event: NDArray[np.bool_], tau: float, censoring: list[_Censoring]) -> Vector:
+def _weights(n: int, censoring: tuple[_Censoring, ...]) -> Vector:
     """1 / G(Y-) of whose restricted time is known, 0 of the others; never infinite, as tau is within follow-up."""
-    weight = np.zeros(len(time))
+    weight = np.zeros(n)
     for part in censoring:
         uncensored = np.concatenate([[1.0], np.cumprod((part.at_risk - part.lost) / part.at_risk)])
         known = ~part.censored
@@ -195,11 +217,11 @@ def _fit(design: Vector, weight: Vector, y: Vector, log_link: bool) -> tuple[Vec
     return np.empty(0), "a log-linear model has no finite solution: an arm or a covariate has a mean of zero"
 
 
-def _collinear(design: Vector, weight: Vector, names: tuple[str, ...]) -> str:
+def _collinear(model: _Regression, names: tuple[str, ...]) -> str:
     """Why the regression has no solution, or nothing: columns that say nothing that those before them do not."""
-    gram = design.T @ (design * weight[:, None])
+    gram = model.design.T @ (model.design * model.weight[:, None])
     used = estimable(gram, ROUNDING * np.diagonal(gram))
     if used.all():
         return ""
-    idle = [name for name, is_used in zip(names, used, strict=True) if not is_used]
-    return f"the covariates are collinear: {', '.join(idle)} says nothing that the arm and the columns before do not"
+    idle = ", ".join(name for name, is_used in zip(names, used, strict=True) if not is_used)
+    return f"the covariates are collinear: {idle} (what the arm and the columns before say already)"

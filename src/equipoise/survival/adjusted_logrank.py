@@ -354,9 +354,10 @@ def _layout(tte: TimeToEvent, covariates: Any, stratified: bool | None) -> _Layo
     matrix = model_matrix(tte, covariates)
     rows = copies(tte, "covariate-adjusted log-rank tests")
     code = tte.stratum if by_stratum else np.zeros(tte.n, dtype=np.int64)
-    present = np.bincount(2 * code + tte.arm, minlength=2 * (int(code.max()) + 1)).reshape(-1, 2)
+    strata = tte.strata if by_stratum else ("",)
+    present = np.bincount(2 * code + tte.arm, minlength=2 * len(strata)).reshape(-1, 2)
     both: NDArray[np.bool_] = np.asarray(present.min(axis=1) > 0)
-    left_out = tuple(name for name, kept in zip(tte.strata, both, strict=True) if not kept) if by_stratum else ()
+    left_out = tuple(name for name, n in zip(strata, present, strict=True) if n.min() == 0 < n.max())
     rows = rows[both[code[rows]]]
     rows = rows[np.lexsort((tte.time[rows], code[rows]))] if by_stratum else rows[np.argsort(tte.time[rows])]
     stratum = (np.cumsum(both) - 1)[code[rows]]

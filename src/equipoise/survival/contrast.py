@@ -103,15 +103,14 @@ def values_by_arm(
     stratum, or whose curve ends before ``limit`` there, has no value; ``name`` is what the reason calls the limit.
     """
     cells = arm_steps(tte, stratified)
-    weight = None if tte.weight is None else tte.weight
-    share = np.bincount(tte.stratum, weights=weight) if stratified else np.ones(1)
+    share = np.bincount(tte.stratum, weights=tte.weight, minlength=len(tte.strata)) if stratified else np.ones(1)
     share = share / share.sum()
     value, variance = np.zeros(len(tte.arms)), np.zeros(len(tte.arms))
     absent: list[str] = []
     flat: list[str] = []
     reach: list[tuple[str, float]] = []
     for stratum, (part, row) in enumerate(zip(share.tolist(), cells, strict=True)):
-        for arm, steps in enumerate(row):
+        for arm, steps in enumerate(row if part > 0 else ()):  # a selection may leave nobody in a stratum
             where = f"{tte.arms[arm]} in stratum {tte.strata[stratum]}" if stratified else tte.arms[arm]
             mean = spread = math.nan
             if steps is None:

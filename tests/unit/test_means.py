@@ -457,6 +457,21 @@ def test_wild_covariates_do_not_overflow() -> None:
     marginal_hazard_ratio(trial(), wild)
 
 
+def test_a_hazard_ratio_per_unit_may_be_too_large_to_be_a_number() -> None:
+    fit = weighted_cox(trial(), {"dose": AGE * 1e-6})
+    rows = {(r.group, r.statistic): r for r in fit.rows()}
+    assert rows["dose", "average hazard ratio"].reason.endswith("rescale the covariate")
+    assert rows["dose", "average hazard ratio P"].value == pytest.approx(weighted_cox(trial(), {"dose": AGE}).p[1])
+
+
+def test_a_log_linear_model_that_reaches_too_far_for_the_censored() -> None:
+    tte = small([1, 2, 3, 4, 1, 2, 4, 9, 0.5], [1, 1, 1, 1, 1, 1, 1, 1, 0], "AAAABBBBB")
+    fit = rmst(tte, tau="4 days", covariates={"x": [1, 2, 3, 4, 1.1, 2, 3, 5, 1000]})
+    assert fit.ratio.reason == "a log-linear model has no sensible mean for somebody who is censored"
+    assert math.isnan(fit.ratio.estimate)
+    assert math.isfinite(fit.difference)
+
+
 # ------------------------------------------------------------------------------- refused
 @pytest.mark.parametrize("name", METHODS)
 def test_what_is_refused_by_all(name: str) -> None:

@@ -24,6 +24,8 @@ _METHOD = (
     "the arms' means are not adjusted"
 )
 _STEPS = 50
+_FAR = 16.0  # a mean e^16 times the largest time is none
+_NOTHING = 1e-10  # a fitted mean below this share of the average is on its way to zero
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -72,7 +74,10 @@ class _Regression:
         b, why = _fit(self.design[known], self.weight[known], y[known], log_link)
         if why:
             return math.nan, math.nan, why
-        mean = np.exp(self.design @ b) if log_link else self.design @ b
+        eta = self.design @ b
+        if log_link and eta.max() > math.log(y.max()) + _FAR:
+            return math.nan, math.nan, "a log-linear model has no sensible mean for somebody who is censored"
+        mean = np.exp(eta) if log_link else eta
         residual = y - mean
         residual[np.abs(residual) <= ROUNDING * float(y.max())] = 0.0
         score = self.design * (self.weight * residual)[:, None]
@@ -211,6 +216,8 @@ def _fit(design: Vector, weight: Vector, y: Vector, log_link: bool) -> tuple[Vec
             except np.linalg.LinAlgError:
                 break
             length = float(np.abs(design @ step).max())
+            if mean.min() < _NOTHING * total[0] / weight.sum():
+                break
             if length < 1e-7:  # the step after this would be its square
                 return np.asarray(b + step, dtype=np.float64), ""
             b = b + step * min(1.0, 2 / length)

@@ -74,17 +74,25 @@ class WeightedCox:
     def __str__(self) -> str:
         if self.reasons[0]:
             return f"Average hazard ratio {self.terms[0]} {results.NOT_ESTIMABLE}: {self.reasons[0]} ({self.method})"
+        with np.errstate(over="ignore"):
+            ratio = float(np.exp(self.coef[0]))
         low, high = (results.fixed(float(x), 2) for x in self.limits()[0])
         return (
-            f"Average hazard ratio {self.terms[0]} {results.fixed(math.exp(self.coef[0]), 2)} "
+            f"Average hazard ratio {self.terms[0]} {results.fixed(ratio, 2)} "
             f"({100 * self.level:g}% CI {low} to {high}), {results.p_equals(float(self.p[0]))} ({self.method})"
         )
 
     def rows(self) -> list[Row]:
         """Every term's average hazard ratio with limits and P as rows of the long table."""
         rows: list[Row] = []
+        limits = self.limits()
         for i, (term, reason) in enumerate(zip(self.terms, self.reasons, strict=True)):
-            shown = [math.nan] * 4 if reason else [math.exp(self.coef[i]), *self.limits()[i].tolist(), float(self.p[i])]
+            with np.errstate(over="ignore"):
+                ratio = float(np.exp(self.coef[i]))
+            shown = [math.nan] * 4 if reason else [ratio, *limits[i].tolist(), float(self.p[i])]
+            if any(math.isinf(x) for x in shown):
+                reason = "a hazard ratio per unit of this covariate is too large to be a number: rescale the covariate"
+                shown[:3] = [math.nan] * 3
             names = ["", " lower limit", " upper limit", " P"]
             for name, value in zip(names, shown, strict=True):
                 text = results.p_value(value) if name == " P" else results.fixed(value, 2)
@@ -131,8 +139,8 @@ def weighted_cox(tte: TimeToEvent, covariates: Any = None, *, level: float = 0.9
     fit = maximize(_likelihood(x, time, event, weight), noise, np.ptp(x, axis=0), 1.0)
     residuals = tuple(_residuals(b, x, time, event, weight) for b in (fit.beta, np.zeros_like(fit.beta)))
     found = infer(fit, scale, bool(event.any()), 1.0, (residuals[0], residuals[1]))
-    with np.errstate(invalid="ignore"):
-        limits = hazard_limits(found.coef, found.se, level)
+    with np.errstate(invalid="ignore", over="ignore"):
+        limits, ratios = hazard_limits(found.coef, found.se, level), np.exp(found.coef)
     p = 2 * ndtr(-np.abs(found.z))
     two_arms = matrix.arm_terms == 1
     at = np.flatnonzero(event)[np.unique(time[event], return_index=True)[1]]
@@ -146,7 +154,7 @@ def weighted_cox(tte: TimeToEvent, covariates: Any = None, *, level: float = 0.9
         p=p,
         reasons=found.reasons,
         covariance=found.covariance,
-        hazard_ratio=float(np.exp(found.coef[0])) if two_arms else np.exp(found.coef),
+        hazard_ratio=float(ratios[0]) if two_arms else ratios,
         conf_int=(float(limits[0, 0]), float(limits[0, 1])) if two_arms else limits,
         p_value=float(p[0]) if two_arms else None,
         p_one_sided=p_of_benefit(-float(found.z[0]), tte.event_is) if two_arms else None,

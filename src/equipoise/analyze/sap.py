@@ -134,7 +134,9 @@ def _fit_one(trial: Protocol, data: Patients, analysis: Analysis, estimand: Esti
             convention=convention,
         )
     else:
-        effect = rmst(tte, tau=estimand.restriction_time, level=analysis.confidence)
+        # Not by the strata of the test: a stratified mean weighs strata by their shares, which must be asked for.
+        by_stratum = analysis.stratified is True
+        effect = rmst(tte, tau=estimand.restriction_time, stratified=by_stratum, level=analysis.confidence)
     test: LogRank | Cox | Rmst = effect
     if test_of(trial, analysis) == "logrank":
         test = logrank(tte, rho=analysis.rho, gamma=analysis.gamma, stratified=analysis.stratified)

@@ -4,7 +4,7 @@ from ..data import TimeToEvent
 from .batch import Batch, TrialStatus, batch
 from .concordance import Concordance
 from .count_table import count_table
-from .cox import Cox, cox
+from .cox import cox
 from .cox_result import Cox
 from .cumulative_incidence import (
     ArmIncidence,
@@ -33,7 +33,9 @@ from .rmst import Contrast, RestrictedMean, Rmst, rmst
 from .time_varying import TimeVarying, counting_process
 
 __all__ = [
+    "AdjustedLogRank",
     "ArmIncidence",
+    "AverageHazardRatio",
     "BaselineHazard",
     "Batch",
     "Concordance",
@@ -48,6 +50,9 @@ __all__ = [
     "KaplanMeier",
     "Landmark",
     "LogRank",
+    "MarginalHazardRatio",
+    "Milestone",
+    "MilestoneSurvival",
     "PredictedCurve",
     "PredictedSurvival",
     "Prediction",
@@ -61,6 +66,9 @@ __all__ = [
     "TimeToEvent",
     "TimeVarying",
     "TrialStatus",
+    "WeightedCox",
+    "adjusted_logrank",
+    "average_hazard_ratio",
     "baseline_hazard",
     "batch",
     "count_table",
@@ -68,13 +76,17 @@ __all__ = [
     "cox",
     "cumulative_incidence",
     "fine_gray",
+    "follow_up",
     "gray",
     "kaplan_meier",
     "likelihood_ratio",
     "logrank",
+    "marginal_hazard_ratio",
+    "milestone",
     "predicted_survival",
     "residuals",
     "rmst",
     "schoenfeld",
+    "weighted_cox",
     "zph",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal, get_args
 
+from ..data import TimeToEvent
 from ..errors import EquipoiseError, UnsupportedError
 
 Convention = Literal["house", "r", "sas"]
@@ -98,3 +99,18 @@ def refuse_competing(causes: int) -> None:
             where=f"event codes up to {causes}",
             remedy="Use cumulative_incidence() for probabilities, or tte.cause(k) for the hazard of one cause.",
         )
+
+
+def refuse_weights_and_entry(tte: TimeToEvent, what: str) -> None:
+    """Probability weights and late entry, where nothing is proved for them."""
+    if tte.weight_type == "probability" or tte.entry is not None:
+        raise UnsupportedError(
+            f"{what} have no variance here under probability weights or late entry",
+            remedy="Use kaplan_meier for the curves, or cox.",
+        )
+
+
+def strata_words(stratified: bool, tte: TimeToEvent) -> str:
+    """What ``method`` says of the strata."""
+    by = f" by {' and '.join(tte.strata_names)}" if tte.strata_names else ""
+    return f"stratified{by}" if stratified else "unstratified"

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from .. import results
 from ..data import TimeToEvent
+from ..errors import UnsupportedError
+from .convention import refuse_weights_and_entry
 
 _EMPTY = np.empty(0)
 _NO_ROWS = np.empty(0, dtype=np.int64)
@@ -69,3 +71,20 @@ def _laid_out(tte: TimeToEvent, by_stratum: bool) -> RiskSets:
         leaving=leaving,
         entering=entering,
     )
+
+
+def copies(tte: TimeToEvent, what: str) -> NDArray[np.int64]:
+    """Row numbers, each as often as its case weight says: subjects for methods that know no weights.
+
+    Raises ``UnsupportedError`` for probability weights, for case weights that are not whole, and for late entry.
+    """
+    refuse_weights_and_entry(tte, what)
+    rows = np.arange(tte.n)
+    if tte.weight is None:
+        return rows
+    if (tte.weight != np.round(tte.weight)).any():
+        raise UnsupportedError(
+            f"{what} take case weights as copies of a subject, and these are not whole numbers",
+            remedy="Use whole numbers, or cox() with probability weights.",
+        )
+    return np.repeat(rows, tte.weight.astype(np.int64))

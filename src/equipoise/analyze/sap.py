@@ -270,7 +270,7 @@ def _sentence(trial: Protocol, analysis: Analysis, fitted: _Fitted, decision: De
 
 def _test_name(test: LogRank | Cox | Rmst) -> str:
     if isinstance(test, LogRank):
-        return f"Fleming-Harrington ({test.rho:g}, {test.gamma:g}) " if test.rho or test.gamma else "log-rank "
+        return f"{test.weights} " if test.rho or test.gamma else "log-rank "
     return "Wald " if isinstance(test, Cox) else ""
 
 

@@ -18,6 +18,8 @@ from .gray import Gray, gray
 from .inference import Test
 from .kaplan_meier import Curve, KaplanMeier, Landmark, Quantile, RiskTable, kaplan_meier
 from .logrank import LogRank, logrank
+from .maxcombo import MaxCombo, maxcombo
+from .multinormal import outside_probability, rectangle_probability
 from .nested import likelihood_ratio
 from .predicted_survival import (
     BaselineHazard,
@@ -31,6 +33,7 @@ from .proportional_hazards import ProportionalHazards, zph
 from .residuals import Schoenfeld, residuals, schoenfeld
 from .rmst import Contrast, RestrictedMean, Rmst, rmst
 from .time_varying import TimeVarying, counting_process
+from .weights import FlemingHarrington, Gehan, ModestlyWeighted, TaroneWare
 
 __all__ = [
     "AdjustedLogRank",
@@ -44,6 +47,8 @@ __all__ = [
     "CumulativeIncidence",
     "Curve",
     "FineGray",
+    "FlemingHarrington",
+    "Gehan",
     "Gray",
     "Incidence",
     "IncidenceLandmark",
@@ -51,8 +56,10 @@ __all__ = [
     "Landmark",
     "LogRank",
     "MarginalHazardRatio",
+    "MaxCombo",
     "Milestone",
     "MilestoneSurvival",
+    "ModestlyWeighted",
     "PredictedCurve",
     "PredictedSurvival",
     "Prediction",
@@ -62,6 +69,7 @@ __all__ = [
     "RiskTable",
     "Rmst",
     "Schoenfeld",
+    "TaroneWare",
     "Test",
     "TimeToEvent",
     "TimeVarying",
@@ -82,8 +90,11 @@ __all__ = [
     "likelihood_ratio",
     "logrank",
     "marginal_hazard_ratio",
+    "maxcombo",
     "milestone",
+    "outside_probability",
     "predicted_survival",
+    "rectangle_probability",
     "residuals",
     "rmst",
     "schoenfeld",

@@ -16,8 +16,8 @@ from ..errors import ConvergenceError
 from ..results import Origin, Row
 from .contrast import Limits, log_wald, normal_quantile, p_of_benefit
 from .convention import ArgumentError, check_level, refuse_competing, resolve_stratified, strata_words
-from .cox_likelihood import standardize
-from .inference import NO_EVENTS, ROUNDING
+from .cox_likelihood import ROUNDING, standardize
+from .inference import NO_EVENTS
 from .maximize import Vector, estimable
 from .model_matrix import model_matrix
 from .risk_sets import copies

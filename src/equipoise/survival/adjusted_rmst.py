@@ -13,8 +13,7 @@ from ..data import TimeToEvent
 from ..errors import UnsupportedError
 from .contrast import NAN_LIMITS, Contrast, Vector, log_wald, normal_quantile, p_of_benefit, wald
 from .convention import ArgumentError
-from .cox_likelihood import standardize
-from .inference import ROUNDING
+from .cox_likelihood import ROUNDING, standardize
 from .maximize import estimable
 from .model_matrix import model_matrix
 from .risk_sets import copies

@@ -79,6 +79,16 @@ def design(matrix: ModelMatrix, sets: RiskSets) -> Design:
     return Design(rows=x, group=None, scale=scale, spread=spread, noise=ROUNDING * noise, unit=unit)
 
 
+def standardize(x: Vector) -> tuple[Vector, Vector]:
+    """Columns of x (n, p) centred and divided by their standard deviations (p,); constant ones become 0."""
+    if not x.shape[1]:
+        return np.ascontiguousarray(x), np.ones(0)
+    center, scale, spread = (np.array(v) for v in zip(*(_moments(column) for column in x.T), strict=True))
+    out = (x - center) / scale
+    out[:, spread == 0] = 0.0
+    return np.ascontiguousarray(out), scale
+
+
 def _moments(column: Vector) -> tuple[float, float, float]:
     """Mean, standard deviation, and range in standard deviations; a constant column has deviation 1 and range 0."""
     center = float(column.mean())

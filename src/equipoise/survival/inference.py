@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import chdtrc
+from scipy.special import chdtrc, ndtri
 
 from .cox_likelihood import ROUNDING
 from .maximize import Maximum, Vector, block, solve
@@ -47,6 +47,19 @@ class Inference:
     wald: Test
     score: Test
     robust_score: Test | None
+
+    @property
+    def z(self) -> Vector:
+        """Coefficients over their standard errors (p,), ``nan`` where one has none."""
+        with np.errstate(invalid="ignore"):
+            return np.asarray(np.where(np.isfinite(self.coef), self.coef / self.se, np.nan))
+
+
+def wald_limits(coef: Vector, se: Vector, level: float) -> Vector:
+    """Wald limits of hazard ratios, (p, 2); nan where the standard error is."""
+    width = ndtri(0.5 + level / 2) * se
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.asarray(np.exp(np.column_stack([coef - width, coef + width])))
 
 
 def infer(fit: Maximum, scale: Vector, events: bool, unit: float, residuals: tuple[Vector, Vector] | None) -> Inference:

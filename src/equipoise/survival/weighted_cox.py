@@ -16,9 +16,8 @@ from ..kernels import partial_likelihood, score_residuals
 from ..results import Origin, Row
 from .contrast import Limits, p_of_benefit
 from .convention import ArgumentError, check_level, refuse_competing
-from .cox import hazard_limits
-from .cox_likelihood import standardize
-from .inference import ROUNDING, infer
+from .cox_likelihood import ROUNDING, standardize
+from .inference import infer, wald_limits
 from .maximize import Vector, maximize
 from .model_matrix import model_matrix
 from .risk_sets import copies
@@ -69,7 +68,7 @@ class WeightedCox:
 
     def limits(self) -> Vector:
         """Confidence limits of every average hazard ratio, (p, 2)."""
-        return hazard_limits(self.coef, self.se, self.level)
+        return wald_limits(self.coef, self.se, self.level)
 
     def __str__(self) -> str:
         if self.reasons[0]:
@@ -140,7 +139,7 @@ def weighted_cox(tte: TimeToEvent, covariates: Any = None, *, level: float = 0.9
     residuals = tuple(_residuals(b, x, time, event, weight) for b in (fit.beta, np.zeros_like(fit.beta)))
     found = infer(fit, scale, bool(event.any()), 1.0, (residuals[0], residuals[1]))
     with np.errstate(invalid="ignore", over="ignore"):
-        limits, ratios = hazard_limits(found.coef, found.se, level), np.exp(found.coef)
+        limits, ratios = wald_limits(found.coef, found.se, level), np.exp(found.coef)
     p = 2 * ndtr(-np.abs(found.z))
     two_arms = matrix.arm_terms == 1
     at = np.flatnonzero(event)[np.unique(time[event], return_index=True)[1]]

@@ -86,7 +86,8 @@ def batch_trial(
     at: float | None = None,
     ties: str = "efron",
 ) -> dict[str, Any]:
-    """Log-rank test and Cox model over strata; median, restricted mean and survival of each arm, strata pooled."""
+    """Log-rank test and Cox model over strata; medians with strata pooled; restricted mean and survival of each arm as
+    averages over strata by their share of all subjects, nan where an arm is absent from one or not followed so long."""
     t = settled(time)
     blocks = [0] * len(t) if strata is None else list(strata)
     test = logrank(t, event, arm, 2, strata=blocks)
@@ -109,7 +110,18 @@ def batch_trial(
     }
     for a in (0, 1):
         own = [i for i in range(len(t)) if arm[i] == a]
-        for name, value in _curve([t[i] for i in own], [event[i] for i in own], tau, at).items():
+        found["median"].append(_curve([t[i] for i in own], [event[i] for i in own], None, None)["median"])
+        sums = dict.fromkeys(("rmst", "rmst_variance", "survival", "survival_se"), 0.0)
+        for block in sorted(set(blocks)):
+            share = blocks.count(block) / len(t)
+            part = [i for i in own if blocks[i] == block]
+            values = _curve([t[i] for i in part], [event[i] for i in part], tau, at)
+            sums["rmst"] += share * values["rmst"]
+            sums["rmst_variance"] += share**2 * values["rmst_variance"]
+            sums["survival"] += share * values["survival"]
+            sums["survival_se"] += share**2 * values["survival_se"] ** 2
+        sums["survival_se"] = math.sqrt(sums["survival_se"])
+        for name, value in sums.items():
             found[name].append(value)
     return found
 

@@ -77,6 +77,9 @@ def analyzed(found: list[Trial], unit: str, **more: Any) -> Batch:
     return batch(*columns, sizes=[len(t.time) for t in found], unit=unit, strata=strata, **more)
 
 
+ABSENT = (TrialStatus.STRATUM_WITHOUT_CONTROL, TrialStatus.STRATUM_WITHOUT_EXPERIMENTAL)
+
+
 @plenty(400)
 @given(trials(), st.sampled_from([None, "efron", "breslow"]))
 def test_every_trial_is_that_of_the_single_functions(case: Any, ties: Any) -> None:
@@ -97,9 +100,10 @@ def test_every_trial_is_that_of_the_single_functions(case: Any, ties: Any) -> No
             assert status & (TrialStatus.NO_CONTROL | TrialStatus.NO_EXPERIMENTAL)
         km = eq.survival.kaplan_meier(tte)
         means = None if tau is None else eq.survival.rmst(tte, tau=tau)
+        marks = None if at is None or many.at == 0 else eq.survival.milestone(tte, at=at)
         for curve in km.values():
             arm = int(curve.group) if both else int(trial.arm[0])
-            assert_arm(many, i, arm, curve, means, at)
+            assert_arm(many, i, arm, curve, means, marks)
         if both and means is not None:
             size = np.nanmax(np.abs(many.rmst[i]), initial=0.0)
             close(many.rmst_difference[i], means.difference, size)
@@ -127,23 +131,19 @@ def assert_comparison(many: Batch, i: int, tte: Any, ties: Any) -> None:
     close(many.limits()[i], fit.limits()[0], 10 * np.nan_to_num(fit.limits()[0].max(), posinf=0))
 
 
-def assert_arm(many: Batch, i: int, arm: int, curve: Any, means: Any, at: str | None) -> None:
+def assert_arm(many: Batch, i: int, arm: int, curve: Any, means: Any, marks: Any) -> None:
     status = TrialStatus(int(many.status[i]))
     close(many.median[i, arm], curve.median)
     if means is not None:
         close(many.rmst[i, arm], means[curve.group].rmst)
         close(np.sqrt(many.rmst_variance[i, arm]), means[curve.group].std_error, many.tau)  # parts are tau less a time
         beyond = (TrialStatus.TAU_BEYOND_CONTROL, TrialStatus.TAU_BEYOND_EXPERIMENTAL)[arm]
-        assert (beyond in status) == math.isnan(means[curve.group].rmst)
-    if at is not None:
-        (mark,) = curve.at([at])
-        close(many.survival[i, arm], mark.survival)
-        k = int(np.searchsorted(curve.time, mark.time, side="right")) - 1
-        se = curve.std_error[k] if k >= 0 else 0.0
-        close(many.survival_se[i, arm], math.nan if math.isnan(mark.survival) else se)
-        assert ((TrialStatus.AT_BEYOND_CONTROL, TrialStatus.AT_BEYOND_EXPERIMENTAL)[arm] in status) == math.isnan(
-            mark.survival
-        )
+        assert bool(status & (beyond | ABSENT[arm])) == math.isnan(means[curve.group].rmst)
+    if marks is not None:
+        close(many.survival[i, arm], marks[curve.group].survival)
+        close(many.survival_se[i, arm], marks[curve.group].std_error)
+        beyond = (TrialStatus.AT_BEYOND_CONTROL, TrialStatus.AT_BEYOND_EXPERIMENTAL)[arm]
+        assert bool(status & (beyond | ABSENT[arm])) == math.isnan(marks[curve.group].survival)
 
 
 @plenty(150)

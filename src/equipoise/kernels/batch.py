@@ -14,6 +14,7 @@ import numpy as np
 NO_CONTROL, NO_EXPERIMENTAL, NO_EVENTS, NO_INFORMATION, ALIASED, SEPARATED = 1, 2, 4, 8, 16, 32
 TAU_BEYOND, AT_BEYOND = 64, 256  # control; experimental is twice as much
 NEAR_TIES = 1024
+ABSENT = 4096  # from a stratum: control; experimental is twice as much
 
 # Columns of the results of a trial; those by arm take two places, control first.
 SUBJECTS, OBSERVED, EXPECTED, VARIANCE, COEF, SE, MEDIAN = 0, 2, 4, 6, 7, 8, 9
@@ -262,7 +263,8 @@ def analyze_trials(keys, held, taken, raw, starts, strata, efron, settled, limit
     Breslow's; settled: near ties are settled already (if not, a trial that has some gets the status NEAR_TIES and no
     results); limits (2,): tau and the milestone, nan where not asked for; results (m, COLUMNS) to be filled.
 
-    Log-rank and Cox model are summed over strata, curves pool them. At risk at t: time >= t; events come before
+    Log-rank and Cox model are summed over strata, means and survival averaged by their shares, medians pool them. At
+    risk at t: time >= t; events come before
     censorings. Mantel (1966), Cox (1972), Efron (1977), Breslow (1974), Kaplan and Meier (1958), Greenwood (1926).
     """
     trials = starts.shape[0] - 1
@@ -290,17 +292,33 @@ def analyze_trials(keys, held, taken, raw, starts, strata, efron, settled, limit
             if near > 0:
                 status[trial] = NEAR_TIES
                 continue
+        for which in range(2):
+            if not np.isnan(limits[which]):
+                out[(RMST if which == 0 else SURVIVAL) :][:4] = 0.0
         k = _deaths(held, code, first, last, pooled, 0)
-        table, deaths = pooled, k
+        found = _medians(raw, code, first, last, low, pooled, k, heights, out)
         if strata > 1:
             _by_stratum(held, code, first, last, ends, grouped_time, grouped_code)
-            table, deaths = within, 0
-            begin = 0
+            deaths = begin = 0
             for end in ends:
-                deaths = _deaths(grouped_time, grouped_code, begin, end, within, deaths)
+                before = deaths
+                deaths = _deaths(grouped_time, grouped_code, begin, end, within, before)
+                if end > begin:
+                    own = within[:, before:]
+                    found |= _means(
+                        grouped_time, grouped_code, begin, end, raw, first, last, low, own, deaths - before, limits,
+                        heights, out,
+                    )  # fmt: skip
                 begin = end
-        status[trial] = _compare(table, deaths, efron, ratio, weight, out)
-        status[trial] |= _describe(held, raw, code, first, last, low, pooled, k, limits, heights, out)
+            found |= _compare(within, deaths, efron, ratio, weight, out)
+        else:
+            found |= _compare(pooled, k, efron, ratio, weight, out)
+            found |= _means(held, code, first, last, raw, first, last, low, pooled, k, limits, heights, out)
+        if found & (NO_CONTROL | NO_EXPERIMENTAL):
+            found &= ~(ABSENT | ABSENT << 1)
+        out[SURVIVAL_SE] = np.sqrt(out[SURVIVAL_SE])
+        out[SURVIVAL_SE + 1] = np.sqrt(out[SURVIVAL_SE + 1])
+        status[trial] = found
     return status
 
 
@@ -330,8 +348,8 @@ def _compare(table, k, efron, ratio, weight, out):
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
-def _describe(held, raw, code, first, last, low, table, k, limits, heights, out):
-    """Subjects, medians, restricted means up to limits[0] and survival at limits[1], by arm."""
+def _medians(raw, code, first, last, low, table, k, heights, out):
+    """Subjects and medians by arm, strata pooled; returns status."""
     _curves(table, k, heights)
     status = 0
     experimental = 0
@@ -342,15 +360,29 @@ def _describe(held, raw, code, first, last, low, table, k, limits, heights, out)
         out[SUBJECTS + arm] = present[arm]
         if present[arm] == 0:
             status |= NO_CONTROL << arm
+            continue
+        begin, end = _median(heights[arm], k)
+        if begin < k:
+            begins = ends = _earliest(table[_TIME, begin], raw, first, last, low)
+            if end != begin:
+                ends = _earliest(table[_TIME, end], raw, first, last, low)
+            out[MEDIAN + arm] = 0.5 * (begins + ends)
         else:
-            begin, end = _median(heights[arm], k)
-            if begin < k:
-                begins = ends = _earliest(table[_TIME, begin], raw, first, last, low)
-                if end != begin:
-                    ends = _earliest(table[_TIME, end], raw, first, last, low)
-                out[MEDIAN + arm] = 0.5 * (begins + ends)
-            else:
-                out[MEDIAN + arm] = np.inf
+            out[MEDIAN + arm] = np.inf
+    return status
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _means(time, code, begin, end, raw, first, last, low, table, k, limits, heights, out):
+    """Add a stratum's restricted means up to limits[0] and survival at limits[1], by arm; returns status.
+
+    Rows begin .. end - 1 of time and code are the stratum's, times ascending, and table its deaths. Its values count by
+    its share of the trial's subjects, taken as fixed, so that variances count by the square (SURVIVAL_SE holds the
+    variance meanwhile). An arm that is absent, or not followed to the limit, makes the sum nan.
+    """
+    _curves(table, k, heights)
+    status = 0
+    share = (end - begin) / (last - first)
     for which in range(2):
         limit = limits[which]
         if np.isnan(limit):
@@ -364,19 +396,20 @@ def _describe(held, raw, code, first, last, low, table, k, limits, heights, out)
                 break
             inside += 1
         for arm in range(2):
-            if present[arm] == 0:
-                continue
             at_risk, deaths = table[_N0 + arm], table[_D0 + arm]
-            row = last - 1
-            while (code[row] >> 1) & 1 != arm:
+            row = end - 1
+            while row >= begin and (code[row] >> 1) & 1 != arm:
                 row -= 1
-            if (k == 0 or heights[arm, 0] > 0.0) and _reaches(held[row], limit, raw, first, last, low) < 0:
+            value = spread = np.nan
+            if row < begin:
+                status |= ABSENT << arm
+            elif (k == 0 or heights[arm, 0] > 0.0) and _reaches(time[row], limit, raw, first, last, low) < 0:
                 status |= (TAU_BEYOND if which == 0 else AT_BEYOND) << arm
             elif which == 0:
-                mean = _restricted(table[_TIME], at_risk, deaths, heights[arm], inside, k, limit)
-                out[RMST + arm], out[RMST_VARIANCE + arm] = mean
+                value, spread = _restricted(table[_TIME], at_risk, deaths, heights[arm], inside, k, limit)
             else:
-                survival = heights[arm, inside] if inside < k else 1.0
-                out[SURVIVAL + arm] = survival
-                out[SURVIVAL_SE + arm] = survival * np.sqrt(_greenwood(at_risk, deaths, inside, k))
+                value = heights[arm, inside] if inside < k else 1.0
+                spread = value * value * _greenwood(at_risk, deaths, inside, k)
+            out[(RMST if which == 0 else SURVIVAL) + arm] += share * value
+            out[(RMST_VARIANCE if which == 0 else SURVIVAL_SE) + arm] += share * share * spread
     return status

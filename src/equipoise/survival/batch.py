@@ -45,6 +45,8 @@ class TrialStatus(enum.IntFlag):
     TAU_BEYOND_EXPERIMENTAL = columns.TAU_BEYOND << 1
     AT_BEYOND_CONTROL = columns.AT_BEYOND
     AT_BEYOND_EXPERIMENTAL = columns.AT_BEYOND << 1
+    STRATUM_WITHOUT_CONTROL = columns.ABSENT
+    STRATUM_WITHOUT_EXPERIMENTAL = columns.ABSENT << 1
 
 
 _REASONS = {
@@ -58,6 +60,8 @@ _REASONS = {
     TrialStatus.TAU_BEYOND_EXPERIMENTAL: "restricted mean: tau lies beyond the follow-up of the experimental arm",
     TrialStatus.AT_BEYOND_CONTROL: "survival: nobody of the control arm is followed that long",
     TrialStatus.AT_BEYOND_EXPERIMENTAL: "survival: nobody of the experimental arm is followed that long",
+    TrialStatus.STRATUM_WITHOUT_CONTROL: "restricted mean, survival: a stratum has nobody of the control arm",
+    TrialStatus.STRATUM_WITHOUT_EXPERIMENTAL: "restricted mean, survival: a stratum has nobody of the experimental arm",
 }
 
 
@@ -158,12 +162,13 @@ def batch(
     executor: Executor | None = None,
 ) -> Batch:
     """Log-rank test, Cox model, medians, restricted means and survival at a time of many trials: of each the same
-    numbers as ``logrank``, ``cox``, ``kaplan_meier`` and ``rmst`` give.
+    numbers as ``logrank``, ``cox``, ``kaplan_meier``, ``rmst`` and ``milestone`` give.
 
     ``time``, ``event`` (0 censored, 1 the event) and ``arm`` (0 control, 1 experimental) hold the rows (n,) of all
     trials one after the other, ``sizes`` the rows of each: one number for all, or (m,). ``strata``: codes (n,) from 0;
-    given, test and model are stratified by them, while curves pool them as everywhere. ``tau`` (of the restricted mean)
-    and ``at`` (of survival) are durations such as "12 months". Near-tied times are settled within each trial. With an
+    given, test and model are stratified by them, and restricted means and survival are averages over them by their
+    shares of a trial's subjects; medians pool them as everywhere. ``tau`` (of the restricted mean) and ``at`` (of
+    survival) are durations such as "12 months". Near-tied times are settled within each trial. With an
     ``executor`` of concurrent.futures the trials are analyzed in parallel; the numbers do not depend on it.
 
     Raises ``DataError`` for missing or negative times, other codes, and sizes that do not add up to the rows (a trial

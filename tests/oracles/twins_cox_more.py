@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 from scipy.optimize import brentq
 from scipy.stats import chi2, rankdata
 
-from .twins import km, km_limits
+from .twins import km_limits
 from .twins_cox import (
     Floats,
     Ints,
@@ -170,16 +170,17 @@ def transformed_times(time: ArrayLike, event: ArrayLike, entry: MaybeArray, tran
     the censored ones too, ties at their mean rank.  identity: t.  log: log t.
     """
     t, dead = np.asarray(time, dtype=float), np.asarray(event).astype(bool)
-    curve, ranks = km(t, dead, entry), rankdata(t)
+    start, ranks = floats(entry, len(t), -math.inf), rankdata(t)
     g: dict[float, float] = {}
+    survival = 1.0
     for u in np.unique(t[dead]):
-        before = curve["survival"][curve["time"] < u]
         g[float(u)] = {
-            "km": 1.0 - (float(before[-1]) if len(before) else 1.0),
+            "km": 1.0 - survival,
             "rank": float(ranks[t == u][0]),
             "identity": float(u),
             "log": math.log(u) if u > 0 else -math.inf,
         }[transform]
+        survival *= 1.0 - float(np.sum(dead & (t == u))) / float(np.sum((start < u) & (u <= t)))
     return g
 
 

@@ -245,14 +245,14 @@ add("entry_small", "late entry, eight subjects", list(time = e$time, event = e$s
 l <- read("lung.csv")
 l <- l[complete.cases(l[, c("time", "status", "sex", "age", "ph.ecog")]), ]
 add("lung", "three covariates, ties", list(time = l$time, event = l$status, sex = l$sex, age = l$age, ecog = l$ph.ecog), c("sex", "age", "ecog"),
-    list(list(sex = 1, age = 60, ecog = 1)), what = c("zph", "base", "predicted", "profile", "nested"))
+    list(list(sex = 1, age = 60, ecog = 1)), what = c("zph", "profile", "nested"))
 b <- read("gbsg.csv")
 add("gbsg_strata", "strata by grade", list(time = b$rfstime, event = b$status, hormon = b$hormon, age = b$age, nodes = b$nodes, strata = b$grade),
     c("hormon", "age", "nodes"), list(list(hormon = 1, age = 50, nodes = 3)), what = c("zph", "profile", "nested"), ties = "efron")
 h <- heart
 add("heart", "Stanford heart transplants as (start, stop] rows, a covariate that changes once; robust by patient",
     list(entry = h$start, time = h$stop, event = h$event, transplant = as.numeric(h$transplant == 1), age = h$age, surgery = h$surgery, subject = as.integer(h$id)),
-    c("transplant", "age", "surgery"), list(list(transplant = 0, age = -10, surgery = 0), list(transplant = 1, age = 5, surgery = 1)))
+    c("transplant", "age", "surgery"), list(list(transplant = 0, age = -10, surgery = 0), list(transplant = 1, age = 5, surgery = 1)), ties = "efron")
 
 set.seed(11)
 add("ties", "heavy ties, two covariates",

@@ -264,8 +264,8 @@ def analyze_trials(keys, held, taken, raw, starts, strata, efron, settled, limit
     results); limits (2,): tau and the milestone, nan where not asked for; results (m, COLUMNS) to be filled.
 
     Log-rank and Cox model are summed over strata, means and survival averaged by their shares, medians pool them. At
-    risk at t: time >= t; events come before
-    censorings. Mantel (1966), Cox (1972), Efron (1977), Breslow (1974), Kaplan and Meier (1958), Greenwood (1926).
+    risk at t: time >= t; events come before censorings. Mantel (1966), Cox (1972), Efron (1977), Breslow (1974), Kaplan
+    and Meier (1958), Greenwood (1926).
     """
     trials = starts.shape[0] - 1
     status = np.zeros(trials, dtype=np.int64)

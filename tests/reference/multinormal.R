@@ -2,7 +2,7 @@
 # Run from the repository root:  Rscript tests/reference/multinormal.R
 # Writes multinormal.json beside this script.  Needs R with the package mvtnorm.
 # TVPACK (Genz 2004; two and three variables, one-sided) is exact to about 1e-14, Miwa's method (positive
-# definite, up to six here) to about 1e-9 with 4096 steps, GenzBretz to the error it states.
+# definite) to about 1e-8 in five variables with 4096 steps, GenzBretz to about the error it states.
 suppressPackageStartupMessages(library(mvtnorm))
 set.seed(20)
 

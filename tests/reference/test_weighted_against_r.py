@@ -57,8 +57,8 @@ def test_maxcombo_of_gbsg() -> None:
 def test_modest_weights_of_gbsg() -> None:
     """nphRCT 0.1.1: wlrt(Surv(rfstime, status) ~ hormon, method = "mw", t_star = 730).
 
-    An event falls on day 730 itself. The floor S(730) counts it (Magirr and Burman 2019: S at t*), and nphRCT's
-    does not; ours is at its value a day earlier, on which somebody died as well.
+    An event falls on day 730 itself. S(t*) counts it (Magirr and Burman 2019), and nphRCT's floor does not: it is
+    S(729).
     """
     before = logrank(gbsg(), weights=ModestlyWeighted(delay="729 days"))
     assert before.observed[1] - before.expected[1] == pytest.approx(-29.925376605390866, rel=1e-9)

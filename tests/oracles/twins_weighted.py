@@ -324,6 +324,9 @@ def _slices(loading: Floats, lower: Floats, upper: Floats, node: Floats, share: 
     planes = [(row, b) for row, pair in zip(loading, zip(lower, upper, strict=True), strict=True) for b in pair]
     planes = [(row, b) for row, b in planes if math.isfinite(b)]
     cuts = set(np.arange(-FAR, FAR + 1))
+    for row, b in planes:
+        if np.abs(row[1:]).max() < 1e-9 and abs(b / row[0]) < FAR:  # a limit on the first coordinate alone
+            cuts.add(float(b / row[0]))
     for chosen in itertools.combinations(planes, rank):
         matrix = np.array([row for row, _ in chosen])
         if abs(np.linalg.det(matrix)) > 1e-10:

@@ -115,6 +115,13 @@ def test_the_last_of_equals(n: int) -> None:
     assert both(np.zeros(n), np.full(n, INF), r) == pytest.approx(1 / (n + 1), abs=1e-10)
 
 
+def test_limits_beyond_all_reach() -> None:
+    r = [[1, 0.5], [0.5, 1]]
+    assert both([-1e200, -1e200], [1e200, 0.5], r) == pytest.approx(float(ndtr(0.5)), rel=1e-15)
+    assert both([1e200, -INF], [INF, 0.5], r) == 0
+    assert both([-INF, -INF], [-1e200, 0.5], r) == 0
+
+
 def test_independent_coordinates() -> None:
     low, high = [-1.0, -INF, 0.2, -3.0], [0.5, 1.0, INF, -1.0]
     want = math.prod(between(a, b) for a, b in zip(low, high, strict=True))

@@ -144,7 +144,8 @@ def km_limits(survival: ArrayLike, se: ArrayLike, level: float = 0.95, conf_type
         elif conf_type == "log":
             lo = up = math.nan
             if s > 0:
-                lo, up = s * math.exp(-z * e / s), min(s * math.exp(z * e / s), 1.0)
+                lo = s * math.exp(-z * e / s)
+                up = 1.0 if z * e / s > 700.0 else min(s * math.exp(z * e / s), 1.0)
         elif conf_type == "log-log":
             lo = up = math.nan
             if 0 < s < 1:

@@ -197,20 +197,22 @@ def fine_gray(time: ArrayLike, event: ArrayLike, X: ArrayLike, cause: int = 1) -
             elif code[i] > 0 and code[i] != cause:
                 share[i, k] = curve[u] / curve[float(t[i])]
 
-    def ends(b: Floats) -> tuple[float, Floats, Floats, list[Floats], list[float]]:
+    def ends(b: Floats) -> tuple[float, Floats, Floats, list[Floats], list[Floats]]:
         loglik, score, information = 0.0, np.zeros(p), np.zeros((p, p))
-        means, totals = [], []
+        means, relative = [], []
         for k, u in enumerate(deaths):
             dying = (t == u) & (code == cause)
-            c = share[:, k] * np.exp(x @ b)
+            eta = x @ b
+            shift = float(eta[share[:, k] > 0].max())
+            c = np.where(share[:, k] > 0, share[:, k] * np.exp(np.minimum(eta - shift, 0.0)), 0.0)
             s0, d = float(c.sum()), int(dying.sum())
             mean = c @ x / s0
-            loglik += float(np.sum(x[dying] @ b)) - d * math.log(s0)
+            loglik += float(np.sum(eta[dying] - shift)) - d * math.log(s0)
             score += x[dying].sum(axis=0) - d * mean
             information += d * ((x - mean).T * c) @ (x - mean) / s0
             means.append(mean)
-            totals.append(s0)
-        return loglik, score, information, means, totals
+            relative.append(c / s0)
+        return loglik, score, information, means, relative
 
     null = ends(np.zeros(p))[0]
     b, now = np.zeros(p), ends(np.zeros(p))
@@ -218,19 +220,21 @@ def fine_gray(time: ArrayLike, event: ArrayLike, X: ArrayLike, cause: int = 1) -
         move = np.linalg.pinv(now[2], rcond=1e-14, hermitian=True) @ now[1]
         if float(np.max(np.abs(move) * np.sqrt(np.diag(now[2])))) < 1e-13:
             break
+        if float(np.max(np.abs(b * x.std(axis=0)))) > 30.0:  # on the way to infinity
+            break
         for _ in range(50):
             new = ends(b + move)
             if new[0] >= now[0] - 1e-13 * (1.0 + abs(now[0])):
                 break
             move = move / 2.0
         b, now = b + move, new
-    loglik, score, information, means, totals = now
+    loglik, score, information, means, relative = now
     converged = float(np.max(np.abs(score))) < 1e-8 and float(np.max(np.abs(b * x.std(axis=0)))) < 12.0
     martingale = np.zeros((n, len(deaths)))
     influence = np.zeros((n, p))
     for k, u in enumerate(deaths):
         dying = (t == u) & (code == cause)
-        martingale[:, k] = dying - share[:, k] * np.exp(x @ b) * int(dying.sum()) / totals[k]
+        martingale[:, k] = dying - int(dying.sum()) * relative[k]
         influence += (x - means[k]) * martingale[:, [k]]
     for c in np.unique(t[code == 0]):
         q = np.zeros(p)

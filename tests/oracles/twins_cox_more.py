@@ -387,8 +387,8 @@ def profile_limits(
 ) -> tuple[Floats, Floats]:
     """Limits of every coefficient from its profile log partial likelihood (Venzon & Moolgavkar 1988).
 
-    Both values of b_j at which 2 (max l - max over the others of l) is the chi-square(1) quantile, by root search;
-    -inf or inf where the profile never falls that far (separation).
+    Every column must vary and add information.  Both values of b_j at which 2 (max l - max over the others of l) is
+    the chi-square(1) quantile, by root search; -inf or inf where the profile never falls that far (separation).
     """
     x, scale = _scaled(X)
 

@@ -256,7 +256,7 @@ def survival_limits(
     prints NA too.
     """
     z = ndtri(0.5 + level / 2)
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         if conf_type == "plain":
             lower, upper = survival * (1 - z * log_se), survival * (1 + z * log_se)
         elif conf_type == "log":

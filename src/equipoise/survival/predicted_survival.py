@@ -25,13 +25,21 @@ if TYPE_CHECKING:
     import polars as pl
 
 
+TOO_FAR = "the covariates of the subjects are too far from 0: centre them, or use predicted_survival"
+_FAR = 500.0  # a difference of log hazards beyond which exp() and its square leave the range of numbers
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class BaselineHazard:
-    """Cumulative hazard (k,) of a control subject with all covariates 0 at the stratum's death times (k,) in days."""
+    """Cumulative hazard (k,) of a control subject with all covariates 0 at the stratum's death times (k,) in days.
+
+    ``nan`` with a ``reason`` where 0 lies so far from the covariates of the subjects that the hazard is no number.
+    """
 
     stratum: str
     time: Vector
     cumulative_hazard: Vector
+    reason: str = ""
 
     def __post_init__(self) -> None:
         results.read_only(self)
@@ -138,14 +146,15 @@ def baseline_hazard(fit: Cox) -> tuple[BaselineHazard, ...]:
     """
     steps = steps_of(fit)
     offset = float(-(_centre(fit) / fit.fitted.scale) @ fit.fitted.beta)
-    return tuple(
-        BaselineHazard(
-            stratum=name,
-            time=steps.time[part],
-            cumulative_hazard=np.cumsum(steps.hazard[part] * np.exp(offset - steps.top[part])),
+    found = []
+    for name, part in _strata(fit, steps):
+        away = offset - steps.top[part]
+        far = bool((np.abs(away) > _FAR).any())
+        hazard = np.full(len(away), np.nan) if far else np.cumsum(steps.hazard[part] * np.exp(away))
+        found.append(
+            BaselineHazard(stratum=name, time=steps.time[part], cumulative_hazard=hazard, reason=TOO_FAR if far else "")
         )
-        for name, part in _strata(fit, steps)
-    )
+    return tuple(found)
 
 
 def predicted_survival(
@@ -184,6 +193,12 @@ def predicted_survival(
     curves = []
     for profile, row in zip(given, x, strict=True):
         eta = float(row @ f.beta)
+        if len(steps.top) and np.abs(eta - steps.top).max() > _FAR:
+            raise DataError(
+                "a profile lies too far from every subject for the model to say anything",
+                column=", ".join(profile),
+                remedy="Give covariates as they occur among the subjects.",
+            )
         for s, (name, part) in enumerate(_strata(fit, steps)):
             risk = np.exp(eta - steps.top[part])
             hazard = np.cumsum(steps.hazard[part] * risk)

@@ -95,8 +95,8 @@ def zph(fit: Cox, *, transform: Transform = "km") -> ProportionalHazards:
         g = np.where(happened, (g - middle) / width, 0.0)  # of size one: the test does not depend on either
     steps = steps_of(fit, g)
     found = schoenfeld(fit)
-    at = g[_rows_in_order(fit)]
-    score = at @ (found.value / f.scale)
+    rows = _rows_in_order(fit)
+    score = (f.sets.weight[rows] * g[rows]) @ (found.value / f.scale)
     added = steps.information[2] - steps.information[1] @ _inverse_times(steps.information[0], steps.information[1])
     tests = {
         name: _test(score[columns], added[np.ix_(columns, columns)])

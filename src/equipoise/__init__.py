@@ -1,7 +1,8 @@
 """equipoise: a randomized phase III trial with a time-to-event endpoint, from one protocol file.
 
-The stages of a trial's life are the packages: ``protocol``, ``data``, ``survival``, ``randomize``, ``analyze``,
-``simulate``, ``reconstruct``, ``report``. Each is loaded when it is first named: ``import equipoise`` costs nothing.
+The stages of a trial's life are the packages: ``protocol``, ``data``, ``survival``, ``design``, ``randomize``,
+``analyze``, ``simulate``, ``reconstruct``, ``report``. Each is loaded when it is first named: ``import equipoise``
+costs nothing.
 """
 
 from __future__ import annotations
@@ -11,10 +12,22 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from . import analyze, data, errors, protocol, randomize, reconstruct, report, run, simulate, survival
+    from . import analyze, data, design, errors, protocol, randomize, reconstruct, report, run, simulate, survival
 else:
     _STAGES = frozenset(
-        {"analyze", "data", "errors", "protocol", "randomize", "reconstruct", "report", "run", "simulate", "survival"}
+        {
+            "analyze",
+            "data",
+            "design",
+            "errors",
+            "protocol",
+            "randomize",
+            "reconstruct",
+            "report",
+            "run",
+            "simulate",
+            "survival",
+        }
     )
 
     def __getattr__(name: str) -> object:
@@ -32,6 +45,7 @@ __all__ = [
     "__version__",
     "analyze",
     "data",
+    "design",
     "errors",
     "protocol",
     "randomize",

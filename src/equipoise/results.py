@@ -71,8 +71,8 @@ def number(value: float, text: str, reason: str = "") -> dict[str, object]:
 
 def read_only(record: object) -> None:
     """Close every array of a frozen record to writing, so that it is frozen all the way."""
-    for field in fields(record):  # type: ignore[arg-type]
-        value = getattr(record, field.name)
+    for name in record.__dataclass_fields__:  # type: ignore[attr-defined]
+        value = getattr(record, name)
         if hasattr(value, "setflags"):
             value.setflags(write=False)
 

@@ -187,8 +187,12 @@ def test_all_names_what_a_package_gives(package: str) -> None:
 
 # Kernel file -> the NumPy twin in tests/oracles that says the same slowly.
 TWINS = {
+    "batch.py": ("twins_batch.py", "batch_trial"),
     "concordance.py": ("twins.py", "concordance"),
     "counting.py": ("twins.py", "km"),
+    "firth.py": ("twins_cox.py", "cox_derivatives"),
+    "grouped_likelihood.py": ("twins_cox.py", "cox_loglik"),
+    "hazard_steps.py": ("twins_cox_more.py", "steps"),
     "history.py": ("twin_history.py", "history"),
     "partial_likelihood.py": ("twins_cox.py", "cox_loglik"),
     "random.py": ("twin_random.py", "philox_words"),

@@ -240,10 +240,11 @@ def test_cumulative_incidence(name: str) -> None:
         got = twins_competing.cumulative_incidence(d["time"][pick], d["event"][pick], int(cause))
         lower, upper = twins_competing.incidence_limits(got["incidence"], got["variance"])
         own = np.array([got["incidence"], got["variance"], lower, upper])
-        parts = zip(*(want[part] for part in ("est", "var", "lower", "upper")), strict=True)
-        for t, step in dict(zip(want["time"], parts, strict=True)).items():  # the last value at a time counts
+        steps = zip(*(want[part] for part in ("est", "var", "lower", "upper")), strict=True)
+        for t, step in dict(zip(want["time"], steps, strict=True)).items():  # the last value at a time counts
             k = np.flatnonzero(got["time"] <= t)
-            same(own[:, k[-1]] if len(k) else [0, 0, math.nan, math.nan], list(step))
+            parts = 2 if step[0] > 1 - 1e-12 else 4  # at F = 1 limits hang on whether rounding leaves 1
+            same((own[:, k[-1]] if len(k) else [0, 0, math.nan, math.nan])[:parts], list(step[:parts]))
 
 
 @pytest.mark.parametrize("name", COMPETING)
@@ -251,6 +252,9 @@ def test_gray(name: str) -> None:
     d = competing_data(name)
     for want in COMPETING[name]["outputs"]["gray"]:
         strata = d["strata"] if want["stratified"] else None
+        if "error" in want:  # 1 - F_0 is negative and has no root
+            assert math.isnan(twins_competing.gray(d["time"], d["event"], d["group"], 1, want["rho"], strata)["chisq"])
+            continue
         for cause, stat, pv, df in zip(want["cause"], want["stat"], want["pv"], want["df"], strict=True):
             got = twins_competing.gray(d["time"], d["event"], d["group"], int(cause), want["rho"], strata)
             assert got["df"] == df
@@ -355,6 +359,11 @@ def test_residuals_add_up_to_nothing(name: str, ties: str) -> None:
         inside = np.ones(len(martingale), bool) if s is None else np.array(more["strata"]) == s
         assert abs(martingale[inside].sum()) < 1e-10
     assert np.max(np.abs(twins_cox_more.schoenfeld(b, *data, **more)["value"].sum(axis=0))) < 1e-9
+
+
+def test_zph_without_information_is_nan() -> None:
+    data, more = data_of("all_tied", "efron")
+    assert np.all(np.isnan(twins_cox_more.zph(coef_of("all_tied", "efron"), *data, **more)["chisq"]))
 
 
 def test_null_hazard_ratio() -> None:

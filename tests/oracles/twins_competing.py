@@ -21,6 +21,7 @@ def cumulative_incidence(time: ArrayLike, event: ArrayLike, cause: int = 1) -> d
     what is lost later.  So the variance is the sum over u <= t of (S(u-) - r)^2 V + r^2 V', V and V' the variances of
     d/n and d'/n, the shares at u that die of the cause and of all others together: d (n - d) / (n^2 (n - 1)), and
     d/n^2 where n = 1.  The two counts are taken as independent.  After S has reached 0 nothing is lost: r = 0.
+    (Which of the variances in use is cmprsk's was found by comparison with cmprsk 2.2-11.)
     """
     t, code = np.asarray(time, dtype=float), np.asarray(event, dtype=np.int64)
     grid = np.unique(t)
@@ -72,7 +73,8 @@ def gray(
 ) -> dict[str, Any]:
     """Gray (1988): chi-square of K - 1 degrees of freedom; groups are 0, ..., K - 1; strata are added up.
 
-    chisq is nan where the variance of the scores is singular (a group that is never at risk at a death of the cause).
+    chisq is nan where the variance of the scores is singular (a group that is never at risk at a death of the cause)
+    or the weight is no number (see `gray_score`).
     """
     g, stratum = np.asarray(group, dtype=np.int64), codes(strata, len(np.asarray(group)))
     t, code = np.asarray(time, dtype=float), np.asarray(event, dtype=np.int64)
@@ -86,7 +88,7 @@ def gray(
     u, v = score[1:], variance[1:, 1:]
     scale = float(np.max(np.abs(np.diag(v)), initial=0.0))
     chisq = math.nan
-    if scale > 1e-20 and np.linalg.matrix_rank(v, tol=1e-10 * scale) == k - 1:
+    if np.all(np.isfinite(v)) and scale > 1e-20 and np.linalg.matrix_rank(v, tol=1e-10 * scale) == k - 1:
         chisq = float(u @ np.linalg.solve(v, u))
     p = float(chi2.sf(chisq, k - 1)) if not math.isnan(chisq) else math.nan
     return {"score": score, "variance": variance, "chisq": chisq, "df": k - 1, "p": p}
@@ -98,6 +100,7 @@ def gray_score(t: Floats, code: Any, g: Any, k: int, cause: int, rho: float) -> 
     Group r at u: Y_r at risk, S_r(u-) its Kaplan-Meier estimate of no event at all, F_r(u-) its incidence of the cause,
     h_r = Y_r / S_r(u-), R_r = h_r (1 - F_r(u-)), d_r deaths of the cause, e_r of all other causes.
     F_0, the incidence all groups share under the hypothesis: dF_0 = sum d / sum h.  Weight L = (1 - F_0(u-))^rho.
+    With much censoring in one group F_0 can pass 1; then a broken power rho gives no weight: nan.
 
     Score of group j: sum over u of L (d_j - R_j / sum R  sum d).
 
@@ -108,7 +111,8 @@ def gray_score(t: Floats, code: Any, g: Any, k: int, cause: int, rho: float) -> 
     where S_r(u) = 0 nothing of the group comes later: a_jr = w_jr, b_jr = 0.
     The sum of a_jr a_lr dF_0 / h_r + b_jr b_lr (e_r / h_r) / h_r over r and u, times what ties leave of the variance:
     1 - (sum d - 1) / (S_r(u-) sum h - 1) for the cause if sum d > 1, and (Y_r - e_r) / (Y_r - 1) for the others if
-    e_r > 1.
+    e_r > 1.  (The expansion is worked out anew from the definition of the scores; what ties leave was found by
+    comparison with cmprsk 2.2-11, and can be negative for one group.)
     """
     s, f, f0 = np.ones(k), np.zeros(k), 0.0
     score = np.zeros(k)
@@ -119,8 +123,10 @@ def gray_score(t: Floats, code: Any, g: Any, k: int, cause: int, rho: float) -> 
         e = np.array([float(np.sum((g == r) & (t == u) & (code > 0) & (code != cause))) for r in range(k)])
         h = np.array([y[r] / s[r] if y[r] > 0 else 0.0 for r in range(k)])
         big_r = h * (1.0 - f)
-        weight = (1.0 - f0) ** rho if d.sum() > 0 else 0.0
-        if d.sum() > 0:
+        weight = 0.0
+        if d.sum() > 0 and np.sum(y > 0) > 1:  # where one group is left the score and w are 0
+            whole = rho == int(rho)
+            weight = (1.0 - f0) ** rho if f0 < 1 or (f0 > 1 and whole) or (f0 == 1 and rho >= 0) else math.nan
             score += weight * (d - big_r / big_r.sum() * d.sum())
         now = {"y": y, "d": d, "e": e, "h": h, "s": s.copy(), "weight": weight, "df0": d.sum() / h.sum(), "f0": f0}
         for r in range(k):
@@ -134,10 +140,8 @@ def gray_score(t: Floats, code: Any, g: Any, k: int, cause: int, rho: float) -> 
     for r in range(k):
         own = np.eye(k)[r]
         w = [a["weight"] * a["h"][r] * (own - a["h"] / a["h"].sum()) for a in at]
-        c = np.cumsum(
-            np.array([v * a["df0"] / (1.0 - a["f0"]) if a["df0"] > 0 else 0.0 * v for v, a in zip(w, at, strict=True)]),
-            axis=0,
-        )
+        slope = [a["df0"] / (1.0 - a["f0"]) if a["weight"] != 0 and a["f0"] != 1 else 0.0 for a in at]
+        c = np.cumsum(np.array([v * x for v, x in zip(w, slope, strict=True)]), axis=0)
         for i, a in enumerate(at):
             y, h, d, e = a["y"][r], a["h"][r], a["d"].sum(), a["e"][r]
             if y == 0:
@@ -177,6 +181,7 @@ def fine_gray(time: ArrayLike, event: ArrayLike, X: ArrayLike, cause: int = 1) -
       dM_i(u) = w_i (dN_i - exp(x_i b) d / sum w exp(x b)),   eta_i = sum over u of (x_i - mean(u)) dM_i(u);
       psi_i = sum over censoring times c of q(c) / n(c) (1{i is censored at c} - 1{t_i >= c} (censored at c) / n(c)),
       q(c) = - sum over i with t_i < c, u >= c of (x_i - mean(u)) dM_i(u),   n(c) = number with t >= c.
+    (Where inequalities are strict matters at ties; these are cmprsk 2.2-11's.)
     """
     t, code = np.asarray(time, dtype=float), np.asarray(event, dtype=np.int64)
     raw = np.asarray(X, dtype=float)

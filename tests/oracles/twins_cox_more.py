@@ -204,6 +204,7 @@ def zph(
     blocks sum V, sum g V, sum g^2 V over the steps, V the variance of x among those at risk (times the mean weight of
     the deaths).  A term is tested with its own added columns alone beside all columns; GLOBAL with all of them.
     `groups`: columns of each term, default one column a term.  `g` is centered: it changes nothing but rounding.
+    chisq is nan where the added columns have no information beside the model's (one event time, for example).
     """
     x, b = np.asarray(X, dtype=float), np.asarray(coef, dtype=float)
     p, w = x.shape[1], floats(weight, len(x), 1.0)
@@ -225,9 +226,12 @@ def zph(
     terms = [[j] for j in range(p)] if groups is None else [list(k) for k in groups]
     chisq, df = [], []
     for added in [*terms, [j for k in terms for j in k]]:
-        pick = [*range(p), *[p + j for j in added]]
-        u = score[pick]
-        chisq.append(float(u @ np.linalg.solve(information[np.ix_(pick, pick)], u)))
+        old, new = list(range(p)), [p + j for j in added]
+        cross = information[np.ix_(new, old)]
+        size = np.sqrt(np.diag(information)[new])
+        left = information[np.ix_(new, new)] - cross @ np.linalg.pinv(information[:p, :p], hermitian=True) @ cross.T
+        full = np.all(size > 0) and np.linalg.matrix_rank(left / np.outer(size, size), tol=1e-10) == len(new)
+        chisq.append(float(score[new] @ np.linalg.solve(left, score[new])) if full else math.nan)
         df.append(len(added))
     return {"chisq": np.array(chisq), "df": df, "p": chi2.sf(chisq, df)}
 

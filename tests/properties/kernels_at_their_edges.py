@@ -6,6 +6,7 @@ beginning counts from the end in both, so arrays here are ``Fenced``: they refus
 
 from __future__ import annotations
 
+import itertools
 import math
 import warnings
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from equipoise import kernels
-from equipoise.kernels import history, search, targets, treatment
+from equipoise.kernels import batch, history, search, targets, treatment
 
 
 class Fenced(np.ndarray):
@@ -84,7 +85,37 @@ def every_target(sets: int) -> list[tuple[int, ...]]:
     return rows
 
 
+def a_batch(rows: list[tuple[float, int, int, int]], sizes: list[int], strata: int, limits: list[float]) -> None:
+    """Trials of (time, event, arm, stratum)."""
+    time, event, arm, stratum = (list(column) for column in zip(*rows, strict=True)) if rows else ([], [], [], [])
+    raw = fenced(time).view(np.uint64)
+    starts = fenced([0, *np.cumsum(sizes)], np.int64)
+    codes = fenced(stratum if strata > 1 else [], np.int64)
+    keys, taken = kernels.pack_keys(raw, fenced(event, np.uint8), fenced(arm, np.uint8), codes, starts)
+    for first, last in itertools.pairwise(starts):
+        np.asarray(keys)[first:last].sort()
+    keys = np.asarray(keys).view(Fenced)
+    results = fenced(np.empty((len(sizes), batch.COLUMNS)))
+    for efron in (True, False):
+        own = keys.copy()
+        status = kernels.analyze_trials(
+            own, own.view(np.float64), taken, raw, starts, strata, efron, True, fenced(limits), results
+        )
+        assert len(status) == len(sizes)
+
+
+def batches() -> None:
+    rows = [(5.0, 1, 0, 1), (5.0, 0, 1, 0), (3.0, 1, 1, 2), (0.0, 1, 0, 0), (8.5, 1, 1, 1)]
+    for sizes in ([5], [1, 4], [0, 5, 0], [1, 1, 1, 1, 1], [2, 3]):
+        for strata in (1, 3):
+            for limit in (0.0, 5.0, 8.5, 9.0, math.nan):
+                a_batch(rows, sizes, strata, [limit, limit])
+                a_batch([(t, 1 - e, a, s) for t, e, a, s in rows], sizes, strata, [limit, math.nan])
+    a_batch([], [0], 1, [1.0, 1.0])
+
+
 def main() -> None:
+    batches()
     for n, visits in ((1, 0), (2, 0), (1, 9), (7, 0), (7, 9)):
         nobody, control, treated = [-1] * n, [0] * n, [1] * n
         both = [i % 2 for i in range(n)]

@@ -21,7 +21,7 @@ def between(arm: np.ndarray) -> dict[str, float]:
     test, strata = eq.survival.logrank(tte, stratified=False), eq.survival.logrank(tte)
     weighted = eq.survival.logrank(tte, rho=1, stratified=False)
     fit, adjusted = eq.survival.cox(tte, stratified=False), eq.survival.cox(tte)
-    km, means = eq.survival.kaplan_meier(tte), eq.survival.rmst(tte, tau="180 days")
+    km, means = eq.survival.kaplan_meier(tte), eq.survival.rmst(tte, tau="180 days", stratified=False)
     return {
         "z": test.z, "chi-square": test.statistic, "P": test.p_value, "stratified z": strata.z, "rho 1": weighted.z,
         "hazard ratio": fit.hazard_ratio, "coefficient": fit.coef[0], "upper limit": fit.conf_int[1],

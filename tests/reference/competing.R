@@ -41,7 +41,7 @@ curves_of <- function(d) guarded({
   f <- if (is.null(d$group)) cuminc(d$time, d$event) else cuminc(d$time, d$event, d$group)
   f <- f[names(f) != "Tests"]
   lapply(f, function(k) {        # limits of F: cuminc has none, these are survival's for its estimate and variance
-    limits <- survival:::survfit_confint(k$est, sqrt(k$var), logse = FALSE, conf.type = "log-log", conf.int = 0.95)
+    limits <- survival:::survfit_confint(pmin(k$est, 1), sqrt(pmax(k$var, 0)), logse = FALSE, conf.type = "log-log", conf.int = 0.95)
     list(time = k$time, est = k$est, var = k$var, lower = limits$lower, upper = limits$upper)
   })
 })
@@ -116,6 +116,9 @@ add("one_subject_in_group_1", "one subject in group 1",
     list(time = c(1,2,3,4,5,6,7), event = c(1,2,1,0,1,2,1), group = c(0,0,0,1,0,0,0)))
 add("few_left", "late ties when others of the group have gone: what ties leave of the variance is negative for one group",
     list(time = c(1,2,3,4,5,6,8,8, 1.5,6.5,7,8,8,9), event = c(2,2,2,1,2,0,1,1, 2,1,0,1,2,1), group = rep(0:1, c(8, 6))))
+add("incidence_beyond_one", "group 0 is censored away: the pooled incidence passes 1 while both groups are at risk; rho = 1/2 is an error in R",
+    list(time = c(1:50, rep(51, 49), 100, 60:64), event = c(rep(1, 4), 2, rep(1, 45), rep(0, 49), 1, rep(1, 5)), group = rep(0:1, c(100, 5))),
+    rhos = c(0, 1, -1, .5))
 
 out <- file.path(HERE, "competing.json")
 writeLines(c("[", paste0(vapply(cases, json, ""), c(rep(",", length(cases) - 1), "")), "]"), out)

@@ -505,6 +505,19 @@ def test_difference_in_restricted_means(tmp_path: Path) -> None:
     assert not [r for r in results.rows if r.statistic == "hazard ratio"]
 
 
+@pytest.mark.parametrize(
+    ("line", "stratified"), [("", False), ("stratified = false", False), ("stratified = true", True)]
+)
+def test_restricted_means_are_stratified_when_asked_for(tmp_path: Path, line: str, stratified: bool) -> None:
+    summary = restricted("difference in restricted mean survival time", "40 days")
+    results = run(tmp_path, sixty(), data=STRATA, analyses=f"{made_trial.PRIMARY}{line}\n", **summary)
+    means = rmst(sixty_as(BIG_REGION), tau="40 days", stratified=stratified)
+    assert means.reason == ""
+    assert value(results, "restricted mean difference") == means.difference
+    assert value(results, "test P") == means.p_value
+    assert ("unstratified" in one(results, "restricted mean difference").method) != stratified
+
+
 @pytest.mark.parametrize("sided", [1, 2])
 def test_a_ratio_of_means_is_tested_as_a_ratio(tmp_path: Path, sided: int) -> None:
     changed = made_trial.TESTING.replace("sided = 2", f"sided = {sided}")

@@ -99,6 +99,19 @@ def test_synopsis_says_what_a_physician_asks() -> None:
     assert [heading for heading, _ in synopsis(example("tandem"))] == headings.split()
 
 
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("", "test of restricted means, unstratified"),
+        ("stratified = true", "test of restricted means, stratified by REGION (as randomized)"),
+        ('test = "logrank"\nstratified = true', "log-rank test, stratified by REGION"),
+    ],
+)
+def test_restricted_means_are_stratified_only_when_asked_for(tmp_path: Path, line: str, words: str) -> None:
+    data = '\n[data]\nstrata = { as_randomized = ["REGION"] }\n'
+    assert words in lines(made_trial.protocol(tmp_path, data=data, **means(line)))
+
+
 def test_synopsis_prints_alpha_and_names_as_they_are(tmp_path: Path) -> None:
     trial = made_trial.protocol(
         tmp_path,
@@ -265,7 +278,6 @@ REFUSED: list[tuple[dict[str, str], str, str]] = [
     ),
     (means('covariates = ["AGE"]'), "analyses.primary.covariates", "would do nothing"),
     (means('subgroups = [{ column = "SEX", label = "Sex" }]'), "analyses.primary.subgroups", "would do nothing"),
-    (means("stratified = true"), "analyses.primary.stratified", "would do nothing"),
     (means("gamma = 1"), "analyses.primary.gamma", "would do nothing"),
     # testing and data
     (in_order("0.05", "0.7"), "testing.alpha", "less than 0.5"),

@@ -7,7 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from ..design import AlphaGraph
+from ..errors import DataError
 from ..results import fixed, p_value
+
+Procedure = Literal["fixed sequence", "holm", "hochberg", "hommel", "graph"]
+_NAMES = {"holm": "Holm", "hochberg": "Hochberg", "hommel": "Hommel", "graph": "alpha graph"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,20 +28,96 @@ class Decision:
 
 
 def decide(
-    p_values: Mapping[str, float], procedure: Literal["fixed sequence", "holm"], alpha: float, sided: int
+    p_values: Mapping[str, float],
+    procedure: Procedure,
+    alpha: float,
+    sided: int,
+    graph: AlphaGraph | None = None,
 ) -> dict[str, Decision]:
-    """Test the hypotheses in the order given. Family-wise error at most alpha, strongly.
+    """Test the hypotheses, in the order given or by their P values. Family-wise error at most alpha, strongly.
 
     Fixed sequence (Maurer, Hothorn and Lehmacher 1995): each at full alpha until the first fails. Holm
-    (1979): the smallest P at alpha/m, the next at alpha/(m - 1) ..., until one fails. A P that is not
-    estimable is not significant.
+    (1979): the smallest P at alpha/m, the next at alpha/(m - 1) ..., until one fails. Graph (Bretz, Maurer,
+    Brannath and Posch 2009): as ``graph`` hands alpha on. Hochberg (1988): the largest P at alpha, the next at
+    alpha/2 ..., until one holds, which then holds for all below it. Hommel (1988): the closed test of Simes' tests.
+    The last two keep alpha where the tests are independent or positively dependent (Simes' inequality), the
+    others whatever the dependence.
+    A P that is not estimable is not significant.
+
+    Raises ``DataError`` for a number that is no P value, ``DesignError`` for a graph that does not fit.
 
     >>> decide({"PFS": 0.04, "OS": 0.20, "QoL": 0.01}, "fixed sequence", 0.05, 2)["QoL"].sentence
     'not tested: OS was not significant before it'
+    >>> decide({"PFS": 0.04, "OS": 0.03}, "hochberg", 0.05, 2)["PFS"].sentence
+    'significant at 2-sided 0.05 (Hochberg, adjusted P 0.0400)'
     """
     if procedure == "fixed sequence":
+        _check_p(p_values)
         return _fixed_sequence(p_values, alpha, sided)
-    return _holm(p_values, alpha, sided)
+    adjusted = adjusted_p(p_values, procedure, graph)
+    return {
+        name: Decision(
+            significant=p <= alpha,
+            adjusted_p=p,
+            sentence=_sentence(p <= alpha, alpha, sided, f"{_NAMES[procedure]}, adjusted P {p_value(p)}"),
+        )
+        for name, p in adjusted.items()
+    }
+
+
+def adjusted_p(
+    p_values: Mapping[str, float],
+    procedure: Literal["holm", "hochberg", "hommel", "graph"],
+    graph: AlphaGraph | None = None,
+) -> dict[str, float]:
+    """For each hypothesis the smallest level at which the procedure rejects it; 1 for a P that is not estimable.
+
+    The same as R's ``p.adjust`` for Holm, Hochberg and Hommel.
+
+    >>> adjusted_p({"A": 0.01, "B": 0.02, "C": 0.04}, "hommel")
+    {'A': 0.03, 'B': 0.04, 'C': 0.04}
+    """
+    _check_p(p_values)
+    if (procedure == "graph") is (graph is None):
+        remedy = 'Give a graph with procedure = "graph", and only there.'
+        raise DataError(f"the procedure {procedure!r} and the graph do not belong together", remedy=remedy)
+    if graph is not None:
+        return dict(graph.test(p_values, 0.5).adjusted_p)
+    known = {name: 1.0 if math.isnan(p) else float(p) for name, p in p_values.items()}
+    ordered = sorted(known, key=lambda name: known[name])
+    if procedure == "hommel":
+        return {name: _hommel(known[name], [p for other, p in known.items() if other != name]) for name in known}
+    found: dict[str, float] = {}
+    m, reached = len(ordered), 0.0 if procedure == "holm" else 1.0
+    if procedure == "holm":
+        for i, name in enumerate(ordered):
+            found[name] = reached = max(reached, min(1.0, (m - i) * known[name]))
+    else:
+        for i, name in enumerate(reversed(ordered)):
+            found[name] = reached = min(reached, (i + 1) * known[name])
+    return {name: found[name] for name in known}
+
+
+def _hommel(p: float, others: list[float]) -> float:
+    """The largest Simes P of an intersection that holds p: of each size the one with the largest others."""
+    others = sorted(others, reverse=True)
+    return max(simes([p, *others[:size]]) for size in range(len(others) + 1))
+
+
+def simes(p_values: list[float]) -> float:
+    """Simes' (1986) P of the hypothesis that all are true: the least of m p(k) / k over the ordered P values.
+
+    >>> simes([0.02, 0.03])
+    0.03
+    """
+    m = len(p_values)
+    return min(m * p / k for k, p in enumerate(sorted(p_values), start=1))
+
+
+def _check_p(p_values: Mapping[str, float]) -> None:
+    for name, p in p_values.items():
+        if not math.isnan(p) and not 0 <= p <= 1:
+            raise DataError(f"{p} is no P value", column=name, remedy="A P value lies from 0 to 1.")
 
 
 def _fixed_sequence(p_values: Mapping[str, float], alpha: float, sided: int) -> dict[str, Decision]:
@@ -54,20 +135,6 @@ def _fixed_sequence(p_values: Mapping[str, float], alpha: float, sided: int) -> 
         if not significant:
             stopped_by = name
     return decisions
-
-
-def _holm(p_values: Mapping[str, float], alpha: float, sided: int) -> dict[str, Decision]:
-    ordered = sorted(p_values.items(), key=lambda item: math.inf if math.isnan(item[1]) else item[1])
-    decisions: dict[str, Decision] = {}
-    adjusted = 0.0
-    for i, (name, p) in enumerate(ordered):
-        adjusted = 1.0 if math.isnan(p) else max(adjusted, min(1.0, (len(ordered) - i) * p))
-        significant = adjusted <= alpha
-        how = f"Holm, adjusted P {p_value(adjusted)}"
-        decisions[name] = Decision(
-            significant=significant, adjusted_p=adjusted, sentence=_sentence(significant, alpha, sided, how)
-        )
-    return {name: decisions[name] for name in p_values}
 
 
 def _sentence(significant: bool, alpha: float, sided: int, how: str) -> str:

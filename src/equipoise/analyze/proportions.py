@@ -1,11 +1,11 @@
-"""Shares of subjects: Wilson's limits of one, and Newcombe's limits of the difference of two."""
+"""Shares of subjects: Wilson's and Clopper-Pearson limits of one, Newcombe's limits of the difference of two."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
 
-from scipy.special import ndtri
+from scipy.special import betaincinv, ndtri
 
 from .. import results
 from ..errors import DataError
@@ -13,6 +13,7 @@ from ..survival.convention import check_level
 
 NOBODY = "there is no subject"
 WILSON = "Wilson score limits without continuity correction"
+CLOPPER_PEARSON = "exact Clopper-Pearson limits"
 NEWCOMBE = "Newcombe's hybrid score limits (method 10) without continuity correction"
 
 
@@ -63,6 +64,28 @@ def wilson(events: int, total: int, level: float = 0.95) -> Proportion:
     z = float(ndtri((1 + level) / 2))
     limits = _lower(events, total, z), 1 - _lower(total - events, total, z)
     return Proportion(estimate=events / total, conf_int=limits, level=level, reason="", method=WILSON)
+
+
+def clopper_pearson(events: int, total: int, level: float = 0.95) -> Proportion:
+    """The share of subjects who have the event, with exact limits, which cover at least as often as they say.
+
+    Limits are all shares under which neither so few nor so many events have a probability below half of
+    ``1 - level``. None of ``total`` have the lower limit 0, all have the upper limit 1; a total of 0 is not estimable.
+    Raises ``DataError`` for counts that cannot be, ``ArgumentError`` for a level outside 0 to 1. Source: Clopper and
+    Pearson 1934.
+
+    >>> print(clopper_pearson(23, 103))
+    Proportion 0.2233 (95% CI 0.1471 to 0.3160)
+    """
+    check_level(level)
+    _check_counts(events, total)
+    method = CLOPPER_PEARSON
+    if total == 0:
+        return Proportion(estimate=math.nan, conf_int=(math.nan,) * 2, level=level, reason=NOBODY, method=method)
+    tail = (1 - level) / 2
+    lower = float(betaincinv(events, total - events + 1, tail)) if events else 0.0
+    upper = float(betaincinv(events + 1, total - events, 1 - tail)) if events < total else 1.0
+    return Proportion(estimate=events / total, conf_int=(lower, upper), level=level, reason="", method=method)
 
 
 def difference(events_1: int, total_1: int, events_2: int, total_2: int, level: float = 0.95) -> Difference:

@@ -134,7 +134,9 @@ def _fit_one(trial: Protocol, data: Patients, analysis: Analysis, estimand: Esti
             convention=convention,
         )
     else:
-        effect = rmst(tte, tau=estimand.restriction_time, level=analysis.confidence)
+        # Not by the strata of the test: a stratified mean weighs strata by their shares, which must be asked for.
+        by_stratum = analysis.stratified is True
+        effect = rmst(tte, tau=estimand.restriction_time, stratified=by_stratum, level=analysis.confidence)
     test: LogRank | Cox | Rmst = effect
     if test_of(trial, analysis) == "logrank":
         test = logrank(tte, rho=analysis.rho, gamma=analysis.gamma, stratified=analysis.stratified)
@@ -268,7 +270,7 @@ def _sentence(trial: Protocol, analysis: Analysis, fitted: _Fitted, decision: De
 
 def _test_name(test: LogRank | Cox | Rmst) -> str:
     if isinstance(test, LogRank):
-        return f"Fleming-Harrington ({test.rho:g}, {test.gamma:g}) " if test.rho or test.gamma else "log-rank "
+        return f"{test.weights} " if test.rho or test.gamma else "log-rank "
     return "Wald " if isinstance(test, Cox) else ""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..errors import DataError
 from .factor import Factor, factor, label, missing_values
 
-WeightType = Literal["case", "probability"]
+WeightType = Literal["case", "probability", "count"]
 
 # Times whose gap is at most this share of the mean time are one time: two computations of the same
 # moment differ by rounding, and R's survival settles them so too (its relative rule; its absolute rule
@@ -133,14 +133,17 @@ def checked_weights(
         if weight_type is not None:
             raise DataError("weight_type is given without weights", column="weight", remedy="Give both or neither.")
         return None
-    if weight_type not in ("case", "probability"):
+    if weight_type not in get_args(WeightType):
         raise DataError(
             f"weight_type is {weight_type!r}",
             column="weight",
-            remedy='Say what the weights are: "case" (replication) or "probability" (robust variance).',
+            remedy='Say what the weights are: "case" (replication), "count" (so many subjects in one row) or '
+            '"probability" (robust variance).',
         )
     values = numbers(column, "weight", ids)
     refuse(values <= 0, "a weight is not above zero", "weight", ids, "Leave the subject out instead.")
+    if weight_type == "count":
+        refuse(values != np.floor(values), "a count is not a whole number", "weight", ids, "Counts are of subjects.")
     return values
 
 
@@ -158,11 +161,13 @@ def merge_near_ties(
     # No mean exceeds the largest time, so most data are settled by this line.
     if not ((gaps > 0) & (gaps <= NEAR_TIE * max(abs(ordered[0]), abs(ordered[-1])))).any():
         return time, entry, 0, order if entry is None else None
-    mean = np.abs(ordered[np.concatenate([[True], gaps > 0])]).mean()
-    begins = np.concatenate([[True], gaps > NEAR_TIE * mean])
-    merged = int((gaps > 0).sum()) + 1 - int(begins.sum())
-    settled = np.empty_like(everything)
-    settled[order] = ordered[begins][np.cumsum(begins) - 1]
+    apart = gaps > 0
+    mean = np.abs(ordered[np.concatenate([[True], apart])]).mean()
+    begins = np.concatenate([[0], np.flatnonzero(gaps > NEAR_TIE * mean) + 1])
+    merged = int(np.count_nonzero(apart)) + 1 - len(begins)
+    later = np.flatnonzero(gaps <= NEAR_TIE * mean) + 1
+    settled = everything.copy()
+    settled[order[later]] = ordered[begins[np.searchsorted(begins, later) - 1]]
     if entry is None:
         return settled, None, merged, order
     return settled[: len(time)], settled[len(time) :], merged, None

@@ -28,6 +28,8 @@ from .columns import (
 )
 from .factor import label, strata_factor
 
+_MADE = ("order", "prepared")  # from the other fields
+
 
 class TimeToEvent:
     """One endpoint in one population: who was followed how long, in which arm, and what ended it.
@@ -45,7 +47,8 @@ class TimeToEvent:
     subject : identifiers, unique; row numbers from 1 if None
     strata : one array of labels, or a mapping name -> array of the stratification factors
     entry : start of observation (left truncation): at risk at t means entry < t <= time
-    weight, weight_type : positive weights, "case" (replication) or "probability" (robust variance)
+    weight, weight_type : positive weights, "case" (replication), "count" (a row stands for so many subjects who are
+        alike, as in a table of counts) or "probability" (robust variance)
     event_is : whether the event is a "harm" or a "benefit"; sets the sign of z
     missing : "refuse", or "drop" rows with a missing time, event, arm, stratum, entry or weight, counted
         and named in ``dropped``
@@ -73,6 +76,7 @@ class TimeToEvent:
         "near_ties",
         "order",
         "origin",
+        "prepared",
         "rows_given",
         "strata",
         "strata_names",
@@ -103,6 +107,7 @@ class TimeToEvent:
     rows_given: int
     kept: NDArray[np.int64] | None  # input rows that remain after dropping and selecting; None: all
     order: NDArray[np.int64]  # rows sorted by stratum, then time
+    prepared: dict[object, Any]  # what the analyses make of the rows and meet again: not copied, not pickled
 
     def __init__(  # noqa: PLR0913 - a record's constructor names every one of its columns
         self,
@@ -195,9 +200,10 @@ class TimeToEvent:
                 value = value.view()
                 value.flags.writeable = False
             object.__setattr__(self, name, value)
+        object.__setattr__(self, "prepared", {})
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _restored, ({name: getattr(self, name) for name in self.__slots__ if name != "order"},)
+        return _restored, ({name: getattr(self, name) for name in self.__slots__ if name not in _MADE},)
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"a TimeToEvent is read-only: {name} cannot be set")
@@ -305,13 +311,28 @@ class TimeToEvent:
         return self._with(event=(self.event == code).astype(np.int64))
 
     def _with(self, **changed: Any) -> TimeToEvent:
-        fields = {name: getattr(self, name) for name in self.__slots__ if name != "order"}
+        fields = {name: getattr(self, name) for name in self.__slots__ if name not in _MADE}
         return _restored({**fields, **changed})
 
     @property
     def n(self) -> int:
-        """Number of subjects (rows)."""
+        """Number of rows: of subjects, or under count weights of different ones."""
         return len(self.time)
+
+    @property
+    def subjects(self) -> int:
+        """Number of subjects: rows, or under count weights the sum of the counts."""
+        return self.n if self.weight is None or self.weight_type != "count" else int(self.weight.sum())
+
+    @property
+    def events(self) -> int:
+        """Number of subjects with an event of any kind."""
+        return self._number(self.event > 0)
+
+    def _number(self, rows: NDArray[np.bool_]) -> int:
+        if self.weight is None or self.weight_type != "count":
+            return int(np.count_nonzero(rows))
+        return int(self.weight[rows].sum())
 
     def __len__(self) -> int:
         return len(self.time)
@@ -321,11 +342,11 @@ class TimeToEvent:
             return f"{k} {noun}" if k == 1 else f"{k} {noun}s"
 
         happened = self.event > 0
-        text = f"{count(self.n, 'subject')}, {count(int(happened.sum()), 'event')}"
+        text = f"{count(self.subjects, 'subject')}, {count(self.events, 'event')}"
         if len(self.arms) > 1:
             by = (
-                f"{a}: {count(int((self.arm == i).sum()), 'subject')}, "
-                f"{count(int((happened & (self.arm == i)).sum()), 'event')}"
+                f"{a}: {count(self._number(self.arm == i), 'subject')}, "
+                f"{count(self._number(happened & (self.arm == i)), 'event')}"
                 for i, a in enumerate(self.arms)
             )
             text += f" ({'; '.join(by)})"

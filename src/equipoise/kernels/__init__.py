@@ -39,10 +39,14 @@ def _cache_directory() -> Path:
 _before = numba.config.CACHE_DIR  # type: ignore[attr-defined]
 numba.config.CACHE_DIR = str(_cache_directory())  # type: ignore[attr-defined]
 try:
+    from .batch import analyze_trials, pack_keys
     from .concordance import concordance_pairs
     from .counting import death_counts, kaplan_meier_steps, logrank_sums
+    from .firth import log_det_gradient
+    from .grouped_likelihood import grouped_likelihood, two_group_likelihood
+    from .hazard_steps import hazard_steps
     from .history import histories
-    from .partial_likelihood import grouped_likelihood, partial_likelihood, score_residuals
+    from .partial_likelihood import partial_likelihood, score_residuals
     from .random import philox
     from .search import anneal, measure
     from .tied_likelihood import discrete_likelihood, marginal_likelihood
@@ -52,18 +56,23 @@ finally:
 
 __all__ = [
     "adverse_event_days",
+    "analyze_trials",
     "anneal",
     "concordance_pairs",
     "death_counts",
     "discrete_likelihood",
     "doses_given",
     "grouped_likelihood",
+    "hazard_steps",
     "histories",
     "kaplan_meier_steps",
+    "log_det_gradient",
     "logrank_sums",
     "marginal_likelihood",
     "measure",
+    "pack_keys",
     "partial_likelihood",
     "philox",
     "score_residuals",
+    "two_group_likelihood",
 ]

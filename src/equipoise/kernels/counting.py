@@ -72,28 +72,41 @@ def kaplan_meier_steps(time, event, weight, entry):
     return k, out
 
 
+# Weights of the log-rank family: the first column of what ``logrank_sums`` takes, with two parameters.
+FLEMING_HARRINGTON = 0  # S(t-)^rho (1 - S(t-))^gamma: rho, gamma
+MODEST_FROM_DELAY = 1  # 1 / max(S(t-), S(delay)): delay
+MODEST_FROM_SURVIVAL = 2  # 1 / max(S(t-), survival): survival
+GEHAN = 3  # at risk
+TARONE_WARE = 4  # square root of at risk
+
+
 @numba.njit(cache=True, nogil=True, error_model="numpy")
-def logrank_sums(time, event, group, weight, starts, entry, entry_group, entry_weight, groups, rho, gamma):
-    """Weighted log-rank sums, by stratum (Fleming and Harrington 1991).
+def logrank_sums(time, event, group, weight, starts, entry, entry_group, entry_weight, groups, weights):
+    """Log-rank sums under K weights in one pass, by stratum.
 
     time, event, group, weight (n,): sorted by stratum, then time; starts (s + 1,) int64: where strata
     begin; entry, entry_group, entry_weight (n,) sorted by stratum, then entry, or of length 0;
-    groups: number of groups g; rho, gamma: weight S(t-)^rho (1 - S(t-))^gamma with the pooled
-    Kaplan-Meier S of the stratum (1 where both are 0).
+    groups: number of groups g; weights (K, 3) float64: kind as above and its parameters, with the pooled
+    Kaplan-Meier S and the number at risk of the stratum.
 
-    Returns observed (s, g), expected (s, g) and variance (s, g, g): sums over event times of w d_j,
-    w d n_j / n and w^2 d (n_j / n) (1{j = l} - n_l / n) (n - d) / (n - 1), the last 0 where n = 1.
+    Returns observed (s, K, g), expected (s, K, g) and variance (s, K, K, g, g): sums over event times of
+    w_k d_j, w_k d n_j / n and w_k w_m d (n_j / n) (1{j = l} - n_l / n) (n - d) / (n - 1), the last 0 where n = 1.
+    A modest weight without a bound (S(t-) and S(delay) both 0) is inf, and so are its sums.
     """
     strata = starts.shape[0] - 1
+    kinds = weights.shape[0]
     late = entry.shape[0] > 0
-    observed = np.zeros((strata, groups))
-    expected = np.zeros((strata, groups))
-    variance = np.zeros((strata, groups, groups))
+    observed = np.zeros((strata, kinds, groups))
+    expected = np.zeros((strata, kinds, groups))
+    variance = np.zeros((strata, kinds, kinds, groups, groups))
     at_risk = np.zeros(groups)
     deaths = np.zeros(groups)
     lost = np.zeros(groups)
+    w = np.ones(kinds)
+    floor = np.ones(kinds)  # S(t-) until the delay, S(delay) from then on
     for s in range(strata):
         at_risk[:] = 0.0
+        floor[:] = 1.0
         if not late:
             for i in range(starts[s], starts[s + 1]):
                 at_risk[group[i]] += weight[i]
@@ -120,32 +133,50 @@ def logrank_sums(time, event, group, weight, starts, entry, entry_group, entry_w
                 d += deaths[g]
                 n += at_risk[g]
             if d > 0.0:
-                w = 1.0
-                if rho != 0.0:
-                    w *= survival**rho
-                if gamma != 0.0:
-                    w *= (1.0 - survival) ** gamma
+                after = survival * ((n - d) / n)
+                for k in range(kinds):
+                    kind = weights[k, 0]
+                    w[k] = 1.0
+                    if kind == FLEMING_HARRINGTON:
+                        if weights[k, 1] != 0.0:
+                            w[k] *= survival ** weights[k, 1]
+                        if weights[k, 2] != 0.0:
+                            w[k] *= (1.0 - survival) ** weights[k, 2]
+                    elif kind == MODEST_FROM_DELAY:
+                        w[k] /= floor[k]
+                        if t <= weights[k, 1]:
+                            floor[k] = after
+                    elif kind == MODEST_FROM_SURVIVAL:
+                        w[k] /= max(survival, weights[k, 1])
+                    elif kind == GEHAN:
+                        w[k] = n
+                    else:
+                        w[k] = np.sqrt(n)
                 spread = 0.0
                 if n > 1.0:
-                    spread = w * w * d * (n - d) / (n - 1.0)
-                for g in range(groups):
-                    share = at_risk[g] / n
-                    observed[s, g] += w * deaths[g]
-                    expected[s, g] += w * d * share
-                    for h in range(groups):
-                        other = at_risk[h] / n
-                        variance[s, g, h] += spread * share * ((1.0 if g == h else 0.0) - other)
-                survival *= (n - d) / n
+                    spread = d * (n - d) / (n - 1.0)
+                for k in range(kinds):
+                    for g in range(groups):
+                        share = at_risk[g] / n
+                        observed[s, k, g] += w[k] * deaths[g]
+                        expected[s, k, g] += w[k] * d * share
+                        for m in range(kinds):
+                            both = w[k] * w[m] * spread
+                            for h in range(groups):
+                                other = at_risk[h] / n
+                                variance[s, k, m, g, h] += both * share * ((1.0 if g == h else 0.0) - other)
+                survival = after
             for g in range(groups):
                 at_risk[g] -= deaths[g] + lost[g]
     return observed, expected, variance
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
-def death_counts(time, event, group, starts, groups):
-    """At risk and dying by group at each distinct death time, when nobody enters late and all weights are 1.
+def death_counts(time, event, group, weight, starts, groups):
+    """At risk and dying by group at each distinct death time, when nobody enters late.
 
-    time, event, group (n,): sorted by stratum, then time; starts (s + 1,); groups: number of groups g.
+    time, event, group, weight (n,): sorted by stratum, then time, weights being counts of subjects; starts (s + 1,);
+    groups: number of groups g.
     Returns k, at_risk and deaths (m, g) float64, of which the first k rows are filled, times descending
     within a stratum.
     """
@@ -164,10 +195,10 @@ def death_counts(time, event, group, starts, groups):
             t = time[i]
             died = False
             while i >= starts[s] and time[i] == t:
-                present[group[i]] += 1.0
+                present[group[i]] += weight[i]
                 if event[i]:
                     died = True
-                    deaths[k, group[i]] += 1.0
+                    deaths[k, group[i]] += weight[i]
                 i -= 1
             if died:
                 at_risk[k, :] = present

@@ -22,9 +22,8 @@ def _sums_at(t, begin, end, first, top, eta, x, weight, entry, s1, s2):
             s0 += risk
             for a in range(s1.shape[0]):
                 s1[a] += risk * x[row, a]
-                if s2.shape[0] > 0:
-                    for b in range(a + 1):
-                        s2[a, b] += risk * x[row, a] * x[row, b]
+                for b in range(s2.shape[0]):
+                    s2[a, b] += risk * x[row, a] * x[row, b]
     return s0
 
 
@@ -49,6 +48,7 @@ def partial_likelihood(beta, x, time, event, weight, starts, entry, leaving, efr
     information = np.zeros((p, p))
     s1 = np.zeros(p)
     s2 = np.zeros((p, p))
+    d0 = 0.0
     d1 = np.zeros(p)
     d2 = np.zeros((p, p))
     mean = np.zeros(p)
@@ -77,7 +77,7 @@ def partial_likelihood(beta, x, time, event, weight, starts, entry, leaving, efr
                     s0 -= risk
                     for a in range(p):
                         s1[a] -= risk * x[row, a]
-                        for b in range(a + 1):
+                        for b in range(p):
                             s2[a, b] -= risk * x[row, a] * x[row, b]
                     j += 1
                 if s0 < _SUM_AGAIN * height:
@@ -90,129 +90,71 @@ def partial_likelihood(beta, x, time, event, weight, starts, entry, leaving, efr
             count = 0
             gain = 0.0
             death_weight = 0.0
-            d0 = 0.0
-            d1[:] = 0.0
-            d2[:, :] = 0.0
+            end = i + 1
             while i >= first and time[i] == t:
                 if eta[i - first] > top:
                     shrink = np.exp(top - eta[i - first])
                     top = eta[i - first]
                     height *= shrink
                     s0 *= shrink
-                    d0 *= shrink
                     for a in range(p):
                         s1[a] *= shrink
-                        d1[a] *= shrink
-                        for b in range(a + 1):
+                        for b in range(p):
                             s2[a, b] *= shrink
-                            d2[a, b] *= shrink
                 risk = weight[i] * np.exp(eta[i - first] - top)
                 s0 += risk
+                # Whole rows of s2, though half of it would do: the length of the inner loop stays predictable.
                 for a in range(p):
-                    s1[a] += risk * x[i, a]
-                    for b in range(a + 1):
-                        s2[a, b] += risk * x[i, a] * x[i, b]
+                    part = risk * x[i, a]
+                    s1[a] += part
+                    for b in range(p):
+                        s2[a, b] += part * x[i, b]
                 if event[i]:
                     count += 1
                     death_weight += weight[i]
-                    d0 += risk
                     gain += weight[i] * eta[i - first]
                     for a in range(p):
                         score[a] += weight[i] * x[i, a]
-                        d1[a] += risk * x[i, a]
-                        for b in range(a + 1):
-                            d2[a, b] += risk * x[i, a] * x[i, b]
                 i -= 1
             height = max(height, s0)
             if count == 0:
                 continue
-            terms = count if efron else 1
+            terms = 1
+            if efron and count > 1:
+                terms = count
+                d0 = 0.0
+                d1[:] = 0.0
+                d2[:, :] = 0.0
+                for row in range(i + 1, end):
+                    if event[row]:
+                        risk = weight[row] * np.exp(eta[row - first] - top)
+                        d0 += risk
+                        for a in range(p):
+                            d1[a] += risk * x[row, a]
+                            for b in range(p):
+                                d2[a, b] += risk * x[row, a] * x[row, b]
+            w = death_weight / terms
             for r in range(terms):
-                share = r / count if efron else 0.0
-                w = death_weight / terms
+                share = r / terms
                 denominator = s0 - share * d0
                 gain -= w * (np.log(denominator) + top)
+                each = w / denominator
                 for a in range(p):
                     mean[a] = (s1[a] - share * d1[a]) / denominator
                     score[a] -= w * mean[a]
-                    for b in range(a + 1):
-                        second = (s2[a, b] - share * d2[a, b]) / denominator
-                        information[a, b] += w * (second - mean[a] * mean[b])
+                for a in range(p):
+                    part = w * mean[a]
+                    if r == 0:
+                        for b in range(p):
+                            information[a, b] += each * s2[a, b] - part * mean[b]
+                    else:
+                        for b in range(p):
+                            information[a, b] += each * (s2[a, b] - share * d2[a, b]) - part * mean[b]
             # Compensated (Kahan 1965): over a million deaths plain sums are off by 1e-4, more than a last step gains.
             addend = gain - lost
             total = loglik + addend
             lost = (total - loglik) - addend
             loglik = total
-    for a in range(p):
-        for b in range(a):
-            information[b, a] = information[a, b]
-    return loglik, score, information
-
-
-@numba.njit(cache=True, nogil=True, error_model="numpy")
-def grouped_likelihood(beta, z, at_risk, deaths, efron):
-    """``partial_likelihood`` from counts, where all subjects of a group have the same covariates.
-
-    beta (p,); z (g, p): covariates of each group; at_risk, deaths (k, g) from ``death_counts``; efron: bool.
-    The same terms as there: the sums over the risk set are n_g e^(z_g beta) (1, z_g, z_g z_g'), so a step costs one
-    multiply-add chain a death instead of an exponential a subject. Returns loglik, score (p,), information (p, p).
-    """
-    k, g = at_risk.shape
-    p = beta.shape[0]
-    eta = np.zeros(g)
-    for h in range(g):
-        for a in range(p):
-            eta[h] += z[h, a] * beta[a]
-    ratio = np.empty((g, g))  # e^(eta_h - eta_top): sums are relative to the highest risk still there
-    for top in range(g):
-        for h in range(g):
-            ratio[top, h] = np.exp(eta[h] - eta[top])
-    loglik = 0.0
-    lost = 0.0
-    score = np.zeros(p)
-    information = np.zeros((p, p))
-    share = np.zeros(g)
-    mean = np.zeros(p)
-    for row in range(k):
-        top = -1
-        count = 0.0
-        gain = 0.0
-        d0 = 0.0
-        for h in range(g):
-            if at_risk[row, h] > 0.0 and (top < 0 or eta[h] > eta[top]):
-                top = h
-            count += deaths[row, h]
-            gain += deaths[row, h] * eta[h]
-            for a in range(p):
-                score[a] += deaths[row, h] * z[h, a]
-        s0 = 0.0
-        for h in range(g):
-            if at_risk[row, h] > 0.0:
-                s0 += at_risk[row, h] * ratio[top, h]
-                d0 += deaths[row, h] * ratio[top, h]
-        terms = int(count) if efron else 1
-        for r in range(terms):
-            part = r / count if efron else 0.0
-            w = count / terms
-            denominator = s0 - part * d0
-            gain -= w * (np.log(denominator) + eta[top])
-            inverse = 1.0 / denominator
-            mean[:] = 0.0
-            for h in range(g):
-                share[h] = 0.0
-                if at_risk[row, h] > 0.0:
-                    share[h] = (at_risk[row, h] - part * deaths[row, h]) * ratio[top, h] * inverse
-                for a in range(p):
-                    mean[a] += share[h] * z[h, a]
-            for a in range(p):
-                score[a] -= w * mean[a]
-                for h in range(g):
-                    for b in range(a + 1):
-                        information[a, b] += w * share[h] * (z[h, a] - mean[a]) * (z[h, b] - mean[b])
-        addend = gain - lost
-        total = loglik + addend
-        lost = (total - loglik) - addend
-        loglik = total
     for a in range(p):
         for b in range(a):
             information[b, a] = information[a, b]

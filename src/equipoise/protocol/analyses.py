@@ -21,7 +21,8 @@ class Subgroup(Section):
 class Analysis(Section):
     """One analysis of one estimand. ``test`` defaults to the log-rank test, to the Wald test of the arm
     ("cox") where there are covariates, and to that of the restricted means where they are the summary.
-    ``ties`` and ``conf_type`` default to the convention's."""
+    ``stratified`` defaults to whether there are strata, for restricted means to false: their stratified mean weighs
+    strata by their shares of the subjects. ``ties`` and ``conf_type`` default to the convention's."""
 
     estimand: Text
     role: Role

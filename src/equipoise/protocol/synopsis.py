@@ -137,12 +137,10 @@ def _analyses(protocol: Protocol) -> Iterator[str]:
             if analysis.strata == "as randomized"
             else protocol.data.strata.as_verified
         )
-        use = (
-            analysis.stratified is not False
-            and factors
-            and protocol.estimands[analysis.estimand].restriction_time is None
-        )
-        strata = f", stratified by {' and '.join(factors)} ({analysis.strata})" if use else ", unstratified"
+        restricted = protocol.estimands[analysis.estimand].restriction_time is not None
+        use = analysis.stratified is True or (analysis.stratified is None and not restricted)
+        by = f", stratified by {' and '.join(factors)} ({analysis.strata})"
+        strata = by if use and factors else ", unstratified"
         test = test_of(protocol, analysis)
         kind = {"logrank": "log-rank test", "cox": "Wald test in a Cox model"}.get(test, "test of restricted means")
         if analysis.rho or analysis.gamma:

@@ -211,7 +211,6 @@ def _serves(protocol: Protocol, analysis: Analysis, path: str) -> None:
         "test": test == "cox" and restricted,
         "covariates": bool(analysis.covariates) and restricted,
         "subgroups": bool(analysis.subgroups) and restricted,
-        "stratified": analysis.stratified is True and test == "restricted mean",
         "rho": analysis.rho > 0 and test == "restricted mean",
         "gamma": analysis.gamma > 0 and test == "restricted mean",
     }

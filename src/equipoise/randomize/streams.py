@@ -32,6 +32,7 @@ class Purpose(IntEnum):
     SEARCH = 4
     ADVERSE_EVENTS = 5
     DOSES = 6
+    IMPUTATION = 7
 
 
 def generator(seed: int, *, trial: int = 0, purpose: Purpose) -> np.random.Generator:

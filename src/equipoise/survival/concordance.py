@@ -34,22 +34,30 @@ class Concordance:
 
 
 def concordance(
-    sets: RiskSets, rank: NDArray[np.int64], ranks: int, cluster: NDArray[np.int64] | None = None
+    sets: RiskSets,
+    rank: NDArray[np.int64],
+    ranks: int,
+    cluster: NDArray[np.int64] | None = None,
+    counts: bool = False,
 ) -> Concordance:
     """Concordance within strata of a risk given by its rank (n,), in the order of the risk sets.
 
     The derivative of C = (concordant + tied/2) / pairs in a subject's weight is that subject's own share;
-    the sum of their squares (by cluster) is the variance.
+    the sum of their squares (by cluster) is the variance. Where weights are ``counts`` a row is so many subjects, each
+    with a share of his own, and those who fail do so at the same time and risk.
     """
     totals, shares = concordance_pairs(
         sets.time, sets.event, rank, sets.weight, sets.starts, sets.entry, sets.leaving, sets.entering, ranks
     )
     concordant, discordant, tied = (float(t) for t in totals[:3])
     pairs = concordant + discordant + tied
+    among_themselves = float((sets.weight * (sets.weight - 1) / 2)[sets.event].sum()) if counts else 0.0
     c = std_error = math.nan
     if pairs > 0:
         c = (concordant + tied / 2) / pairs
         part = sets.weight * (shares[:, 0] + shares[:, 2] / 2 - c * shares.sum(axis=1)) / pairs
+        if counts:
+            part /= np.sqrt(sets.weight)
         if cluster is not None:
             part = np.bincount(cluster, weights=part)
         std_error = math.sqrt(float((part**2).sum()))
@@ -60,7 +68,7 @@ def concordance(
         discordant=discordant,
         tied_risk=tied,
         tied_time=float(totals[3]),
-        tied_both=float(totals[4]),
+        tied_both=float(totals[4]) + among_themselves,
         reason="" if pairs > 0 else "no two subjects are comparable",
     )
 

@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal, get_args
 
+from ..data import TimeToEvent
 from ..errors import EquipoiseError, UnsupportedError
 
 Convention = Literal["house", "r", "sas"]
 Ties = Literal["efron", "breslow", "discrete", "exact-marginal"]
 ConfType = Literal["plain", "log", "log-log"]
+Interval = Literal["wald", "profile"]
+Penalty = Literal["firth"]
 
 _TIES: dict[str, Ties] = {"house": "efron", "r": "efron", "sas": "breslow"}
 _CONF_TYPE: dict[str, ConfType] = {"house": "log-log", "r": "log", "sas": "log-log"}
+_INTERVAL: dict[str, Interval] = {"house": "wald", "r": "wald", "sas": "wald"}
+_PENALIZED_INTERVAL: dict[str, Interval] = {"house": "profile", "r": "profile", "sas": "profile"}
 
 
 class ArgumentError(EquipoiseError, ValueError):
@@ -38,6 +43,14 @@ def resolve_ties(ties: str | None, convention: Convention) -> Ties:
 def resolve_conf_type(conf_type: str | None, convention: Convention) -> ConfType:
     """The transformation for limits of survival: as given, else the convention's."""
     return _resolve("conf_type", conf_type, _CONF_TYPE, get_args(ConfType), convention)
+
+
+def resolve_interval(conf_type: str | None, penalty: str | None, convention: Convention) -> Interval:
+    """The limits of hazard ratios: as given, else Wald's; those of a penalized likelihood by its profile."""
+    if penalty not in (None, *get_args(Penalty)):
+        raise ArgumentError(f"unknown penalty {penalty!r}", remedy='Use "firth", or leave it out.')
+    defaults = _PENALIZED_INTERVAL if penalty else _INTERVAL
+    return _resolve("conf_type", conf_type, defaults, get_args(Interval), convention)
 
 
 def _resolve(name: str, given: str | None, defaults: Mapping[str, object], known: tuple[str, ...], convention: str):  # type: ignore[no-untyped-def]
@@ -68,6 +81,16 @@ def resolve_stratified(stratified: bool | None, strata: tuple[str, ...]) -> bool
     return bool(strata) if stratified is None else stratified
 
 
+def refuse_counts(weight_type: str | None, what: str) -> None:
+    """A row of several subjects does for methods that ask how many subjects there are, not who."""
+    if weight_type == "count":
+        raise UnsupportedError(
+            f"{what} is not there for counts of subjects",
+            where='weight_type = "count"',
+            remedy="Put a covariate into the strata when the counts are made, or give a row by subject.",
+        )
+
+
 def refuse_competing(causes: int) -> None:
     """Methods for one cause of failure."""
     if causes > 1:
@@ -76,3 +99,18 @@ def refuse_competing(causes: int) -> None:
             where=f"event codes up to {causes}",
             remedy="Use cumulative_incidence() for probabilities, or tte.cause(k) for the hazard of one cause.",
         )
+
+
+def refuse_weights_and_entry(tte: TimeToEvent, what: str) -> None:
+    """Probability weights and late entry, where nothing is proved for them."""
+    if tte.weight_type == "probability" or tte.entry is not None:
+        raise UnsupportedError(
+            f"{what} have no variance here under probability weights or late entry",
+            remedy="Use kaplan_meier for the curves, or cox.",
+        )
+
+
+def strata_words(stratified: bool, tte: TimeToEvent) -> str:
+    """What ``method`` says of the strata."""
+    by = f" by {' and '.join(tte.strata_names)}" if tte.strata_names else ""
+    return f"stratified{by}" if stratified else "unstratified"

@@ -3,170 +3,37 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr, ndtri
 
-from .. import results
 from ..data import TimeToEvent
 from ..data.factor import factor, missing_values
 from ..errors import DataError, UnsupportedError
 from ..kernels import score_residuals
-from ..results import Origin, Row
-from .concordance import Concordance, concordance, risk_ranks
 from .convention import (
     ArgumentError,
     Convention,
+    Interval,
+    Penalty,
     Ties,
     check_level,
     refuse_competing,
+    refuse_counts,
+    resolve_interval,
     resolve_stratified,
     resolve_ties,
 )
-from .cox_likelihood import likelihood, standardize
-from .inference import ROUNDING, Test, infer
+from .cox_likelihood import design, likelihood
+from .cox_result import Cox, Fitted
+from .firth import maximize_penalized
+from .inference import Inference, infer, penalized_tests
 from .maximize import Vector, maximize
 from .model_matrix import ModelMatrix, model_matrix
+from .profile import Profiled, likelihood_roots, profile_limits
 from .risk_sets import RiskSets, risk_sets
-
-if TYPE_CHECKING:
-    import polars as pl
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Fitted:
-    """The rows that a model was fitted to: what residuals, baseline hazard and further tests are computed from.
-
-    ``matrix`` holds subjects and covariates as given; ``sets`` the same rows by stratum and time; ``x`` (n, p) the
-    covariates in the order of ``sets``, centred and divided by ``scale`` (p,); ``beta`` (p,) the coefficients in the
-    units of ``x``, 0 where a term is not ``used``; ``cluster`` (n,) codes in the order of ``sets``, or None.
-    """
-
-    matrix: ModelMatrix
-    sets: RiskSets
-    x: Vector
-    scale: Vector
-    beta: Vector
-    used: NDArray[np.bool_]
-    cluster: NDArray[np.int64] | None
-
-    def __post_init__(self) -> None:
-        results.read_only(self)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Cox:
-    """A fitted proportional hazards model.
-
-    ``coef``, ``se``, ``z`` and ``p`` (p,) by term; ``covariance`` (p, p), robust if ``robust``, beside the
-    ``naive_covariance`` from the information. The arm's term comes first: with two arms ``hazard_ratio``
-    (experimental over control), ``conf_int``, ``p_value`` (Wald, two-sided) and ``p_one_sided`` (of benefit)
-    are floats of that term; otherwise ``hazard_ratio`` is (p,), ``conf_int`` (p, 2) and ``p_value`` is the likelihood
-    ratio test's.
-    ``loglik`` at zero and at the maximum. A term that cannot be estimated has an infinite coefficient (separation)
-    or ``nan`` (aliased, or left undetermined by a separation) and a text in ``reasons``; so has one whose robust
-    variance is zero, its coefficient kept. ``warnings`` says the same in sentences.
-    """
-
-    terms: tuple[str, ...]
-    coef: Vector
-    se: Vector
-    z: Vector
-    p: Vector
-    reasons: tuple[str, ...]
-    covariance: Vector
-    naive_covariance: Vector
-    hazard_ratio: float | Vector
-    conf_int: tuple[float, float] | Vector
-    p_value: float
-    p_one_sided: float | None
-    loglik: tuple[float, float]
-    likelihood_ratio: Test
-    wald: Test
-    score: Test
-    robust_score: Test | None
-    subjects: int
-    events: int
-    dropped: tuple[str, ...]
-    ties: Ties
-    robust: bool
-    stratified: bool
-    level: float
-    steps: int
-    warnings: tuple[str, ...]
-    method: str
-    origin: Origin
-    fitted: Fitted = field(repr=False)
-
-    def __post_init__(self) -> None:
-        results.read_only(self)
-
-    @property
-    def concordance(self) -> Concordance:
-        """Harrell's concordance of the fitted risk with the times of events; computed when it is asked for."""
-        f = self.fitted
-        risk = _ranks(f.x, f.beta, f.scale, f.matrix, f.sets)
-        return concordance(f.sets, *risk, f.cluster)
-
-    def __str__(self) -> str:
-        if isinstance(self.hazard_ratio, float) and isinstance(self.conf_int, tuple):
-            if self.reasons[0]:
-                return f"Hazard ratio {self.terms[0]} {results.NOT_ESTIMABLE}: {self.reasons[0]} ({self.method})"
-            low, high = (results.fixed(x, 2) for x in self.conf_int)
-            return (
-                f"Hazard ratio {self.terms[0]} {results.fixed(self.hazard_ratio, 2)} "
-                f"({100 * self.level:g}% CI {low} to {high}), Wald {results.p_equals(self.p_value)} ({self.method})"
-            )
-        test = self.likelihood_ratio
-        return (
-            f"{self.method}: {len(self.terms)} terms, likelihood ratio chi-square "
-            f"{results.significant(test.statistic)} on {test.df} df, {results.p_equals(test.p_value)}"
-        )
-
-    def limits(self) -> Vector:
-        """Confidence limits of every hazard ratio, (p, 2)."""
-        return hazard_limits(self.coef, self.se, self.level)
-
-    def rows(self) -> list[Row]:
-        """Every term's hazard ratio with limits and P, then the tests of the model, as rows of the long table."""
-        rows: list[Row] = []
-        limits = self.limits()
-        for i, term in enumerate(self.terms):
-            reason = self.reasons[i]
-            with np.errstate(over="ignore"):
-                shown = [math.nan] * 4 if reason else [float(np.exp(self.coef[i])), *limits[i], self.p[i]]
-            if any(math.isinf(x) for x in shown):
-                reason = "a hazard ratio per unit of this covariate is too large to be a number: rescale the covariate"
-                shown[:3] = [math.nan] * 3
-            names = ("hazard ratio", "hazard ratio lower limit", "hazard ratio upper limit")
-            for name, value in zip(names, shown[:3], strict=True):
-                level = self.level if "limit" in name else None
-                rows.append(self._row(name, float(value), results.fixed(value, 2), term, reason, level))
-            rows.append(self._row("Wald P", float(shown[3]), results.p_value(shown[3]), term, reason))
-        tests = [("likelihood ratio", self.likelihood_ratio), ("Wald", self.wald), ("score", self.score)]
-        tests += [("robust score", self.robust_score)] if self.robust_score else []
-        for name, test in tests:
-            text = results.significant(test.statistic)
-            rows.append(self._row(f"model {name} chi-square", test.statistic, text, "", test.reason))
-            rows.append(self._row(f"model {name} P", test.p_value, results.p_value(test.p_value), "", test.reason))
-        c = self.concordance
-        rows.append(self._row("concordance", c.estimate, results.fixed(c.estimate, 3), "", c.reason))
-        rows.append(self._row("concordance standard error", c.std_error, results.fixed(c.std_error, 3), "", c.reason))
-        return rows
-
-    def _row(self, statistic: str, value: float, text: str, term: str, reason: str, level: float | None = None) -> Row:
-        shown = results.number(value, text, reason)
-        return Row(
-            group=term, statistic=statistic, level=level, method=self.method, origin=self.origin, **shown  # type: ignore[arg-type]
-        )  # fmt: skip
-
-    def table(self) -> pl.DataFrame:
-        """The long table of the model."""
-        return results.long_table(self.rows())
 
 
 def cox(
@@ -178,6 +45,9 @@ def cox(
     robust: bool | None = None,
     cluster: ArrayLike | None = None,
     level: float = 0.95,
+    conf_type: Interval | None = None,
+    penalty: Penalty | None = None,
+    null_hazard_ratio: float = 1.0,
     convention: Convention = "house",
     missing: Literal["refuse", "drop"] = "refuse",
 ) -> Cox:
@@ -188,77 +58,110 @@ def cox(
     mapping name -> array, aligned with the rows; text columns become indicators against their first
     level. Under probability weights, or with ``cluster`` (one label by row), the variance is the
     sandwich of Lin and Wei (1989). Case weights act as in R: as copies, except that a tied death of weight 2 is one
-    tied death for Efron. Late entry is allowed.
+    tied death for Efron. Count weights are copies in that too, and go with arms and strata only. Late entry is
+    allowed.
+
+    Limits are Wald's, or with ``conf_type`` "profile" the values at which twice the drop of the log-likelihood,
+    maximized over the other coefficients, is the chi-square quantile: they exist on one side under separation too.
+    ``penalty`` "firth" adds half the log determinant of the information (Firth 1993; Heinze and Schemper 2001), so
+    that estimates are finite under separation; P values and, unless said otherwise, limits are then of the penalized
+    likelihood ratio, standard errors of the information. ``null_hazard_ratio`` is what the P values of the arm's
+    term test: ``p_one_sided`` is against HR >= it for a harm (non-inferiority where it is above 1), HR <= it for a
+    benefit. The tests of the model stay tests of no effect.
 
     Raises ``DataError`` for covariates that are missing or misaligned, ``UnsupportedError`` for weights
-    or robust variance with an exact method and for competing causes, ``ConvergenceError``.
+    or robust variance with an exact method or a penalty, for robust variance with profile likelihood limits, and for
+    competing causes, ``ConvergenceError``.
 
     >>> tte = TimeToEvent([6, 9, 10, 4, 5, 7], [1, 0, 1, 1, 1, 1], ["B"] * 3 + ["A"] * 3, control="A",
     ...                   experimental="B", unit="days")
     >>> print(cox(tte))
     Hazard ratio B v A 0.18 (95% CI 0.02 to 1.84), Wald P = 0.1498 (Cox model, Efron ties, unstratified)
+    >>> cox(tte, conf_type="profile").conf_int[1] < cox(tte).conf_int[1]
+    True
     """
     check_level(level)
     tied = resolve_ties(ties, convention)
+    interval = resolve_interval(conf_type, penalty, convention)
     by_stratum = resolve_stratified(stratified, tte.strata)
     refuse_competing(int(tte.event.max()))
     matrix = model_matrix(tte, covariates, missing)
     if not matrix.terms:
         raise ArgumentError("the model has no term", remedy="Give arm labels or covariates.")
+    _check_null(null_hazard_ratio, matrix)
     clusters = _clusters(cluster, tte, matrix)
-    sandwich = _resolve_robust(robust, tied, matrix.tte, clusters is not None)
+    sandwich = _resolve_robust(robust, tied, matrix.tte, cluster is not None)
+    _refuse_likelihood(interval, penalty, tied, sandwich, matrix.tte)
+    for asked, what in (
+        (matrix.covariates, "a Cox model with covariates"),
+        (matrix.tte.entry is not None, "a Cox model with late entry"),
+        (sandwich, "a robust variance"),
+    ):
+        if asked:
+            refuse_counts(matrix.tte.weight_type, what)
     sets = risk_sets(matrix.tte, by_stratum)
-    x, scale = standardize(matrix.x[sets.order])
-    # A column that is constant in every risk set (a function of the stratum, say) has information 0, computed as
-    # the difference of two sums of about this size: what is left of it is rounding, not information.
-    unit = float(sets.weight[sets.event].mean()) if sets.event.any() else 1.0
-    noise = ROUNDING * ((sets.weight * sets.event) @ (x * x))
-    groups = matrix.tte.arm[sets.order] if len(matrix.terms) == matrix.arm_terms else None
-    fit = maximize(likelihood(sets, x, tied, groups), noise, np.ptp(x, axis=0), unit)
+    standard = design(matrix, sets)
+    target = likelihood(sets, standard, tied, matrix.tte.weight_type in ("case", "probability"))
+    if penalty:
+        restricted, fit = maximize_penalized(target, sets, standard, tied)
+    else:
+        restricted, fit = lambda moving: target, maximize(target, standard.noise, standard.spread, standard.unit)
     group = None if clusters is None else clusters[sets.order]
     residuals = None
     if sandwich:
+        x = standard.x
         at_maximum, at_zero = (_residuals(b, sets, x, tied, group) for b in (fit.beta, np.zeros_like(fit.beta)))
         residuals = (at_maximum, at_zero)
-    found = infer(fit, scale, bool(sets.event.any()), unit, residuals)
-    with np.errstate(invalid="ignore"):
-        limits = hazard_limits(found.coef, found.se, level)
-    two_arms = matrix.arm_terms == 1
-    favours = -1.0 if tte.event_is == "harm" else 1.0
+    events = matrix.tte.events
+    found = infer(fit, standard.scale, events > 0, standard.unit, residuals)
+    null = np.zeros(len(matrix.terms))
+    null[0] = math.log(null_hazard_ratio)
+    z = (found.coef - null) / found.se
+    profiled = Profiled(likelihood=restricted, fit=fit, design=standard, concave=not penalty)
+    if penalty:
+        z = likelihood_roots(profiled, null * standard.scale)
+        found = penalized_tests(found)
+    limit_reasons = ("",) * len(matrix.terms)
+    if interval == "profile":
+        log_limits, limit_reasons = profile_limits(profiled, level)
+        log_limits = log_limits / standard.scale[:, None]
+    else:
+        log_limits = found.coef[:, None] + ndtri(0.5 + level / 2) * found.se[:, None] * _SIDES
     return Cox(
+        **_of_first_term(found, z, log_limits, matrix.arm_terms == 1, tte.event_is == "benefit"),
         terms=matrix.terms,
         coef=found.coef,
         se=found.se,
-        z=found.z,
-        p=2 * ndtr(-np.abs(found.z)),
+        z=z,
+        p=2 * ndtr(-np.abs(z)),
         reasons=found.reasons,
         covariance=found.covariance,
         naive_covariance=found.naive_covariance,
-        hazard_ratio=float(np.exp(found.coef[0])) if two_arms else np.exp(found.coef),
-        conf_int=(float(limits[0, 0]), float(limits[0, 1])) if two_arms else limits,
-        p_value=float(2 * ndtr(-abs(found.z[0]))) if two_arms else found.likelihood_ratio.p_value,
-        p_one_sided=float(ndtr(-favours * found.z[0])) if two_arms else None,
+        log_limits=log_limits,
+        limit_reasons=limit_reasons,
+        null_hazard_ratio=null_hazard_ratio,
         loglik=(fit.loglik_null, fit.loglik),
         likelihood_ratio=found.likelihood_ratio,
         wald=found.wald,
         score=found.score,
         robust_score=found.robust_score,
-        subjects=matrix.tte.n,
-        events=int(sets.event.sum()),
+        subjects=matrix.subjects,
+        events=events,
         dropped=matrix.dropped,
         ties=tied,
+        penalty=penalty,
         robust=sandwich,
         stratified=by_stratum,
+        conf_type=interval,
         level=level,
         steps=fit.steps,
         warnings=tuple(f"{t}: {r}" for t, r in zip(matrix.terms, found.reasons, strict=True) if r),
-        method=_method(tied, sandwich, by_stratum, matrix, tte.strata_names),
+        method=_method(tied, sandwich, by_stratum, matrix) + _refinements(interval, penalty, null_hazard_ratio),
         origin=tte.origin,
         fitted=Fitted(
             matrix=matrix,
             sets=sets,
-            x=x,
-            scale=scale,
+            design=standard,
             beta=np.where(fit.used, fit.beta, 0.0),
             used=fit.used,
             cluster=group,
@@ -266,11 +169,23 @@ def cox(
     )
 
 
-def hazard_limits(coef: Vector, se: Vector, level: float) -> Vector:
-    """Wald limits of hazard ratios, (p, 2); nan where the standard error is."""
-    width = ndtri(0.5 + level / 2) * se
-    with np.errstate(over="ignore", invalid="ignore"):
-        return np.exp(np.column_stack([coef - width, coef + width]))
+_SIDES = np.array([-1.0, 1.0])
+
+
+def _of_first_term(found: Inference, z: Vector, log_limits: Vector, two_arms: bool, benefit: bool) -> dict[str, Any]:
+    """Hazard ratio, limits and P of the contrast of two arms; without one, of all terms."""
+    with np.errstate(over="ignore"):
+        ratios, limits = np.exp(found.coef), np.exp(log_limits)
+    if not two_arms:
+        p = found.likelihood_ratio.p_value
+        return {"hazard_ratio": ratios, "conf_int": limits, "p_value": p, "p_one_sided": None}
+    first = float(z[0])
+    return {
+        "hazard_ratio": float(ratios[0]),
+        "conf_int": (float(limits[0, 0]), float(limits[0, 1])),
+        "p_value": float(2 * ndtr(-abs(first))),
+        "p_one_sided": float(ndtr(-first if benefit else first)),
+    }
 
 
 def _residuals(beta: Vector, sets: RiskSets, x: Vector, ties: Ties, cluster: NDArray[np.int64] | None) -> Vector:
@@ -284,23 +199,15 @@ def _residuals(beta: Vector, sets: RiskSets, x: Vector, ties: Ties, cluster: NDA
     return np.column_stack([np.bincount(cluster, weights=parts[:, a]) for a in range(parts.shape[1])])
 
 
-def _ranks(
-    x: Vector, beta: Vector, scale: Vector, matrix: ModelMatrix, sets: RiskSets
-) -> tuple[NDArray[np.int64], int]:
-    """Rank of each row's risk score; with arms only, the ranks of a handful of arms."""
-    if len(beta) == matrix.arm_terms:
-        rank, ranks = risk_ranks(np.concatenate([[0.0], beta / scale]))
-        return rank[matrix.tte.arm[sets.order]], ranks
-    return risk_ranks(x @ beta)
-
-
 def _clusters(cluster: ArrayLike | None, tte: TimeToEvent, matrix: ModelMatrix) -> NDArray[np.int64] | None:
+    """Codes of the rows' clusters; rows of one subject are always in one."""
     if cluster is None:
-        return None
+        return matrix.owner
     column = np.asarray(cluster)
     if column.shape != (tte.n,):
         raise ArgumentError(f"cluster has shape {column.shape}, the endpoint {tte.n} subjects", remedy="Align them.")
     column = column if matrix.kept is None else column[matrix.kept]
+    column = column if matrix.owner is None else column[matrix.owner]
     absent = missing_values(column)
     if absent.any():
         raise DataError(
@@ -326,10 +233,49 @@ def _resolve_robust(robust: bool | None, ties: Ties, tte: TimeToEvent, clustered
     return sandwich
 
 
-def _method(ties: Ties, robust: bool, stratified: bool, matrix: ModelMatrix, names: Sequence[str]) -> str:
+def _check_null(null_hazard_ratio: float, matrix: ModelMatrix) -> None:
+    if not (null_hazard_ratio > 0 and math.isfinite(null_hazard_ratio)):
+        raise ArgumentError(
+            f"null_hazard_ratio = {null_hazard_ratio} is no hazard ratio",
+            remedy="Give a number above zero, such as 1.3.",
+        )
+    if null_hazard_ratio != 1 and matrix.arm_terms != 1:
+        raise ArgumentError(
+            "null_hazard_ratio is of a contrast of two arms, which this model does not have",
+            remedy="Give the labels of two arms, or leave it out.",
+        )
+
+
+def _refuse_likelihood(
+    interval: Interval, penalty: Penalty | None, ties: Ties, sandwich: bool, tte: TimeToEvent
+) -> None:
+    """Limits and penalties of a likelihood need one: a sandwich variance says that the model's is not trusted."""
+    if penalty and (sandwich or tte.weight is not None):
+        raise UnsupportedError(
+            "Firth's penalty has neither weights nor a robust variance", remedy="Leave out the one or the other."
+        )
+    if penalty and ties not in ("efron", "breslow"):
+        raise UnsupportedError(f"Firth's penalty is not there for {ties} ties", remedy="Use Efron's or Breslow's ties.")
+    if interval == "profile" and sandwich:
+        raise UnsupportedError(
+            "profile likelihood limits do not go with a robust variance, which does not rely on the likelihood",
+            remedy='Use conf_type = "wald".',
+        )
+
+
+def _method(ties: Ties, robust: bool, stratified: bool, matrix: ModelMatrix) -> str:
     name = {"efron": "Efron", "breslow": "Breslow"}.get(ties, ties)
+    names = matrix.tte.strata_names
     by = f" by {' and '.join(names)}" if names else ""
     words = ["Cox model", f"{name} ties", f"stratified{by}" if stratified else "unstratified"]
     covariates = len(matrix.terms) - matrix.arm_terms
     words += ["adjusted"] if covariates and matrix.arm_terms else []
     return ", ".join(words + (["robust variance"] if robust else []))
+
+
+def _refinements(interval: Interval, penalty: Penalty | None, null_hazard_ratio: float) -> str:
+    """What is not as in most reports."""
+    words = ["Firth penalty"] if penalty else []
+    words += ["profile likelihood limits"] if interval == "profile" else ["Wald limits"] if penalty else []
+    words += [f"null hazard ratio {null_hazard_ratio:g}"] if null_hazard_ratio != 1 else []
+    return "".join(f", {w}" for w in words)

@@ -16,8 +16,8 @@ from ..data import TimeToEvent
 from ..results import Origin, Row
 from .causes import Array, check_cause, copies, counts, distinct
 from .convention import ArgumentError, check_level
-from .cox_likelihood import standardize
-from .inference import NO_EVENTS, ROUNDING, SEPARATED, Test, infer
+from .cox_likelihood import ROUNDING, standardize
+from .inference import NO_EVENTS, SEPARATED, Test, infer
 from .maximize import Likelihood, maximize
 from .model_matrix import ModelMatrix, model_matrix
 

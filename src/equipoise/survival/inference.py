@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import chdtrc
+from scipy.special import chdtrc, ndtri
 
+from .cox_likelihood import ROUNDING
 from .maximize import Maximum, Vector, block, solve
 
 SEPARATED = "the likelihood has no finite maximum: the covariate separates the events (likelihood tests stay valid)"
@@ -17,7 +18,7 @@ UNDETERMINED = "another covariate separates the events, and what is left does no
 NO_SPREAD = "the robust variance is zero: no cluster (or subject) pulls against another"
 FEW_CLUSTERS = "a joint test needs more clusters than coefficients"
 NO_EVENTS = "there are no events"
-ROUNDING = 1e-12  # share of a sum that is its rounding
+NO_SCORE = "a penalized likelihood has no score test"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +40,6 @@ class Inference:
 
     coef: Vector
     se: Vector
-    z: Vector
     reasons: tuple[str, ...]
     covariance: Vector
     naive_covariance: Vector
@@ -47,6 +47,19 @@ class Inference:
     wald: Test
     score: Test
     robust_score: Test | None
+
+    @property
+    def z(self) -> Vector:
+        """Coefficients over their standard errors (p,), ``nan`` where one has none."""
+        with np.errstate(invalid="ignore"):
+            return np.asarray(np.where(np.isfinite(self.coef), self.coef / self.se, np.nan))
+
+
+def wald_limits(coef: Vector, se: Vector, level: float) -> Vector:
+    """Wald limits of hazard ratios, (p, 2); nan where the standard error is."""
+    width = ndtri(0.5 + level / 2) * se
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.asarray(np.exp(np.column_stack([coef - width, coef + width])))
 
 
 def infer(fit: Maximum, scale: Vector, events: bool, unit: float, residuals: tuple[Vector, Vector] | None) -> Inference:
@@ -57,36 +70,32 @@ def infer(fit: Maximum, scale: Vector, events: bool, unit: float, residuals: tup
     D'D with D = residuals times the inverse information (Lin and Wei 1989).
     """
     finite = fit.used & (fit.direction == 0)
-    p = len(fit.beta)
-    naive = np.full((p, p), np.nan)
-    inverse = _inverse(fit.information, finite)
-    naive[np.ix_(finite, finite)] = inverse / np.outer(scale[finite], scale[finite])
-    covariance, no_spread = naive, np.zeros(p, dtype=bool)
+    whole = bool(finite.all())
+    inverse = _inverse(fit.information, finite, whole)
+    naive = _filled(inverse / (scale[finite][:, None] * scale[finite]), finite, whole)
+    covariance, no_spread = naive, np.zeros(len(fit.beta), dtype=bool)
     robust_score, no_wald = None, ""
     if residuals is not None:
-        covariance = np.full((p, p), np.nan)
         parts = residuals[0][:, finite] @ inverse / scale[finite]
-        covariance[np.ix_(finite, finite)] = parts.T @ parts
+        covariance = _filled(parts.T @ parts, finite, whole)
         # The residuals sum to zero: with one cluster, or where each is zero, what is left is rounding.
         no_spread = np.diagonal(covariance) < ROUNDING * np.diagonal(naive)
         covariance[no_spread, :], covariance[:, no_spread] = np.nan, np.nan
         no_wald = NO_SPREAD if no_spread.any() else FEW_CLUSTERS if len(parts) <= finite.sum() else ""
         robust_score = _robust_score(fit, residuals[1], unit)
     coef = fit.beta / scale
-    away = fit.direction != 0
-    coef[away] = fit.direction[away] * np.inf
-    coef[~fit.used] = np.nan
-    se = np.sqrt(np.diagonal(covariance))
-    with np.errstate(invalid="ignore"):
-        z = np.where(finite, coef / se, np.nan)
+    if not whole:
+        away = fit.direction != 0
+        coef[away] = fit.direction[away] * np.inf
+        coef[~fit.used] = np.nan
+    se = np.sqrt(covariance.diagonal())
     likelihood_ratio, wald, score = _tests(fit, coef, covariance, "" if events else NO_EVENTS, no_wald)
     return Inference(
         coef=coef,
         se=se,
-        z=z,
         reasons=tuple(
             _reason(events, used, direction, flat)
-            for used, direction, flat in zip(fit.used, fit.direction, no_spread, strict=True)
+            for used, direction, flat in zip(fit.used.tolist(), fit.direction.tolist(), no_spread.tolist(), strict=True)
         ),
         covariance=covariance,
         naive_covariance=naive,
@@ -94,6 +103,14 @@ def infer(fit: Maximum, scale: Vector, events: bool, unit: float, residuals: tup
         wald=wald,
         score=score,
         robust_score=robust_score,
+    )
+
+
+def penalized_tests(found: Inference) -> Inference:
+    """The same without the score test: the slope of a penalized likelihood at zero is not the score of one."""
+    df = found.score.df
+    return replace(
+        found, score=Test(statistic=math.nan, df=df, p_value=math.nan, reason=NO_SCORE if df else found.score.reason)
     )
 
 
@@ -108,9 +125,20 @@ def _reason(events: bool, used: bool, direction: float, no_spread: bool) -> str:
     return NO_SPREAD if no_spread else ""
 
 
-def _inverse(information: Vector, finite: NDArray[np.bool_]) -> Vector:
-    part = block(information, finite)
-    return np.asarray(np.linalg.inv(part), dtype=np.float64) if finite.any() else part
+def _inverse(information: Vector, finite: NDArray[np.bool_], whole: bool) -> Vector:
+    part = information if whole else block(information, finite)
+    if part.shape == (1, 1):
+        return 1 / part
+    return np.asarray(np.linalg.inv(part), dtype=np.float64) if len(part) else part
+
+
+def _filled(part: Vector, finite: NDArray[np.bool_], whole: bool) -> Vector:
+    """A matrix of all terms from the block of those that are finite; ``nan`` elsewhere."""
+    if whole:
+        return part
+    matrix = np.full((len(finite), len(finite)), np.nan)
+    matrix[np.ix_(finite, finite)] = part
+    return matrix
 
 
 def _robust_score(fit: Maximum, parts: Vector, unit: float) -> Test:
@@ -124,12 +152,12 @@ def _robust_score(fit: Maximum, parts: Vector, unit: float) -> Test:
     if not keep.any():
         return Test(statistic=math.nan, df=0, p_value=math.nan, reason=NO_SPREAD)
     along = vectors[:, keep].T @ parts.sum(axis=0)
-    return _chi_square(float((along**2 / values[keep]).sum()), int(keep.sum()))
+    return chi_square(float((along**2 / values[keep]).sum()), int(keep.sum()))
 
 
 def _tests(fit: Maximum, coef: Vector, covariance: Vector, reason: str, no_wald: str) -> tuple[Test, Test, Test]:
     """Likelihood ratio, Wald and score test of every estimable term being zero."""
-    df = int(fit.used.sum())
+    df = int(np.count_nonzero(fit.used))
     if df == 0:
         none = Test(statistic=math.nan, df=0, p_value=math.nan, reason=reason or "no term is estimable")
         return none, none, none
@@ -141,9 +169,10 @@ def _tests(fit: Maximum, coef: Vector, covariance: Vector, reason: str, no_wald:
         wald = Test(statistic=math.nan, df=df, p_value=math.nan, reason=SEPARATED if away else no_wald)
     else:
         b = coef[fit.used]
-        wald = _chi_square(float(b @ solve(block(covariance, fit.used), b)), df)
-    return _chi_square(likelihood_ratio, df), wald, _chi_square(score, df)
+        wald = chi_square(float(b @ solve(block(covariance, fit.used), b)), df)
+    return chi_square(likelihood_ratio, df), wald, chi_square(score, df)
 
 
-def _chi_square(statistic: float, df: int) -> Test:
+def chi_square(statistic: float, df: int) -> Test:
+    """The test of a statistic that is chi-square under its hypothesis."""
     return Test(statistic=statistic, df=df, p_value=float(chdtrc(df, statistic)))

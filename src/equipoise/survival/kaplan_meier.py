@@ -25,6 +25,7 @@ from .convention import (
     refuse_competing,
     resolve_conf_type,
 )
+from .risk_sets import risk_sets
 
 if TYPE_CHECKING:
     import polars as pl
@@ -261,32 +262,37 @@ def survival_limits(
         elif conf_type == "log":
             lower, upper = survival * np.exp(-z * log_se), survival * np.exp(z * log_se)
         else:
-            log_survival = np.log(survival)
-            factor = np.exp(-z * log_se / log_survival)
-            lower, upper = np.exp(log_survival * factor), np.exp(log_survival / factor)
-    lower, upper = np.clip(lower, 0, 1), np.clip(upper, 0, 1)
+            lower = np.log(survival)
+            factor = -z * log_se
+            factor /= lower
+            np.exp(factor, out=factor)
+            upper = lower / factor
+            lower *= factor
+            np.exp(lower, out=lower)
+            np.exp(upper, out=upper)
+    np.clip(lower, 0, 1, out=lower)
+    np.clip(upper, 0, 1, out=upper)
     undefined = (survival == 0) | ((conf_type == "log-log") & (survival == 1))
     lower[undefined], upper[undefined] = np.nan, np.nan
     return lower, upper
 
 
 def _curve(tte: TimeToEvent, code: int, *, level: float, conf_type: ConfType, convention: Convention) -> Curve:
-    order = tte.order if len(tte.strata) < 2 else np.argsort(tte.time)
-    if len(tte.arms) > 1:
-        order = order[tte.arm[order] == code]
-    time, event = tte.time[order], tte.event[order] > 0
-    weight = np.ones(len(order)) if tte.weight is None else tte.weight[order]
+    sets = risk_sets(tte, False)
+    rows = np.flatnonzero(sets.arm == code)
+    time, event, weight = sets.time[rows], sets.event[rows], sets.weight[rows]
     entry = None
     if tte.entry is not None:
-        entry = np.column_stack([tte.entry[order], weight])
+        entry = np.column_stack([sets.entry[rows], weight])
         entry = entry[np.argsort(entry[:, 0], kind="stable")]
     k, steps = kaplan_meier_steps(time, event, weight, np.empty((0, 2)) if entry is None else entry)
-    at, at_risk, deaths, censored, survival, greenwood = steps[:, :k].copy()
+    steps = steps[:, :k] if k > 0.9 * len(time) else steps[:, :k].copy()  # a little waste costs less than a copy
+    at, at_risk, deaths, censored, survival, greenwood = steps
     if tte.weight_type == "probability":
-        late = None if tte.entry is None else tte.entry[order]
+        late = None if tte.entry is None else sets.entry[rows]
         log_se = np.sqrt(_jackknife(at, at_risk, deaths, time, event, weight, late))
     else:
-        log_se = np.sqrt(greenwood)
+        log_se = np.sqrt(greenwood, out=greenwood)
     lower, upper = survival_limits(survival, log_se, level, conf_type)
     std_error = np.zeros(k)
     np.multiply(survival, log_se, out=std_error, where=survival > 0)

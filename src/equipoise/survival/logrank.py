@@ -1,4 +1,4 @@
-"""The log-rank test and its Fleming-Harrington weights, for any number of groups, with strata."""
+"""The log-rank test and its weighted family, for any number of groups, with strata."""
 
 from __future__ import annotations
 
@@ -17,19 +17,24 @@ from ..kernels import logrank_sums
 from ..results import Origin, Row
 from .convention import ArgumentError, refuse_competing, resolve_stratified
 from .risk_sets import risk_sets
+from .weights import FlemingHarrington, Weights, check_weights, kernel_weights
 
 if TYPE_CHECKING:
     import polars as pl
+
+_UNWEIGHTED = FlemingHarrington()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class LogRank:
     """A (weighted) log-rank test of equal hazards in k groups.
 
-    ``observed``, ``expected`` (k,) and ``variance`` (k, k) are the (weighted) sums over strata;
-    ``statistic`` is chi-square on ``df`` degrees of freedom, two-sided ``p_value``. With two arms ``z`` is
-    signed, above zero where the experimental arm does better, and ``p_one_sided`` tests benefit; otherwise
-    both are None. Where no event time tells the groups apart, statistic and P are ``nan`` with a ``reason``.
+    ``weights`` is the record of the weight, Fleming-Harrington (0, 0) where all event times count the same;
+    ``rho`` and ``gamma`` are its powers, or None under another weight. ``observed``, ``expected`` (k,) and
+    ``variance`` (k, k) are the (weighted) sums over strata; ``statistic`` is chi-square on ``df`` degrees of
+    freedom, two-sided ``p_value``. With two arms ``z`` is signed, above zero where the experimental arm does
+    better, and ``p_one_sided`` tests benefit; otherwise both are None. Where no event time tells the groups
+    apart, or a weight has no bound, statistic and P are ``nan`` with a ``reason``.
     ``uninformative_strata`` names strata that contribute nothing.
     """
 
@@ -43,8 +48,7 @@ class LogRank:
     p_value: float
     z: float | None
     p_one_sided: float | None
-    rho: float
-    gamma: float
+    weights: Weights
     stratified: bool
     strata: tuple[str, ...]
     uninformative_strata: tuple[str, ...]
@@ -55,6 +59,16 @@ class LogRank:
     def __post_init__(self) -> None:
         results.read_only(self)
 
+    @property
+    def rho(self) -> float | None:
+        """The power of S(t-)."""
+        return self.weights.rho if isinstance(self.weights, FlemingHarrington) else None
+
+    @property
+    def gamma(self) -> float | None:
+        """The power of 1 - S(t-)."""
+        return self.weights.gamma if isinstance(self.weights, FlemingHarrington) else None
+
     def __str__(self) -> str:
         if self.reason:
             return f"{self.method}: {results.NOT_ESTIMABLE}, {self.reason}"
@@ -64,7 +78,7 @@ class LogRank:
 
     def rows(self) -> list[Row]:
         """Observed and expected events by group, chi-square, z and P as rows of the long table."""
-        weighted = "weighted " if self.rho or self.gamma else ""
+        weighted = "" if self.weights == _UNWEIGHTED else "weighted "
         rows = []
         for i, group in enumerate(self.groups):
             for name, sums in (("observed events", self.observed), ("expected events", self.expected)):
@@ -88,44 +102,53 @@ class LogRank:
         return results.long_table(self.rows())
 
 
-def logrank(tte: TimeToEvent, *, rho: float = 0.0, gamma: float = 0.0, stratified: bool | None = None) -> LogRank:
+def logrank(
+    tte: TimeToEvent,
+    *,
+    rho: float = 0.0,
+    gamma: float = 0.0,
+    weights: Weights | None = None,
+    stratified: bool | None = None,
+) -> LogRank:
     """Whether the hazard is the same in all arms: observed against expected events, summed over strata.
 
     Weights S(t-)^rho (1 - S(t-))^gamma (Fleming and Harrington 1991; rho = gamma = 0: Mantel 1966), S the
-    pooled Kaplan-Meier estimate within the stratum; hypergeometric variance; df = rank of the variance.
+    pooled Kaplan-Meier estimate within the stratum, or those of the record ``weights``: ``FlemingHarrington``,
+    ``ModestlyWeighted``, ``Gehan``, ``TaroneWare``. Hypergeometric variance; df = rank of the variance.
     Late entry is allowed. Case weights must be whole numbers and count as copies.
 
-    Raises ``UnsupportedError`` for probability weights and competing causes.
+    Raises ``ArgumentError`` for one group and for ``weights`` beside powers, ``UnsupportedError`` for
+    probability weights and competing causes.
 
     >>> tte = TimeToEvent([5, 8, 8, 12], [1, 0, 1, 1], ["A", "B", "A", "B"], control="A",
     ...                   experimental="B", unit="days")
     >>> round(logrank(tte).statistic, 6)
     2.882353
+    >>> from equipoise.survival import Gehan
+    >>> print(logrank(tte, weights=Gehan()))
+    Gehan log-rank test, unstratified: chi-square 2.667 on 1 degree of freedom, two-sided P = 0.1025, z = 1.633 for B
     """
-    if not (rho >= 0 and gamma >= 0 and math.isfinite(rho + gamma)):
+    if weights is None:
+        weights = FlemingHarrington(float(rho), float(gamma))
+    elif rho or gamma:
         raise ArgumentError(
-            f"rho = {rho} and gamma = {gamma} must be zero or above", where="logrank", remedy="Both are powers."
+            f"weights are given ({weights}), and rho = {rho:g} and gamma = {gamma:g} beside them",
+            where="logrank",
+            remedy="Give one of the two.",
         )
-    if len(tte.arms) < 2:
-        raise ArgumentError("a log-rank test compares groups, and there is only one", remedy="Give arm labels.")
-    refuse_competing(int(tte.event.max()))
-    _whole_weights(tte)
     by_stratum = resolve_stratified(stratified, tte.strata)
-    sets = risk_sets(tte, by_stratum)
-    group = tte.arm[sets.order]
-    observed, expected, variance = logrank_sums(
-        sets.time, sets.event, group, sets.weight, sets.starts,
-        sets.entry[sets.entering], group[sets.entering], sets.weight[sets.entering],
-        len(tte.arms), float(rho), float(gamma),
-    )  # fmt: skip
+    observed, expected, variance = (x[:, 0] for x in weighted_sums(tte, (check_weights(weights),), by_stratum))
+    variance = variance[:, 0]
     silent: tuple[str, ...] = ()
     if by_stratum:
         trace = np.trace(variance, axis1=1, axis2=2)
         silent = tuple(name for name, v in zip(tte.strata, trace, strict=True) if v <= 0)
     total_o, total_e, total_v = observed.sum(axis=0), expected.sum(axis=0), variance.sum(axis=0)
+    if not math.isfinite(total_o.sum()):
+        total_o, total_e, total_v = (np.full_like(total, math.nan) for total in (total_o, total_e, total_v))
     statistic, df = _chi_square(total_o - total_e, total_v)
+    reason = "" if df else without_information(tte, weights, total_o)
     z = p_one_sided = None
-    reason = "" if df else _without_information(tte)
     if tte.experimental is not None:
         sign = 1.0 if tte.event_is == "harm" else -1.0
         z = sign * float(total_e[1] - total_o[1]) / math.sqrt(total_v[1, 1]) if df else math.nan
@@ -141,25 +164,49 @@ def logrank(tte: TimeToEvent, *, rho: float = 0.0, gamma: float = 0.0, stratifie
         p_value=float(chdtrc(df, statistic)) if df else math.nan,
         z=z,
         p_one_sided=p_one_sided,
-        rho=float(rho),
-        gamma=float(gamma),
+        weights=weights,
         stratified=by_stratum,
         strata=tte.strata if by_stratum else (),
         uninformative_strata=silent,
-        method=_method(rho, gamma, by_stratum, tte),
+        method=_method(weights, by_stratum, tte),
         reason=reason,
         origin=tte.origin,
     )
 
 
-def _without_information(tte: TimeToEvent) -> str:
+def weighted_sums(
+    tte: TimeToEvent, weights: tuple[Weights, ...], by_stratum: bool
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Observed (s, K, g), expected (s, K, g) and variance (s, K, K, g, g) by stratum under K weights.
+
+    Raises what every test of the log-rank family refuses.
+    """
+    if len(tte.arms) < 2:
+        raise ArgumentError("a log-rank test compares groups, and there is only one", remedy="Give arm labels.")
+    refuse_competing(int(tte.event.max()))
+    _whole_weights(tte)
+    sets = risk_sets(tte, by_stratum)
+    group = tte.arm[sets.order]
+    return logrank_sums(
+        sets.time, sets.event, group, sets.weight, sets.starts,
+        sets.entry[sets.entering], group[sets.entering], sets.weight[sets.entering],
+        len(tte.arms), kernel_weights(weights),
+    )  # fmt: skip
+
+
+def without_information(tte: TimeToEvent, weights: Weights, observed: NDArray[np.float64]) -> str:
+    """Why a test has no statistic; ``observed`` is not finite where a modest weight has no bound."""
     if not tte.event.any():
         return "there are no events"
+    if not np.isfinite(observed).all():
+        return f"the weights have no bound: before an event the pooled curve is at 0 already ({weights})"
     return "at no event time (of weight above zero) were two arms at risk with somebody outliving it"
 
 
 def _chi_square(difference: NDArray[np.float64], variance: NDArray[np.float64]) -> tuple[float, int]:
     """difference' variance^- difference and the rank of the variance, whose rows sum to zero."""
+    if math.isnan(difference[0]):
+        return math.nan, 0
     if len(difference) == 2:
         v = float(variance[1, 1])
         return (float(difference[1]) ** 2 / v, 1) if v > 0 else (math.nan, 0)
@@ -186,7 +233,12 @@ def _whole_weights(tte: TimeToEvent) -> None:
         )
 
 
-def _method(rho: float, gamma: float, stratified: bool, tte: TimeToEvent) -> str:
-    test = f"Fleming-Harrington ({rho:g}, {gamma:g}) log-rank test" if rho or gamma else "log-rank test"
+def _method(weights: Weights, stratified: bool, tte: TimeToEvent) -> str:
+    test = "log-rank test" if weights == _UNWEIGHTED else f"{weights} log-rank test"
+    return f"{test}, {strata_phrase(stratified, tte)}"
+
+
+def strata_phrase(stratified: bool, tte: TimeToEvent) -> str:
+    """What a method text says of strata."""
     by = f" by {' and '.join(tte.strata_names)}" if tte.strata_names else ""
-    return f"{test}, stratified{by}" if stratified else f"{test}, unstratified"
+    return f"stratified{by}" if stratified else "unstratified"

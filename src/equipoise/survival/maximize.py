@@ -11,19 +11,22 @@ from numpy.typing import NDArray
 from ..errors import ConvergenceError
 
 Vector = NDArray[np.float64]
-Likelihood = Callable[[Vector], tuple[float, Vector, Vector]]
+Evaluated = tuple[float, Vector, Vector]  # log-likelihood, score (p,) and information (p, p)
+Likelihood = Callable[[Vector], Evaluated]
+Restricted = Callable[[NDArray[np.bool_]], Likelihood]  # the likelihood, given which coefficients (p,) move
 
 _ALIASED = 1e-10  # share of a column's information left once the columns before it are known
 _RUNNING_AWAY = 1e-2  # a step that moves the linear predictor this far while nothing is left to gain
 _FLAT = 1e-7  # information, per unit of the linear predictor, along a direction that runs away
 _PART = 1e-4  # share of a coefficient in such a direction
 _STRIDE = 5.0  # the first step moves the linear predictor no further: one that leaps to infinity looks like a maximum
+_STEEP = 1e-6  # slope, per event and unit of the linear predictor, that is no rounding
 _STEPS = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Maximum:
-    """``beta`` (p,) at the maximum with log-likelihood, score and information there and at zero.
+    """``beta`` (p,) at the maximum with log-likelihood, score and information there and at the start (zero).
 
     ``used`` marks the columns that are estimable. ``direction`` is 0 where the maximum is finite, -1 or 1
     where it is at infinity, nan where, others being at infinity, any value is as likely; there beta is the last
@@ -32,6 +35,7 @@ class Maximum:
 
     beta: Vector
     loglik: float
+    score: Vector
     information: Vector
     loglik_null: float
     score_null: Vector
@@ -41,39 +45,49 @@ class Maximum:
     steps: int
 
 
-def maximize(likelihood: Likelihood, noise: Vector, spread: Vector, unit: float) -> Maximum:
+def maximize(
+    likelihood: Likelihood,
+    noise: Vector,
+    spread: Vector,
+    unit: float,
+    start: Vector | None = None,
+    moving: NDArray[np.bool_] | None = None,
+) -> Maximum:
     """Start at zero; halve a step that does not climb; stop when the Newton decrement is rounding noise.
 
     ``noise`` (p,): a column's information below this is rounding; ``spread`` (p,): its range;
-    ``unit``: the mean weight of an event. With a monotone likelihood the log-likelihood converges while some
+    ``unit``: the mean weight of an event; ``moving`` (p,): the coefficients to find, the others staying at ``start``
+    (None: those that are estimable, from zero). With a monotone likelihood the log-likelihood converges while some
     coefficients move on by about the same step for ever: see ``direction``. Raises ``ConvergenceError``.
     """
     p = len(noise)
-    beta = np.zeros(p)
-    loglik, score, information = likelihood(beta)
-    null = (loglik, score, information)
-    used = estimable(information, noise)
+    beta = np.zeros(p) if start is None else start
+    null = loglik, score, information = likelihood(beta)
+    used = estimable(information, noise) if moving is None else moving
     direction = np.zeros(p)
     steps = 0
     if not used.any():
-        return _result(beta, loglik, information, null, used, direction, steps)
+        return _result(beta, (loglik, score, information), null, used, direction, steps)
+    everything = bool(used.all())
+    floor = 1e-3 * noise[used]
     step, stride = np.zeros(p), _STRIDE
     while steps < _STEPS:
-        before, step = step, np.zeros(p)
-        step[used] = solve(block(information, used), score[used])
-        runs = np.abs(step) * spread > _RUNNING_AWAY
-        if steps and (runs.any() or (np.diagonal(information)[used] < 1e-3 * noise[used]).any()):
-            step[used] = _onward(block(information, used), score[used], before[used], spread[used], noise[used])
-            runs = np.abs(step) * spread > _RUNNING_AWAY
+        before = step
+        step = _step(information, score, used, everything)
+        length = float((np.abs(step) * spread).max())
+        if (steps or start is not None) and (length > _RUNNING_AWAY or (information.diagonal()[used] < floor).any()):
+            step = np.zeros(p)
+            step[used] = _onward(block(information, used), score[used], before[used], spread[used], noise[used], unit)
+            length = float((np.abs(step) * spread).max())
         decrement = float(score @ step)
-        if decrement < max(1e-11 * unit, 1e-15 * abs(loglik)) and runs.any():
+        runs = length > _RUNNING_AWAY
+        if runs and decrement < max(1e-11 * unit, 1e-15 * abs(loglik)):
             direction[used] = _directions(block(information, used), step[used], before[used], spread[used], unit)
-            beta, loglik, information = _settle(likelihood, beta, used & (direction == 0))
+            beta, (loglik, score, information) = _settle(likelihood, beta, used & (direction == 0))
             break
         if decrement < 1e-26 * (unit + abs(loglik)):
             break
         steps += 1
-        length = float((np.abs(step) * spread).max())
         factor = min(1.0, stride / length) if length > 0 else 1.0
         stride *= 2 if factor < 1 else 1
         while True:
@@ -86,7 +100,7 @@ def maximize(likelihood: Likelihood, noise: Vector, spread: Vector, unit: float)
                 raise ConvergenceError("the partial likelihood does not climb", last=beta, remedy="Rescale covariates.")
         gained = following[0] - loglik
         beta, (loglik, score, information) = trial, following
-        if decrement < 1e-9 * unit and gained <= 0 and not runs.any():  # rounding is all that is left
+        if decrement < 1e-9 * unit and gained <= 0 and not runs:  # rounding is all that is left
             break
     else:
         raise ConvergenceError(
@@ -94,15 +108,30 @@ def maximize(likelihood: Likelihood, noise: Vector, spread: Vector, unit: float)
             last=beta,
             remedy="Look for a covariate that separates events from censorings.",
         )
-    return _result(beta, loglik, information, null, used, direction, steps)
+    return _result(beta, (loglik, score, information), null, used, direction, steps)
 
 
-def _onward(information: Vector, score: Vector, before: Vector, spread: Vector, noise: Vector) -> Vector:
-    """Newton's step; along directions whose curvature is down to rounding, the step before once more."""
+def _step(information: Vector, score: Vector, used: NDArray[np.bool_], everything: bool) -> Vector:
+    """Newton's step, zero where a column is not used."""
+    if everything:
+        return solve(information, score)
+    step = np.zeros(len(score))
+    step[used] = solve(block(information, used), score[used])
+    return step
+
+
+def _onward(information: Vector, score: Vector, before: Vector, spread: Vector, noise: Vector, unit: float) -> Vector:
+    """Newton's step; along directions whose curvature is down to rounding, the step before once more.
+
+    From a start far from the maximum such a direction may be steep: there, steps uphill, each twice the one before.
+    """
     values, vectors = np.linalg.eigh(information / np.outer(spread, spread))
     curved = values > max(1e-14 * values[-1], 1e-3 * float((noise / spread**2).max()))
-    newton = (vectors.T @ (score / spread)) / np.where(curved, values, 1.0)
-    return np.asarray(vectors @ np.where(curved, newton, vectors.T @ (before * spread)) / spread, dtype=np.float64)
+    slope, again = vectors.T @ (score / spread), vectors.T @ (before * spread)
+    uphill = np.sign(slope) * np.maximum(_STRIDE, 2 * np.abs(again))
+    again = np.where(np.abs(slope) > _STEEP * unit, uphill, again)
+    along = np.where(curved, slope / np.where(curved, values, 1.0), again)
+    return np.asarray(vectors @ along / spread, dtype=np.float64)
 
 
 def _directions(information: Vector, step: Vector, before: Vector, spread: Vector, unit: float) -> Vector:
@@ -116,27 +145,21 @@ def _directions(information: Vector, step: Vector, before: Vector, spread: Vecto
     return np.where(part, np.where(moves, np.sign(step), np.nan), 0.0)
 
 
-def _settle(likelihood: Likelihood, beta: Vector, finite: NDArray[np.bool_]) -> tuple[Vector, float, Vector]:
+def _settle(likelihood: Likelihood, beta: Vector, finite: NDArray[np.bool_]) -> tuple[Vector, Evaluated]:
     """The finite coefficients at their maximum, the others held as far out as they are."""
-    loglik, score, information = likelihood(beta)
+    at = likelihood(beta)
     for _ in range(4 if finite.any() else 0):
         beta = beta.copy()
-        beta[finite] += solve(block(information, finite), score[finite])
-        loglik, score, information = likelihood(beta)
-    return beta, loglik, information
+        beta[finite] += solve(block(at[2], finite), at[1][finite])
+        at = likelihood(beta)
+    return beta, at
 
 
 def _result(
-    beta: Vector,
-    loglik: float,
-    information: Vector,
-    null: tuple[float, Vector, Vector],
-    used: NDArray[np.bool_],
-    direction: Vector,
-    steps: int,
+    beta: Vector, at: Evaluated, null: Evaluated, used: NDArray[np.bool_], direction: Vector, steps: int
 ) -> Maximum:
     return Maximum(
-        beta=beta, loglik=loglik, information=information, loglik_null=null[0], score_null=null[1],
+        beta=beta, loglik=at[0], score=at[1], information=at[2], loglik_null=null[0], score_null=null[1],
         information_null=null[2], used=used, direction=direction, steps=steps,
     )  # fmt: skip
 
@@ -154,7 +177,8 @@ def estimable(information: Vector, noise: Vector) -> NDArray[np.bool_]:
     for j in range(p):
         if rest[j, j] > max(_ALIASED * information[j, j], noise[j]):
             used[j] = True
-            rest = rest - np.outer(rest[:, j], rest[j]) / rest[j, j]
+            if j + 1 < p:
+                rest = rest - np.outer(rest[:, j], rest[j]) / rest[j, j]
     return used
 
 

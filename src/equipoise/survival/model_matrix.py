@@ -12,60 +12,109 @@ from numpy.typing import NDArray
 from ..data import TimeToEvent
 from ..data.factor import factor, missing_values
 from ..errors import DataError
+from .time_varying import TimeVarying, periods
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Covariate:
+    """A covariate as the model holds it: its number of columns, and its levels if it is a factor."""
+
+    name: str
+    width: int
+    levels: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ModelMatrix:
-    """``x`` (n, p) with named ``terms``; ``tte`` are the subjects it belongs to; ``arm_terms`` come first."""
+    """The ``terms`` of a model for the rows of ``tte``: ``arm_terms`` indicators, then ``covariates`` (n,).
+
+    Rows are subjects, or their periods where a covariate varies with time: then ``owner`` (n,) says whose. ``layout``
+    says which covariate has how many of the terms.
+    """
 
     tte: TimeToEvent
-    x: NDArray[np.float64]
+    covariates: tuple[NDArray[np.float64], ...]
     terms: tuple[str, ...]
     arm_terms: int
     dropped: tuple[str, ...]
     kept: NDArray[np.bool_] | None
+    layout: tuple[Covariate, ...]
+    owner: NDArray[np.int64] | None
+
+    @property
+    def subjects(self) -> int:
+        """Number of subjects."""
+        return self.tte.subjects if self.owner is None else int(self.owner[-1]) + 1
+
+    def covariate_columns(self) -> dict[str, NDArray[np.int64]]:
+        """Which columns of ``x`` belong to the arm ("arm") and to each covariate."""
+        sizes = (("arm", self.arm_terms), *((c.name, c.width) for c in self.layout))
+        ends = np.cumsum([size for _, size in sizes])
+        return {name: np.arange(end - size, end) for (name, size), end in zip(sizes, ends, strict=True) if size}
+
+    @property
+    def columns(self) -> tuple[NDArray[np.float64], ...]:
+        """Every term's values, (n,)."""
+        arms = ((self.tte.arm == code).astype(np.float64) for code in range(1, self.arm_terms + 1))
+        return (*arms, *self.covariates)
+
+    @property
+    def x(self) -> NDArray[np.float64]:
+        """The terms side by side, (n, p), as given."""
+        return np.column_stack(self.columns)
 
 
 def model_matrix(tte: TimeToEvent, covariates: Any, missing: Literal["refuse", "drop"] = "refuse") -> ModelMatrix:
     """Arm indicators (each arm against the first), then the covariates in the order given."""
-    columns = _columns(tte, covariates)
+    columns, paths = _columns(tte, covariates)
     kept: NDArray[np.bool_] | None = None
     dropped: tuple[str, ...] = ()
-    absent = np.zeros(tte.n, dtype=bool)
+    absent: NDArray[np.bool_] | None = None
     for name, column in columns.items():
         gone = missing_values(column)
-        if gone.any() and missing != "drop":
+        if not gone.any():
+            continue
+        if missing != "drop":
             raise DataError(
                 f"{name} is missing for {int(gone.sum())} of {tte.n} subjects",
                 column=name,
                 subjects=tte.subject[gone].tolist(),
                 remedy='Complete them; from Python, missing="drop" leaves them out, counted and named.',
             )
-        absent |= gone
-    if absent.any():
+        absent = gone if absent is None else absent | gone
+    if absent is not None:
         kept = ~absent
         dropped = tuple(str(s) for s in tte.subject[absent])
         tte = tte.select(kept)
         columns = {name: column[kept] for name, column in columns.items()}
-    parts: list[NDArray[np.float64]] = []
-    terms: list[str] = []
-    for code, arm in enumerate(tte.arms[1:], start=1):
-        parts.append((tte.arm == code).astype(np.float64))
-        terms.append(f"{arm} v {tte.arms[0]}")
-    arm_terms = len(parts)
+    owner: NDArray[np.int64] | None = None
+    if paths:
+        tte, owner, varying = periods(tte, paths)
+        columns = {name: column[owner] for name, column in columns.items()} | varying
+        columns = {name: columns[name] for name in covariates}
+    terms = [f"{arm} v {tte.arms[0]}" for arm in tte.arms[1:]]
+    values: list[NDArray[np.float64]] = []
+    layout: list[Covariate] = []
     for name, column in columns.items():
-        for term, values in _numeric(name, column, tte):
-            parts.append(values)
+        numeric, levels = _numeric(name, column, tte)
+        layout.append(Covariate(name=name, width=len(numeric), levels=levels))
+        for term, numbers in numeric:
             terms.append(term)
-    x = np.column_stack(parts) if parts else np.empty((tte.n, 0))
-    return ModelMatrix(tte=tte, x=x, terms=tuple(terms), arm_terms=arm_terms, dropped=dropped, kept=kept)
+            values.append(numbers)
+    return ModelMatrix(
+        tte=tte, covariates=tuple(values), terms=tuple(terms), arm_terms=len(tte.arms) - 1, dropped=dropped, kept=kept,
+        layout=tuple(layout), owner=owner,
+    )  # fmt: skip
 
 
-def _columns(tte: TimeToEvent, covariates: Any) -> dict[str, NDArray[Any]]:
+def _columns(tte: TimeToEvent, covariates: Any) -> tuple[dict[str, NDArray[Any]], dict[str, TimeVarying]]:
+    """The covariates as arrays, one entry a subject, and those that vary with time."""
     if covariates is None:
-        return {}
+        return {}, {}
+    paths: dict[str, TimeVarying] = {}
     if isinstance(covariates, Mapping):
-        given = {str(name): np.asarray(column) for name, column in covariates.items()}
+        paths = {name: column for name, column in covariates.items() if isinstance(column, TimeVarying)}
+        given = {name: np.asarray(column) for name, column in covariates.items() if name not in paths}
     else:
         import narwhals as nw
 
@@ -88,10 +137,13 @@ def _columns(tte: TimeToEvent, covariates: Any) -> dict[str, NDArray[Any]]:
             raise DataError(
                 f"{name} has shape {column.shape}, the endpoint has {tte.n} subjects", column=name, remedy="Align them."
             )
-    return columns
+    return columns, paths
 
 
-def _numeric(name: str, column: NDArray[Any], tte: TimeToEvent) -> list[tuple[str, NDArray[np.float64]]]:
+def _numeric(
+    name: str, column: NDArray[Any], tte: TimeToEvent
+) -> tuple[list[tuple[str, NDArray[np.float64]]], tuple[str, ...]]:
+    """Columns of numbers with their terms, and the levels of a factor."""
     if column.dtype.kind == "O" and all(isinstance(v, int | float) for v in column.tolist()):
         column = column.astype(np.float64)
     if column.dtype.kind in "fiub":
@@ -103,7 +155,8 @@ def _numeric(name: str, column: NDArray[Any], tte: TimeToEvent) -> list[tuple[st
                 subjects=tte.subject[~np.isfinite(values)].tolist(),
                 remedy="Mend the values, or leave the subjects out.",
             )
-        return [(name, values)]
+        return [(name, values)], ()
     levels = factor(column)
-    return [(f"{name}: {level} v {levels.levels[0]}", (levels.codes == i).astype(np.float64))
-            for i, level in enumerate(levels.levels) if i > 0]  # fmt: skip
+    indicators = [(f"{name}: {level} v {levels.levels[0]}", (levels.codes == i).astype(np.float64))
+                  for i, level in enumerate(levels.levels) if i > 0]  # fmt: skip
+    return indicators, levels.levels

@@ -12,6 +12,7 @@ import pytest
 from equipoise.errors import DataError, EquipoiseError, UnsupportedError
 from equipoise.survival import (
     TimeToEvent,
+    TimeVarying,
     cox,
     cumulative_incidence,
     fine_gray,
@@ -142,6 +143,19 @@ def test_case_weights_are_copies() -> None:
     fit, other_fit = fine_gray(weighted, {"age": AGE}), fine_gray(copied, {"age": np.repeat(AGE, weight)})
     np.testing.assert_allclose(fit.coef, other_fit.coef, rtol=1e-10)
     np.testing.assert_allclose(fit.covariance, other_fit.covariance, rtol=1e-9)
+
+
+def test_counts_are_copies() -> None:
+    weight = RNG.integers(1, 4, N)
+    counted = trial(weight=weight, weight_type="count")
+    copied = trial(*(np.repeat(a, weight) for a in (CODE, TIME, ARM)))
+    assert gray(counted).statistic == pytest.approx(gray(copied).statistic, rel=1e-12)
+    fit, other = fine_gray(counted), fine_gray(copied)
+    np.testing.assert_allclose(fit.covariance, other.covariance, rtol=1e-9)
+    assert (fit.subjects, fit.events, fit.competing) == (other.subjects, other.events, other.competing)
+    curve, same = (cumulative_incidence(t)["A"][2] for t in (counted, copied))
+    np.testing.assert_allclose(curve.std_error, same.std_error, rtol=1e-12)
+    assert (curve.subjects, curve.events) == (same.subjects, same.events)
 
 
 def test_covariates_as_in_cox() -> None:
@@ -284,6 +298,12 @@ def test_refused_data() -> None:
             method(weighted)
         with pytest.raises(UnsupportedError, match="not whole numbers"):
             method(half)
+
+
+def test_covariates_that_vary_are_refused() -> None:
+    path = TimeVarying(subject=np.arange(1, N + 1), start=np.zeros(N), value=AGE, unit="days")
+    with pytest.raises(UnsupportedError, match="vary with time"):
+        fine_gray(trial(), {"dose": path})
 
 
 @pytest.mark.parametrize("cause", [0, -1, True, 1.0, "1", None])

@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr, ndtri
+from scipy.special import ndtr
 
 from .. import results
 from ..data import TimeToEvent
+from ..errors import UnsupportedError
 from ..results import Origin, Row
 from .causes import Array, check_cause, copies, counts, distinct
 from .convention import ArgumentError, check_level
 from .cox_likelihood import ROUNDING, standardize
-from .inference import NO_EVENTS, SEPARATED, Test, infer
+from .inference import NO_EVENTS, SEPARATED, Test, infer, wald_limits
 from .maximize import Likelihood, maximize
 from .model_matrix import ModelMatrix, model_matrix
 
@@ -85,7 +86,7 @@ class FineGray:
 
     def limits(self) -> Array:
         """Wald limits of every subdistribution hazard ratio, (p, 2)."""
-        return _limits(self.coef, self.se, self.level)
+        return wald_limits(self.coef, self.se, self.level)
 
     def rows(self) -> list[Row]:
         """Every term's subdistribution hazard ratio with limits and P, then the joint test, as rows."""
@@ -138,8 +139,8 @@ def fine_gray(
     TimeToEvent are not used. ``event_is`` says whether the cause asked for is a harm or a benefit. Case weights count
     copies.
 
-    Raises ``DataError`` for covariates that are missing or misaligned, ``UnsupportedError`` for late entry,
-    probability weights and case weights that are not whole, ``ConvergenceError``.
+    Raises ``DataError`` for covariates that are missing or misaligned, ``UnsupportedError`` for covariates that vary
+    with time, late entry, probability weights and case weights that are not whole, ``ConvergenceError``.
 
     >>> tte = TimeToEvent([5, 8, 9, 12, 6, 7, 11], [1, 0, 2, 1, 2, 1, 0], ["A"] * 4 + ["B"] * 3, control="A",
     ...                   experimental="B", unit="days")
@@ -152,20 +153,23 @@ def fine_gray(
     matrix = model_matrix(tte, covariates, missing)
     if not matrix.terms:
         raise ArgumentError("the model has no term", remedy="Give arm labels or covariates.")
+    if matrix.owner is not None:
+        raise UnsupportedError(
+            "the Fine-Gray model has no covariates that vary with time: whom another cause struck has no more of them",
+            remedy="Use tte.cause(k) with cox().",
+        )
     sample = _sample(matrix, cause)
-    events = int(sample.event.sum())
+    subjects = sample.weight if tte.weight_type == "count" else np.ones(len(sample.weight))
+    events = int(subjects[sample.event].sum())
     unit = float(sample.weight[sample.event].mean()) if events else 1.0
     noise = ROUNDING * ((sample.x * sample.x) @ (sample.weight * sample.event))
     fit = maximize(_likelihood(sample), noise, np.ptp(sample.x, axis=1), unit)
     parts = _influence(sample, fit.beta) * np.sqrt(sample.weight)[:, None]  # so many copies, each its own square
     found = infer(fit, sample.scale, events > 0, unit, (parts, parts))
     instead = {SEPARATED: _SEPARATED, NO_EVENTS: f"no event of cause {cause} occurred"}
-    of_arm = {SEPARATED: f"{_SEPARATED} (Gray's test stays valid)"}
-    reasons = tuple(
-        of_arm.get(r, instead.get(r, r)) if i < matrix.arm_terms else instead.get(r, r)
-        for i, r in enumerate(found.reasons)
-    )
-    limits = _limits(found.coef, found.se, level)
+    of_arm = {**instead, SEPARATED: f"{_SEPARATED} (Gray's test stays valid)"}
+    reasons = tuple((of_arm if i < matrix.arm_terms else instead).get(r, r) for i, r in enumerate(found.reasons))
+    limits = wald_limits(found.coef, found.se, level)
     two_arms = matrix.arm_terms == 1
     favours = -1.0 if tte.event_is == "harm" else 1.0
     wald = found.wald
@@ -188,9 +192,9 @@ def fine_gray(
         p_one_sided=float(ndtr(-favours * found.z[0])) if two_arms else None,
         loglik=(fit.loglik_null, fit.loglik),
         wald=wald,
-        subjects=matrix.tte.n,
+        subjects=matrix.subjects,
         events=events,
-        competing=int(np.isfinite(sample.struck).sum()),
+        competing=int(subjects[np.isfinite(sample.struck)].sum()),
         dropped=matrix.dropped,
         level=level,
         steps=fit.steps,
@@ -373,12 +377,6 @@ def _influence(s: _Sample, beta: Array) -> Array:
     place = np.searchsorted(s.at, s.time)
     psi = np.where(s.censored, q[:, place], 0.0) - np.cumsum(q * s.censorings / s.at_risk, axis=1)[:, place]
     return np.asarray((eta + psi).T, dtype=np.float64)
-
-
-def _limits(coef: Array, se: Array, level: float) -> Array:
-    width = ndtri(0.5 + level / 2) * se
-    with np.errstate(over="ignore", invalid="ignore"):
-        return np.exp(np.column_stack([coef - width, coef + width]))
 
 
 def _method(cause: int, matrix: ModelMatrix) -> str:

@@ -14,7 +14,7 @@ from .. import results
 from ..data import TimeToEvent
 from ..results import Origin, Row
 from .causes import Array, check_cause, copies, counts, tie_share
-from .convention import ArgumentError, resolve_stratified
+from .convention import ArgumentError, resolve_stratified, strata_words
 from .risk_sets import risk_sets
 
 if TYPE_CHECKING:
@@ -226,5 +226,4 @@ def _without_information(tte: TimeToEvent, cause: int, variance: Array) -> str:
 
 def _method(cause: int, rho: float, stratified: bool, tte: TimeToEvent) -> str:
     power = f" with rho {rho:g}" if rho else ""
-    by = f" by {' and '.join(tte.strata_names)}" if tte.strata_names else ""
-    return f"Gray's test of cause {cause}{power}, {f'stratified{by}' if stratified else 'unstratified'}"
+    return f"Gray's test of cause {cause}{power}, {strata_words(stratified, tte)}"

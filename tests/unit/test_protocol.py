@@ -197,6 +197,10 @@ def means(line: str, summary: str = "difference in restricted mean survival time
     return {"estimand": changed, **analysis(line)}
 
 
+def tested_by(procedure: str) -> dict[str, str]:
+    return {"testing": made_trial.TESTING.replace('"fixed sequence"', procedure)}
+
+
 def in_order(old: str, new: str) -> dict[str, str]:
     assert old in made_trial.TESTING
     return {"testing": made_trial.TESTING.replace(old, new, 1)}
@@ -264,8 +268,44 @@ REFUSED: list[tuple[dict[str, str], str, str]] = [
     ),
     (estimand('"hazard ratio"', '"odds ratio"'), "estimands.effect.summary", "'hazard ratio'"),
     # analyses: what would be left out without a word is refused
-    (analysis('test = "restricted mean"'), "analyses.primary.test", "needs an estimand with a restriction_time"),
-    (analysis('test = "cox"\nrho = 1'), "analyses.primary", "rho and gamma weight the log-rank test"),
+    (
+        analysis('test = "restricted mean"'),
+        "analyses.primary.test",
+        'the test "restricted mean" does not go with the summary "hazard ratio"',
+    ),
+    (analysis('test = "cox"\nrho = 1'), "analyses.primary", "rho, gamma and weights weight the log-rank test"),
+    (analysis('rho = 1\nweights = "gehan"'), "analyses.primary", "rho and gamma are weights already"),
+    (analysis('weights = "modestly weighted"'), "analyses.primary", 'weights = "modestly weighted" need a `delay`'),
+    (analysis('delay = "6 months"'), "analyses.primary", "alone have a `delay`"),
+    (analysis('weights = "early"'), "analyses.primary.weights", "'gehan'"),
+    (analysis('test = "maxcombo"\nnull_hazard_ratio = 1.3'), "analyses.primary.null_hazard_ratio", "would do nothing"),
+    (analysis("null_hazard_ratio = 0"), "analyses.primary.null_hazard_ratio", "greater than 0"),
+    (
+        analysis('test = "adjusted logrank"'),
+        "analyses.primary.covariates",
+        "the adjusted log-rank test needs covariates",
+    ),
+    (analysis('diagnostics = ["follow-up", "follow-up"]'), "analyses.primary", "diagnostics name 'follow-up' twice"),
+    (
+        estimand('"hazard ratio"', '"difference in milestone survival"'),
+        "estimands.effect",
+        "needs a milestone",
+    ),
+    (
+        estimand('"hazard ratio"', '"hazard ratio"\nmilestone = "1 year"'),
+        "estimands.effect",
+        "no use for a milestone",
+    ),
+    (
+        estimand('"hazard ratio"', '"subdistribution hazard ratio"'),
+        "endpoints.OS.competing_codes",
+        "a subdistribution hazard ratio needs events that compete",
+    ),
+    (
+        estimand('"hazard ratio"', '"marginal hazard ratio"'),
+        "analyses.primary.covariates",
+        "adjusted for covariates, and none is named",
+    ),
     (analysis("rho = -1"), "analyses.primary.rho", "greater than or equal to 0"),
     (analysis("confidence = 95"), "analyses.primary.confidence", "less than 1"),
     (analysis("landmarks = [12]"), "analyses.primary.landmarks[0]", "12 is not a duration"),
@@ -276,7 +316,28 @@ REFUSED: list[tuple[dict[str, str], str, str]] = [
         "analyses.primary",
         "subgroups name 'x' twice",
     ),
-    (means('covariates = ["AGE"]'), "analyses.primary.covariates", "would do nothing"),
+    (means('covariates = ["AGE"]\nstratified = true'), "analyses.primary.stratified", "stratified, not both"),
+    (means('limits = "profile"'), "analyses.primary.limits", "would do nothing"),
+    (means('penalty = "firth"'), "analyses.primary.penalty", "would do nothing"),
+    (means('ties = "breslow"'), "analyses.primary.ties", "would do nothing"),
+    (tested_by('"graph"'), "testing", 'procedure = "graph", which needs weights'),
+    (tested_by('"holm"\nweights = { primary = 1 }'), "testing", 'belong to procedure = "graph"'),
+    (tested_by('"graph"\nweights = { primary = 2 }'), "testing", "weights: 2 is no share of alpha for 'primary'"),
+    (
+        tested_by('"graph"\nweights = { primary = 1 }\ntransitions = { primary = { primary = 1 } }'),
+        "testing",
+        "a hypothesis cannot hand its share to itself",
+    ),
+    (
+        tested_by('"graph"\nweights = { other = 1 }'),
+        "testing.weights",
+        "the hypothesis 'primary' has no weight in the graph",
+    ),
+    (
+        tested_by('"graph"\nweights = { primary = 1 }\ntransitions = { primary = { other = 1 } }'),
+        "testing.transitions.primary.other",
+        "there is no hypothesis in testing.order 'other'",
+    ),
     (means('subgroups = [{ column = "SEX", label = "Sex" }]'), "analyses.primary.subgroups", "would do nothing"),
     (means("gamma = 1"), "analyses.primary.gamma", "would do nothing"),
     # testing and data

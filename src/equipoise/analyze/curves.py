@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from .. import results
 from ..results import Row
-from ..survival import KaplanMeier
+from ..survival import CumulativeIncidence, KaplanMeier
 from ..units import TimeUnit, days_per
 
 _MOST_STEPS = 8
@@ -44,6 +44,36 @@ def figure_rows(curves: KaplanMeier, unit: TimeUnit) -> list[Row]:
         rows += _counts(arm, "at risk", marks, table.at_risk)
         rows += _counts(arm, "events before", marks, table.events)
         rows += _counts(arm, "censored before", marks, table.censored)
+    return rows
+
+
+def incidence_rows(curves: CumulativeIncidence, unit: TimeUnit) -> list[Row]:
+    """Everything that a figure of cumulative incidence of the first cause draws, at times in days."""
+    rows: list[Row] = []
+    per = days_per(unit)
+    first = {arm: by_cause[1] for arm, by_cause in curves.items()}
+    last = max(float(c.time[-1]) for c in first.values())
+    marks = time_marks(last / per, unit) * per
+    for arm, curve in first.items():
+        series = (
+            ("curve cumulative incidence", curve.estimate, None),
+            ("curve lower limit", curve.lower, curve.level),
+            ("curve upper limit", curve.upper, curve.level),
+        )
+        for name, values, level in series:
+            for t, v in zip(curve.time, values, strict=True):
+                reason = "not defined where the incidence is 0 or 1" if math.isnan(v) else ""
+                shown = results.number(float(v), results.fixed(float(v), 4), reason)
+                rows.append(Row(group=arm, statistic=name, at=float(t), level=level, unit="probability", **shown))  # type: ignore[arg-type]
+        lost = curve.censored > 0
+        rows += _counts(arm, "curve censored", curve.time[lost], curve.censored[lost])
+        before = np.searchsorted(curve.time, marks, side="left")
+        gone = {
+            name: np.concatenate([[0.0], np.cumsum(counts)])[before]
+            for name, counts in (("events", curve.event), ("competing", curve.competing), ("censored", curve.censored))
+        }
+        rows += _counts(arm, "at risk", marks, curve.subjects - np.sum([*gone.values()], axis=0))
+        rows += [row for name, counts in gone.items() for row in _counts(arm, f"{name} before", marks, counts)]
     return rows
 
 

@@ -14,7 +14,7 @@ from ..protocol import Protocol, quoted
 from ..units import days_per
 
 if TYPE_CHECKING:
-    from ..protocol import IntercurrentEvent
+    from ..protocol import Estimand, IntercurrentEvent
 
 
 def endpoint(
@@ -41,7 +41,7 @@ def endpoint(
     return TimeToEvent.from_frame(
         rows,
         time=names.time,
-        event=("__event__", 1),
+        event="__event__",
         arm=names.arm,
         subject=names.subject,
         strata=list(columns),
@@ -54,7 +54,10 @@ def endpoint(
 
 
 def population_rows(trial: Protocol, data: Patients, estimand: str) -> pl.DataFrame:
-    """The endpoint's rows of the estimand's population and arms, with the column ``__event__`` of 0 and 1."""
+    """The endpoint's rows of the estimand's population and arms, with the column ``__event__`` of 0 and 1.
+
+    For a subdistribution hazard ratio 2 is an event that competes; for others it is censored, as the data have it.
+    """
     if estimand not in trial.estimands:
         raise ProtocolError(
             f"there is no estimand {estimand!r}", where="estimands", remedy=f"Known: {', '.join(trial.estimands)}."
@@ -65,11 +68,26 @@ def population_rows(trial: Protocol, data: Patients, estimand: str) -> pl.DataFr
     _require(rows, [names.subject, names.arm, names.time, names.censoring], data, "column that every analysis needs")
     rows = in_population(trial, data, chosen.population, rows)
     rows = in_arms(trial, data, rows, (chosen.treatment.control, chosen.treatment.experimental), chosen.population)
-    rows = rows.with_columns(pl.col(names.censoring).is_in(list(names.event_codes)).cast(pl.Int64).alias("__event__"))
+    rows = rows.with_columns(_event_codes(trial, data, chosen).alias("__event__"))
     for name, rule in chosen.intercurrent_events.items():
         if rule.strategy != "treatment policy":
             rows = _handle(data, rows, rule, f"{chosen.variable}, {name}")
     return rows
+
+
+def _event_codes(trial: Protocol, data: Patients, chosen: Estimand) -> pl.Expr:
+    names, competing = data.names, trial.endpoints[chosen.variable].competing_codes
+    both = set(competing) & set(names.event_codes)
+    if both:
+        raise ProtocolError(
+            f"the censoring code {min(both)} is both the event and one that competes with it",
+            where=f"endpoints.{quoted(chosen.variable)}.competing_codes",
+            remedy="Name each code once.",
+        )
+    event = pl.col(names.censoring).is_in(list(names.event_codes)).cast(pl.Int64)
+    if chosen.summary != "subdistribution hazard ratio":
+        return event
+    return event + 2 * pl.col(names.censoring).is_in(list(competing)).cast(pl.Int64)
 
 
 def subjects(trial: Protocol, data: Patients, population: str, arms: Sequence[str]) -> pl.DataFrame:

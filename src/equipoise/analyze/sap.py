@@ -11,13 +11,15 @@ from numpy.typing import NDArray
 
 from .. import results
 from ..data import Patients, TimeToEvent, require_clean
+from ..design import AlphaGraph
 from ..errors import DataError, EquipoiseError, ProtocolError
 from ..protocol import FURTHER_PARTS, Analysis, Estimand, Protocol, Subgroup, quoted, test_of
 from ..results import Row
-from ..survival import Cox, KaplanMeier, LogRank, Rmst, cox, kaplan_meier, logrank, rmst
-from ..units import MONTH_LENGTH_NOTE, TimeUnit, days
-from .curves import figure_rows
+from ..survival import CumulativeIncidence, KaplanMeier, cumulative_incidence, follow_up, kaplan_meier, zph
+from ..units import MONTH_LENGTH_NOTE, TimeUnit, days_per
+from .curves import figure_rows, incidence_rows
 from .disposition import disposition_rows
+from .effect import Effect, Tested, effect_of, landmark_marks, test_of_effect
 from .estimand import endpoint, population_rows, unnamed_arms
 from .exposure import exposure_rows
 from .multiplicity import Decision, decide
@@ -28,7 +30,6 @@ if TYPE_CHECKING:
     import polars as pl
 
 _PARTS = (disposition_rows, exposure_rows, safety_rows)
-_RATIO = "ratio of restricted mean survival times"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -69,9 +70,9 @@ class _Fitted:
     """What one analysis computed."""
 
     tte: TimeToEvent
-    curves: KaplanMeier
-    test: LogRank | Cox | Rmst
-    effect: Cox | Rmst
+    curves: KaplanMeier | CumulativeIncidence
+    test: Tested
+    effect: Effect
     p: float
     favours_experimental: bool
 
@@ -121,43 +122,27 @@ def _fit(trial: Protocol, data: Patients, analysis: Analysis, name: str) -> _Fit
 
 def _fit_one(trial: Protocol, data: Patients, analysis: Analysis, estimand: Estimand) -> _Fitted:
     tte = endpoint(trial, data, estimand=analysis.estimand, strata=analysis.strata)
-    convention = analysis.convention
-    curves = kaplan_meier(tte, level=analysis.confidence, conf_type=analysis.conf_type, convention=convention)
-    effect: Cox | Rmst
-    if estimand.restriction_time is None:
-        effect = cox(
-            tte,
-            _covariates(trial, data, analysis),
-            stratified=analysis.stratified,
-            ties=analysis.ties,
-            level=analysis.confidence,
-            convention=convention,
-        )
-    else:
-        # Not by the strata of the test: a stratified mean weighs strata by their shares, which must be asked for.
-        by_stratum = analysis.stratified is True
-        effect = rmst(tte, tau=estimand.restriction_time, stratified=by_stratum, level=analysis.confidence)
-    test: LogRank | Cox | Rmst = effect
-    if test_of(trial, analysis) == "logrank":
-        test = logrank(tte, rho=analysis.rho, gamma=analysis.gamma, stratified=analysis.stratified)
-    two_sided, one_sided = _p_values(test, estimand)
-    p = one_sided if trial.testing is not None and trial.testing.sided == 1 else two_sided
+    covariates = _covariates(trial, data, analysis)
+    unit = trial.endpoints[estimand.variable].unit
+    effect = effect_of(analysis, estimand, tte, covariates, unit)
+    test = test_of_effect(test_of(trial, analysis), analysis, tte, covariates, effect)
+    p = test.p_one_sided if trial.testing is not None and trial.testing.sided == 1 else test.p_value
     return _Fitted(
         tte=tte,
-        curves=curves,
+        curves=_curves(analysis, tte),
         test=test,
         effect=effect,
         p=math.nan if p is None else p,
-        favours_experimental=one_sided is not None and one_sided < 0.5,
+        favours_experimental=test.p_one_sided is not None and test.p_one_sided < 0.5,
     )
 
 
-def _p_values(test: LogRank | Cox | Rmst, estimand: Estimand) -> tuple[float | None, float | None]:
-    """Two-sided P, and one-sided P of benefit; for a ratio of means those of the ratio, which has its own variance."""
-    if isinstance(test, Rmst) and estimand.summary == _RATIO and test.ratio is not None:
-        half, better = test.ratio.p_value / 2, test.p_one_sided is not None and test.p_one_sided < 0.5
-        return test.ratio.p_value, half if better else 1 - half
-    return test.p_value, test.p_one_sided
+def _curves(analysis: Analysis, tte: TimeToEvent) -> KaplanMeier | CumulativeIncidence:
+    """Survival by arm; where causes compete the cumulative incidence, since 1 - S is no probability then."""
+    if (tte.event > 1).any():
+        limits = analysis.conf_type if analysis.conf_type in ("plain", "log-log") else None
+        return cumulative_incidence(tte, level=analysis.confidence, conf_type=limits)
+    return kaplan_meier(tte, level=analysis.confidence, conf_type=analysis.conf_type, convention=analysis.convention)
 
 
 def _covariates(trial: Protocol, data: Patients, analysis: Analysis) -> pl.DataFrame | None:
@@ -192,7 +177,8 @@ def _decisions(trial: Protocol, fitted: dict[str, _Fitted]) -> dict[str, Decisio
     if trial.testing is None:
         return {}
     t = trial.testing
-    return decide({name: fitted[name].p for name in t.order}, t.procedure, t.alpha, t.sided)
+    graph = AlphaGraph(weights=t.weights, transitions=t.transitions) if t.procedure == "graph" else None
+    return decide({name: fitted[name].p for name in t.order}, t.procedure, t.alpha, t.sided, graph)
 
 
 def _context(trial: Protocol, analysis: Analysis, name: str, data: Patients) -> dict[str, Any]:
@@ -214,16 +200,20 @@ def _rows(
     unit = trial.endpoints[trial.estimands[analysis.estimand].variable].unit
     tte = fitted.tte
     yield _sentence(trial, analysis, fitted, decision)
-    yield from fitted.curves.rows([f"{days(mark)} days" for mark in analysis.landmarks], unit)
-    if isinstance(fitted.test, LogRank):
-        yield from fitted.test.rows()
-        yield _text("strata", "; ".join(tte.strata) if fitted.test.stratified else "none")
-        if fitted.test.stratified:
-            yield _text("strata without information", "; ".join(fitted.test.uninformative_strata) or "none")
-    yield from fitted.effect.rows(unit) if isinstance(fitted.effect, Rmst) else fitted.effect.rows()
+    marks = landmark_marks(analysis)
+    yield from fitted.curves.rows(marks, unit) if isinstance(fitted.curves, KaplanMeier) else fitted.curves.rows(marks)
+    yield from fitted.test.rows
+    if fitted.test.strata is not None:
+        stratified, uninformative = fitted.test.strata
+        yield _text("strata", "; ".join(tte.strata) if stratified else "none")
+        if stratified:
+            yield _text("strata without information", "; ".join(uninformative) or "none")
+    yield from fitted.effect.rows
+    yield from _diagnostics(analysis, fitted, unit)
     yield from _verdict(trial, fitted, decision)
     yield _text("near-tied times merged", str(tte.near_ties), float(tte.near_ties))
-    yield from figure_rows(fitted.curves, unit)
+    curves = fitted.curves
+    yield from figure_rows(curves, unit) if isinstance(curves, KaplanMeier) else incidence_rows(curves, unit)
     if analysis.subgroups:
         for subgroup in analysis.subgroups:
             yield from subgroup_rows(tte, _subgroup_column(trial, data, analysis, subgroup), subgroup, analysis)
@@ -233,9 +223,34 @@ def _text(statistic: str, text: str, value: float | None = None) -> Row:
     return Row(statistic=statistic, text=text, value=value)
 
 
+def _diagnostics(analysis: Analysis, fitted: _Fitted, unit: TimeUnit) -> Iterator[Row]:
+    """What the analysis asks for beside its estimate: whether hazards are proportional, how long follow-up was."""
+    if "proportional hazards" in analysis.diagnostics:
+        try:
+            yield from zph(fitted.effect.fit).rows()
+        except EquipoiseError as error:
+            yield Row(statistic="proportional hazards P", **results.number(math.nan, "", error.what))  # type: ignore[arg-type]
+    if "follow-up" in analysis.diagnostics:
+        anything = fitted.tte.any_event()
+        median = follow_up(anything, level=analysis.confidence, convention=analysis.convention)
+        for curve in median.values():
+            q = curve.quantile(0.5)
+            for suffix, time in (("", q.time), (" lower limit", q.lower), (" upper limit", q.upper)):
+                level = analysis.confidence if suffix else None
+                reason = "the curve of the censoring times stays above one half" if math.isinf(time) else ""
+                shown = results.number(
+                    time / days_per(unit) if math.isfinite(time) else time, results.duration(time, unit), reason
+                )
+                yield Row(
+                    group=curve.group, statistic=f"median follow-up{suffix}", level=level, unit=unit,
+                    method=median.method, origin=fitted.tte.origin, **shown,  # type: ignore[arg-type]
+                )  # fmt: skip
+
+
 def _verdict(trial: Protocol, fitted: _Fitted, decision: Decision | None) -> Iterator[Row]:
     sided = 1 if trial.testing is not None and trial.testing.sided == 1 else 2
-    method = f"{fitted.test.method}{', Wald' if isinstance(fitted.test, Cox) else ''}, {sided}-sided"
+    own = fitted.test.strata is None and fitted.test.p_label
+    method = f"{fitted.test.method}{f', {fitted.test.p_label.strip()}' if own else ''}, {sided}-sided"
     yield Row(statistic="test P", method=method, **results.number(fitted.p, results.p_value(fitted.p)))  # type: ignore[arg-type]
     if decision is None:
         yield _text("test decision", "nominal: not in the testing order")
@@ -250,60 +265,33 @@ def _sentence(trial: Protocol, analysis: Analysis, fitted: _Fitted, decision: De
     estimand = trial.estimands[analysis.estimand]
     end = trial.endpoints[estimand.variable]
     a, b = estimand.treatment.experimental, estimand.treatment.control
-    both = [results.duration(fitted.curves[arm].median, end.unit) for arm in (a, b)]
-    name, estimate, low, high = _estimate(estimand, fitted.effect, end.unit)
-    kind = _test_name(fitted.test)
+    effect = fitted.effect
+    estimate, low, high = effect.shown
     sided = "one-sided " if trial.testing is not None and trial.testing.sided == 1 else ""
     limits = results.NOT_ESTIMABLE if low == high == results.NOT_ESTIMABLE else f"{low} to {high}"
     interval = "" if estimate == results.NOT_ESTIMABLE else f" ({100 * analysis.confidence:g}% CI {limits})"
-    p = f"{kind}{'' if decision else 'nominal '}{sided}{results.p_equals(fitted.p)}"
-    middle = (
-        f"medians {results.NOT_REACHED}"
-        if set(both) == {results.NOT_REACHED}
-        else (f"median {' v '.join(both)} {end.unit}")
-    )
-    # The P stands beside what it tests; a restricted mean is not a statement about medians.
-    order = (p, middle) if isinstance(fitted.test, Rmst) else (middle, p)
-    text = f"{end.label}, {a} against {b}: {name} {estimate}{interval}, {', '.join(order)}"
-    return Row(statistic="sentence", text=text, method=f"{fitted.effect.method}; {fitted.curves.method}")
+    p = f"{fitted.test.p_label}{'' if decision else 'nominal '}{sided}{results.p_equals(fitted.p)}"
+    parts = [p]
+    if isinstance(fitted.curves, KaplanMeier):
+        middle = _medians([results.duration(fitted.curves[arm].median, end.unit) for arm in (a, b)], end.unit)
+        # The P stands beside what it tests; a restricted mean is not a statement about medians.
+        parts = [middle, p] if effect.of_medians or fitted.test.strata is not None else [p, middle]
+    text = f"{end.label}, {a} against {b}: {effect.name} {estimate}{interval}, {', '.join(parts)}"
+    return Row(statistic="sentence", text=text, method=f"{effect.method}; {fitted.curves.method}")
 
 
-def _test_name(test: LogRank | Cox | Rmst) -> str:
-    if isinstance(test, LogRank):
-        return f"{test.weights} " if test.rho or test.gamma else "log-rank "
-    return "Wald " if isinstance(test, Cox) else ""
-
-
-def _estimate(estimand: Estimand, effect: Cox | Rmst, unit: TimeUnit) -> tuple[str, str, str, str]:
-    """Name, estimate and limits of the effect as text."""
-    if isinstance(effect, Cox):
-        name = "adjusted hazard ratio" if len(effect.terms) > 1 else "hazard ratio"
-        if effect.reasons[0]:
-            return (name, *(results.NOT_ESTIMABLE,) * 3)
-        assert isinstance(effect.hazard_ratio, float)
-        low, high = effect.conf_int
-        return name, *(results.fixed(float(x), 2) for x in (effect.hazard_ratio, low, high))  # type: ignore[return-value]
-    upto = f"up to {estimand.restriction_time}"
-    if estimand.summary == _RATIO:
-        assert effect.ratio is not None
-        shown = (effect.ratio.estimate, *effect.ratio.conf_int)
-        return f"ratio of restricted means {upto}", *(results.fixed(x, 2) for x in shown)  # type: ignore[return-value]
-    assert effect.difference is not None
-    assert effect.conf_int is not None
-    shown = (effect.difference, *effect.conf_int)
-    return f"difference in restricted means {upto} ({unit})", *(results.duration(x, unit) for x in shown)  # type: ignore[return-value]
+def _medians(both: list[str], unit: TimeUnit) -> str:
+    if set(both) == {results.NOT_REACHED}:
+        return f"medians {results.NOT_REACHED}"
+    return f"median {' v '.join(both)} {unit}"
 
 
 def _warnings(fitted: _Fitted) -> Iterator[str]:
-    parts = (fitted.effect,) if fitted.effect is fitted.test else (fitted.effect, fitted.test)
     if not (fitted.tte.event > 0).any():
         yield "there are no events"
         return
-    for part in parts:
-        if isinstance(part, Cox):
-            yield from part.warnings
-        elif part.reason:
-            yield part.reason
+    yield from fitted.effect.warnings
+    yield from fitted.test.warnings
 
 
 def refusals(trial: Protocol, data: Patients) -> tuple[str, ...]:

@@ -310,6 +310,14 @@ class TimeToEvent:
             )
         return self._with(event=(self.event == code).astype(np.int64))
 
+    def any_event(self) -> TimeToEvent:
+        """Events of all causes as one event.
+
+        >>> TimeToEvent([1, 2, 3], [1, 2, 0], unit="days").any_event().event.tolist()
+        [1, 1, 0]
+        """
+        return self._with(event=(self.event > 0).astype(np.int64))
+
     def _with(self, **changed: Any) -> TimeToEvent:
         fields = {name: getattr(self, name) for name in self.__slots__ if name not in _MADE}
         return _restored({**fields, **changed})

@@ -21,7 +21,7 @@ from .scenarios import (
     Weight,
 )
 from .synopsis import calendars, describe, synopsis
-from .trial import FURTHER_PARTS, About, Protocol, quoted, test_of
+from .trial import FURTHER_PARTS, About, Protocol, quoted, stratified_by_default, test_of
 
 __all__ = [
     "FURTHER_PARTS",
@@ -66,6 +66,7 @@ __all__ = [
     "find",
     "quoted",
     "read",
+    "stratified_by_default",
     "synopsis",
     "test_of",
 ]

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from .section import Duration, Many, Section, Text
+from .section import Duration, Many, Section, Table, Text
 
 Role = Literal["primary", "key secondary", "sensitivity", "supplementary", "exploratory", "post hoc"]
 
@@ -18,36 +18,69 @@ class Subgroup(Section):
     label: Text
 
 
+Test = Literal[
+    "logrank",
+    "maxcombo",
+    "cox",
+    "restricted mean",
+    "milestone",
+    "average hazard ratio",
+    "adjusted logrank",
+    "marginal hazard ratio",
+    "gray",
+    "fine-gray",
+]
+
+
 class Analysis(Section):
-    """One analysis of one estimand. ``test`` defaults to the log-rank test, to the Wald test of the arm
-    ("cox") where there are covariates, and to that of the restricted means where they are the summary.
-    ``stratified`` defaults to whether there are strata, for restricted means to false: their stratified mean weighs
-    strata by their shares of the subjects. ``ties`` and ``conf_type`` default to the convention's."""
+    """One analysis of one estimand. ``test`` defaults to the log-rank test, to the test of the arm in the Cox model
+    ("cox") where there are covariates, a penalty or another null hypothesis, and to that which goes with the summary
+    where this is no hazard ratio. ``stratified`` defaults to whether there are strata, for restricted means and
+    milestones to false: a stratified mean weighs strata by their shares of the subjects. ``weights`` (with ``delay``
+    where they are modest) or ``rho`` and ``gamma`` weight the log-rank test. ``limits`` and ``penalty`` are those of
+    the hazard ratio; ``null_hazard_ratio`` is its value under the null hypothesis, above 1 for non-inferiority.
+    ``ties`` and ``conf_type`` default to the convention's. ``diagnostics`` are rows beside the analysis."""
 
     estimand: Text
     role: Role
-    test: Literal["logrank", "cox", "restricted mean"] | None = None
+    test: Test | None = None
     rho: Annotated[float, Field(ge=0)] = 0.0
     gamma: Annotated[float, Field(ge=0)] = 0.0
+    weights: Literal["modestly weighted", "gehan", "tarone-ware"] | None = None
+    delay: Duration | None = None
     stratified: bool | None = None
     strata: Literal["as randomized", "as verified"] = "as randomized"
     covariates: Many[Text] = ()
     ties: Literal["efron", "breslow", "discrete", "exact-marginal"] | None = None
+    limits: Literal["wald", "profile"] | None = None
+    penalty: Literal["firth"] | None = None
+    null_hazard_ratio: Annotated[float, Field(gt=0)] = 1.0
     conf_type: Literal["plain", "log", "log-log"] | None = None
     convention: Literal["house", "r", "sas"] = "house"
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
     landmarks: Many[Duration] = ()
+    diagnostics: Many[Literal["proportional hazards", "follow-up"]] = ()
     subgroups: Many[Subgroup] = ()
 
     @model_validator(mode="after")
     def _weights_belong_to_the_log_rank(self) -> Analysis:
-        if self.test not in (None, "logrank") and (self.rho or self.gamma):
-            raise ValueError("rho and gamma weight the log-rank test; with another test they mean nothing")
+        powers = bool(self.rho or self.gamma)
+        if self.test not in (None, "logrank") and (powers or self.weights):
+            raise ValueError("rho, gamma and weights weight the log-rank test; with another test they mean nothing")
+        if powers and self.weights:
+            raise ValueError("rho and gamma are weights already: give them or `weights`, not both")
+        if (self.delay is None) != (self.weights != "modestly weighted"):
+            need = "need" if self.delay is None else "alone have"
+            raise ValueError(f'weights = "modestly weighted" {need} a `delay`')
         return self
 
     @model_validator(mode="after")
     def _nothing_twice(self) -> Analysis:
-        named = {"covariates": [c.upper() for c in self.covariates], "subgroups": [s.label for s in self.subgroups]}
+        named: dict[str, list[str]] = {
+            "covariates": [c.upper() for c in self.covariates],
+            "subgroups": [s.label for s in self.subgroups],
+            "diagnostics": list(self.diagnostics),
+        }
         for key, names in named.items():
             for name in names:
                 if names.count(name) > 1:
@@ -56,9 +89,31 @@ class Analysis(Section):
 
 
 class Testing(Section):
-    """The confirmatory tests: analyses tested in ``order`` at ``alpha``. Any other P value is nominal."""
+    """The confirmatory tests: analyses tested in ``order`` at ``alpha``. Any other P value is nominal.
 
-    procedure: Literal["fixed sequence", "holm"]
+    A "graph" has ``weights`` (shares of alpha) and ``transitions`` (to whom a rejected hypothesis hands what share).
+    """
+
+    procedure: Literal["fixed sequence", "holm", "hochberg", "hommel", "graph"]
     alpha: Annotated[float, Field(gt=0, lt=0.5)]
     sided: Literal[1, 2]
     order: Annotated[Many[Text], Field(min_length=1)]
+    weights: Table[float] = Field(default_factory=dict, validate_default=True)
+    transitions: Table[Table[float]] = Field(default_factory=dict, validate_default=True)
+
+    @model_validator(mode="after")
+    def _graph(self) -> Testing:
+        graph = self.procedure == "graph"
+        if graph != bool(self.weights) or (self.transitions and not graph):
+            raise ValueError('weights and transitions belong to procedure = "graph", which needs weights')
+        shares = {"weights": self.weights} | {f"transitions.{name}": row for name, row in self.transitions.items()}
+        for path, row in shares.items():
+            for name, share in row.items():
+                if not 0 <= share <= 1:
+                    raise ValueError(f"{path}: {share:g} is no share of alpha for {name!r}, from 0 to 1")
+            if sum(row.values()) > 1 + 1e-9:
+                raise ValueError(f"{path}: the shares sum to {sum(row.values()):g}, which is more than 1")
+        for name, row in self.transitions.items():
+            if row.get(name):
+                raise ValueError(f"transitions.{name}: a hypothesis cannot hand its share to itself")
+        return self

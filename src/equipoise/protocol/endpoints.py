@@ -12,13 +12,16 @@ from .section import Duration, Many, Section, Table, Text
 
 class Endpoint(Section):
     """A time-to-event endpoint. ``parameter`` is its PARAMCD in ADTTE (default: its name here); ``unit``
-    is the one in which times are printed; ``events`` says what ends it, for patients drawn from a scenario."""
+    is the one in which times are printed; ``events`` says what ends it, for patients drawn from a scenario.
+    ``competing_codes`` are the censoring codes of events that compete with it: a hazard ratio censors there (it is
+    then cause-specific), a subdistribution hazard ratio does not."""
 
     label: Text
     definition: Text | None = None
     event_is: Literal["harm", "benefit"] = "harm"
     parameter: Text | None = None
     unit: TimeUnit = "months"
+    competing_codes: Many[int] = ()
     events: Annotated[Many[Literal["progression", "death"]], Field(min_length=1)] | None = None
 
 

@@ -14,7 +14,18 @@ Summary = Literal[
     "hazard ratio",
     "difference in restricted mean survival time",
     "ratio of restricted mean survival times",
+    "difference in milestone survival",
+    "ratio of milestone survival",
+    "average hazard ratio",
+    "marginal hazard ratio",
+    "subdistribution hazard ratio",
 ]
+RESTRICTED = (
+    "difference in restricted mean survival time",
+    "ratio of restricted mean survival times",
+    "average hazard ratio",
+)
+MILESTONES = ("difference in milestone survival", "ratio of milestone survival")
 
 
 class Contrast(Section):
@@ -51,18 +62,21 @@ class IntercurrentEvent(Section):
 
 
 class Estimand(Section):
-    """What is to be estimated. ``restriction_time`` belongs to the restricted means and has no default."""
+    """What is to be estimated. ``restriction_time`` belongs to the restricted means and the average hazard ratio,
+    ``milestone`` to survival at a time; neither has a default."""
 
     treatment: Contrast
     population: Text
     variable: Text
     summary: Summary
     restriction_time: Duration | None = None
+    milestone: Duration | None = None
     intercurrent_events: Table[IntercurrentEvent] = Field(default_factory=dict, validate_default=True)
 
     @model_validator(mode="after")
     def _restricted(self) -> Estimand:
-        if (self.restriction_time is None) != (self.summary == "hazard ratio"):
-            need = "needs" if self.restriction_time is None else "has no use for"
-            raise ValueError(f'the summary "{self.summary}" {need} a restriction_time')
+        for key, summaries in (("restriction_time", RESTRICTED), ("milestone", MILESTONES)):
+            given = getattr(self, key) is not None
+            if given != (self.summary in summaries):
+                raise ValueError(f'the summary "{self.summary}" {"has no use for" if given else "needs"} a {key}')
         return self

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from .analyses import Testing
 from .arms import dose_calendar, plain
 from .estimands import Estimand
-from .trial import Protocol, test_of
+from .trial import Protocol, stratified_by_default, test_of
 
 Section = tuple[str, list[str]]
 
@@ -66,6 +67,8 @@ def describe(estimand: Estimand, protocol: Protocol) -> str:
     summary = estimand.summary
     if estimand.restriction_time:
         summary = f"{summary} up to {estimand.restriction_time}"  # type: ignore[assignment]
+    if estimand.milestone:
+        summary = f"{summary} at {estimand.milestone}"  # type: ignore[assignment]
     return (
         f"the {summary} of {_lower_first(protocol.endpoints[estimand.variable].label)}, "
         f"{arms[t.experimental].label} against {arms[t.control].label}, "
@@ -130,6 +133,27 @@ def _endpoints(protocol: Protocol) -> Iterator[str]:
         )
 
 
+_KINDS = {
+    "logrank": "log-rank test",
+    "maxcombo": "MaxCombo test",
+    "cox": "Wald test in a Cox model",
+    "restricted mean": "test of restricted means",
+    "milestone": "test of milestone survival",
+    "average hazard ratio": "test of the average hazard ratio",
+    "adjusted logrank": "covariate-adjusted log-rank test",
+    "marginal hazard ratio": "Wald test of the marginal hazard ratio",
+    "gray": "Gray's test",
+    "fine-gray": "Wald test in a Fine-Gray model",
+}
+
+
+def _shares(testing: Testing) -> str:
+    """The graph in words."""
+    parts = [f"{name} {plain(w)}" for name, w in testing.weights.items()]
+    parts += [f"{a} to {b} {plain(g)}" for a, row in testing.transitions.items() for b, g in row.items()]
+    return ", ".join(parts)
+
+
 def _analyses(protocol: Protocol) -> Iterator[str]:
     for name, analysis in protocol.analyses.items():
         factors = (
@@ -137,14 +161,20 @@ def _analyses(protocol: Protocol) -> Iterator[str]:
             if analysis.strata == "as randomized"
             else protocol.data.strata.as_verified
         )
-        restricted = protocol.estimands[analysis.estimand].restriction_time is not None
-        use = analysis.stratified is True or (analysis.stratified is None and not restricted)
+        summary = protocol.estimands[analysis.estimand].summary
+        use = analysis.stratified is True or (analysis.stratified is None and stratified_by_default(summary))
         by = f", stratified by {' and '.join(factors)} ({analysis.strata})"
         strata = by if use and factors else ", unstratified"
-        test = test_of(protocol, analysis)
-        kind = {"logrank": "log-rank test", "cox": "Wald test in a Cox model"}.get(test, "test of restricted means")
+        kind = _KINDS.get(test_of(protocol, analysis), "")
         if analysis.rho or analysis.gamma:
             kind = f"Fleming-Harrington ({plain(analysis.rho)}, {plain(analysis.gamma)}) test"
+        elif analysis.weights:
+            delay = f" (delay {analysis.delay})" if analysis.delay else ""
+            kind = f"{analysis.weights[0].upper()}{analysis.weights[1:]}{delay} log-rank test"
+        if analysis.null_hazard_ratio != 1:
+            kind += f" of a hazard ratio of {plain(analysis.null_hazard_ratio)}"
+        kind += ", Firth penalty" if analysis.penalty else ""
+        kind += f", {analysis.limits} limits" if analysis.limits else ""
         adjusted = f", adjusted for {', '.join(analysis.covariates)}" if analysis.covariates else ""
         ties = f", {analysis.ties} ties" if analysis.ties else ""
         rule = (
@@ -156,6 +186,7 @@ def _analyses(protocol: Protocol) -> Iterator[str]:
     if protocol.testing:
         t = protocol.testing
         order = ", ".join(t.order)
-        procedure = "Holm" if t.procedure == "holm" else t.procedure
+        named = {"holm": "Holm", "hochberg": "Hochberg", "hommel": "Hommel", "graph": f"a graph ({_shares(t)})"}
+        procedure = named.get(t.procedure, t.procedure)
         alpha = f"{t.sided}-sided alpha {plain(t.alpha)}"
         yield f"tested by {procedure}, {alpha}: {order}; other P values are nominal"

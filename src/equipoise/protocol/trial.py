@@ -11,7 +11,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from ..errors import ProtocolError, UnsupportedError
-from .analyses import Analysis, Testing
+from .analyses import Analysis, Test, Testing
 from .arms import Arm
 from .endpoints import Eligibility, Endpoint, Population, Visit
 from .estimands import Estimand
@@ -87,13 +87,31 @@ class Protocol(Section):
         return f"{self.name}: {self.trial.title} ({arms}; {len(self.analyses)} analyses)"
 
 
-def test_of(protocol: Protocol, analysis: Analysis) -> str:
-    """The test of an analysis: as stated, else the one that goes with its estimand's summary and its covariates."""
+_TESTS: dict[str, tuple[Test, ...]] = {
+    "hazard ratio": ("logrank", "maxcombo", "cox", "adjusted logrank"),
+    "difference in restricted mean survival time": ("restricted mean", "logrank", "maxcombo"),
+    "ratio of restricted mean survival times": ("restricted mean", "logrank", "maxcombo"),
+    "difference in milestone survival": ("milestone", "logrank", "maxcombo"),
+    "ratio of milestone survival": ("milestone", "logrank", "maxcombo"),
+    "average hazard ratio": ("average hazard ratio", "logrank", "maxcombo"),
+    "marginal hazard ratio": ("adjusted logrank", "marginal hazard ratio"),
+    "subdistribution hazard ratio": ("gray", "fine-gray"),
+}
+"""The tests that may stand beside an estimate of each summary; the first is the one taken where none is named."""
+
+
+def test_of(protocol: Protocol, analysis: Analysis) -> Test:
+    """The test of an analysis: as stated, else the one that goes with its estimand's summary."""
     if analysis.test is not None:
         return analysis.test
-    if protocol.estimands[analysis.estimand].restriction_time is not None:
-        return "restricted mean"
-    return "cox" if analysis.covariates else "logrank"
+    summary = protocol.estimands[analysis.estimand].summary
+    model = analysis.covariates or analysis.penalty or analysis.null_hazard_ratio != 1
+    return "cox" if summary == "hazard ratio" and model else _TESTS[summary][0]
+
+
+def stratified_by_default(summary: str) -> bool:
+    """Whether strata are used where the analysis does not say: not for means, which weigh strata by their shares."""
+    return summary in ("hazard ratio", "marginal hazard ratio", "subdistribution hazard ratio")
 
 
 def check_references(protocol: Protocol) -> None:
@@ -127,9 +145,29 @@ def check_references(protocol: Protocol) -> None:
         _known(name, protocol.analyses, "analysis", f"testing.order[{i}]")
         if name in protocol.testing.order[:i]:  # type: ignore[union-attr]
             raise ProtocolError(f"the analysis {name!r} is tested twice", where=f"testing.order[{i}]")
+    if protocol.testing and protocol.testing.procedure == "graph":
+        _check_graph(protocol.testing)
     for arm in protocol.data.arms:
         _known(arm, protocol.arms, "arm", f"data.arms.{quoted(arm)}")
     _check_sections(protocol)
+
+
+def _check_graph(testing: Testing) -> None:
+    """Every hypothesis of the graph is an analysis of the order, and each of these has a weight."""
+    for name in testing.order:
+        if name not in testing.weights:
+            raise ProtocolError(
+                f"the hypothesis {name!r} has no weight in the graph",
+                where="testing.weights",
+                remedy="Give it its share of alpha, 0 if it has none at first.",
+            )
+    for path, names in [("weights", testing.weights), ("transitions", testing.transitions)]:
+        for name in names:
+            _known(name, testing.order, "hypothesis in testing.order", f"testing.{path}.{quoted(name)}")
+    for name, row in testing.transitions.items():
+        for to in row:
+            path = f"testing.transitions.{quoted(name)}.{quoted(to)}"
+            _known(to, testing.order, "hypothesis in testing.order", path)
 
 
 def _check_sections(protocol: Protocol) -> None:
@@ -193,13 +231,13 @@ def _check_number(protocol: Protocol, number: PublishedNumber, path: str) -> Non
 
 def _serves(protocol: Protocol, analysis: Analysis, path: str) -> None:
     """Nothing is asked of an analysis that its estimand or its test would silently leave out."""
-    restricted = protocol.estimands[analysis.estimand].restriction_time is not None
-    test = test_of(protocol, analysis)
-    if test == "restricted mean" and not restricted:
+    estimand = protocol.estimands[analysis.estimand]
+    summary, test = estimand.summary, test_of(protocol, analysis)
+    if test not in _TESTS[summary]:
         raise ProtocolError(
-            "a test of restricted means needs an estimand with a restriction_time",
+            f'the test "{test}" does not go with the summary "{summary}"',
             where=f"{path}.test",
-            remedy="Choose another test, or another estimand.",
+            remedy=f"Choose one of {', '.join(_TESTS[summary])}, or another estimand.",
         )
     if analysis.subgroups and analysis.covariates:
         raise ProtocolError(
@@ -207,18 +245,48 @@ def _serves(protocol: Protocol, analysis: Analysis, path: str) -> None:
             where=f"{path}.subgroups",
             remedy="Name the subgroups in an analysis without covariates.",
         )
+    if summary == "marginal hazard ratio" and not analysis.covariates:
+        raise ProtocolError(
+            "a marginal hazard ratio is adjusted for covariates, and none is named",
+            where=f"{path}.covariates",
+            remedy="Name them, or choose the hazard ratio.",
+        )
+    if test == "adjusted logrank" and not analysis.covariates:
+        raise ProtocolError(
+            "the adjusted log-rank test needs covariates", where=f"{path}.covariates", remedy="Name them."
+        )
+    if summary == "subdistribution hazard ratio" and not protocol.endpoints[estimand.variable].competing_codes:
+        raise ProtocolError(
+            "a subdistribution hazard ratio needs events that compete",
+            where=f"endpoints.{quoted(estimand.variable)}.competing_codes",
+            remedy="Name their censoring codes.",
+        )
+    hazard = summary == "hazard ratio"
+    means = summary.startswith(("difference in restricted", "ratio of restricted"))
+    adjustable = hazard or means or summary in ("marginal hazard ratio", "subdistribution hazard ratio")
     idle = {
-        "test": test == "cox" and restricted,
-        "covariates": bool(analysis.covariates) and restricted,
-        "subgroups": bool(analysis.subgroups) and restricted,
-        "rho": analysis.rho > 0 and test == "restricted mean",
-        "gamma": analysis.gamma > 0 and test == "restricted mean",
+        "covariates": bool(analysis.covariates) and not adjustable,
+        "subgroups": bool(analysis.subgroups) and not hazard,
+        "stratified": analysis.stratified is True and summary == "average hazard ratio" and test == summary,
+        "rho": analysis.rho > 0 and test != "logrank",
+        "gamma": analysis.gamma > 0 and test != "logrank",
+        "weights": analysis.weights is not None and test != "logrank",
+        "limits": analysis.limits is not None and not hazard,
+        "penalty": analysis.penalty is not None and not hazard,
+        "ties": analysis.ties is not None and not hazard,
+        "null_hazard_ratio": analysis.null_hazard_ratio != 1 and test != "cox",
     }
     for key in (k for k, is_idle in idle.items() if is_idle):
         raise ProtocolError(
-            f"{key} would do nothing to the restricted means of this analysis",
+            f'{key} would do nothing in this analysis: its summary is "{summary}", its test "{test}"',
             where=f"{path}.{key}",
-            remedy="Remove it, or choose an estimand whose summary is the hazard ratio.",
+            remedy="Remove it, or choose another summary or test.",
+        )
+    if means and analysis.covariates and analysis.stratified:
+        raise ProtocolError(
+            "restricted means are adjusted for covariates or stratified, not both",
+            where=f"{path}.stratified",
+            remedy="Name the stratification factors among the covariates.",
         )
 
 

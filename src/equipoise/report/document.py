@@ -17,7 +17,7 @@ from ..analyze import Results, conventions
 from ..errors import EquipoiseError, UnsupportedError
 from ..protocol import Protocol, describe
 from ..results import Row
-from .figures import forest_figure, kaplan_meier_figure
+from .figures import INCIDENCE, curves_figure, forest_figure
 from .flow import flow_figure
 from .rebuilt import rebuilt_parts, tie_out_notes, tie_out_table
 from .safety import flow_footnotes, safety_parts
@@ -119,10 +119,10 @@ def _section(trial: Protocol, results: Results, name: str) -> dict[str, object]:
     estimand = trial.estimands[analysis.estimand]
     unit = trial.endpoints[estimand.variable].unit
     arms = (estimand.treatment.experimental, estimand.treatment.control)
-    restricted = estimand.restriction_time is not None
+    restricted = estimand.restriction_time is not None or estimand.milestone is not None
     table = primary_table(trial, rows, name)
     mark = _mark(results)
-    figure = kaplan_meier_figure(rows, arms, trial.endpoints[estimand.variable].label, unit, mark)
+    figure = curves_figure(rows, arms, trial.endpoints[estimand.variable].label, unit, mark)
     forest = ""
     if any(r.statistic == "interaction P" for r in rows):
         forest = forest_figure(rows, arms, _favoured(trial, analysis.estimand), mark)
@@ -132,6 +132,7 @@ def _section(trial: Protocol, results: Results, name: str) -> dict[str, object]:
         "sentence": next(r.text for r in rows if r.statistic == "sentence"),
         "table": table,
         "figure": Markup(figure),
+        "curves": "Cumulative incidence" if any(r.statistic == INCIDENCE for r in rows) else "Kaplan-Meier curves",
         "forest": Markup(forest),
         "footnotes": _footnotes(trial, name, rows),
         "draw_figure": analysis.role in ("primary", "key secondary") or restricted or _first_of_estimand(trial, name),

@@ -1,4 +1,4 @@
-"""Kaplan-Meier and forest figures as SVG, drawn from rows of the long table and nothing else."""
+"""Curves by arm and forest figures as SVG, drawn from rows of the long table and nothing else."""
 
 from __future__ import annotations
 
@@ -14,54 +14,69 @@ from ..results import Row
 from ..units import TimeUnit, days_per
 from .drawing import COLORS, INK, STYLE, svg, write_across
 
+SURVIVAL, INCIDENCE = "curve survival", "curve cumulative incidence"
 
-def kaplan_meier_figure(rows: Sequence[Row], arms: Sequence[str], label: str, unit: TimeUnit, mark: str = "") -> str:
-    """Curves with pointwise confidence limits and censoring marks above the extended risk table (KMunicate layout:
-    Morris et al., BMJ Open 2019), as an SVG document. ``mark`` is written across the figure (DUMMY)."""
+
+def curves_figure(rows: Sequence[Row], arms: Sequence[str], label: str, unit: TimeUnit, mark: str = "") -> str:
+    """Kaplan-Meier curves, or the cumulative incidence where causes compete, with pointwise confidence limits and
+    censoring marks above the extended risk table (KMunicate layout: Morris et al., BMJ Open 2019), as an SVG
+    document. ``mark`` is written across the figure (DUMMY)."""
     per = days_per(unit)
     at_risk = [r for r in rows if r.statistic == "at risk"]
     marks = sorted({_at(r) for r in at_risk})
-    last = max(_at(r) for r in rows if r.statistic == "curve survival")
+    incidence = any(r.statistic == INCIDENCE for r in rows)
+    curve = INCIDENCE if incidence else SURVIVAL
+    last = max(_at(r) for r in rows if r.statistic == curve)
+    lines = [("at risk", "At risk"), ("censored before", "Censored"), ("events before", "Events")]
+    lines += [("competing before", "Competing")] if incidence else []
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(7.2, 4.1 + 0.68 * len(arms)))
-        above, below = figure.subplots(2, 1, sharex=True, height_ratios=(4.1, 0.34 + 0.62 * len(arms)))
+        table = 0.34 + (0.17 + 0.15 * len(lines)) * len(arms)
+        figure = Figure(figsize=(7.2, 3.76 + table + 0.06 * len(arms)))
+        above, below = figure.subplots(2, 1, sharex=True, height_ratios=(4.1, table))
         for color, arm in zip(COLORS, arms, strict=False):
-            _draw_curve(above, [r for r in rows if r.group == arm], arm, color, per)
+            _draw_curve(above, [r for r in rows if r.group == arm], arm, color, per, curve)
         above.set_ylim(0, 1.02)
         above.set_xlim(0, last / per * 1.02)
-        above.set_ylabel(f"{label} (probability)")
+        above.set_ylabel(f"{label} ({'cumulative incidence' if incidence else 'probability'})")
         above.set_xticks([m / per for m in marks])
         above.tick_params(labelbottom=True)
         above.set_xlabel(f"Time since randomization ({unit})")
-        above.legend(frameon=False, loc="upper right")
-        _draw_risk_table(below, rows, arms, marks, per)
+        above.legend(frameon=False, loc="upper left" if incidence else "upper right")
+        _draw_risk_table(below, rows, arms, marks, per, lines)
         write_across(above, mark)
         figure.subplots_adjust(left=0.17, right=0.98, top=0.97, bottom=0.03, hspace=0.32)
         return svg(figure)
 
 
-def _draw_curve(axes: Axes, rows: Sequence[Row], arm: str, color: str, per: float) -> None:
+def _draw_curve(axes: Axes, rows: Sequence[Row], arm: str, color: str, per: float, curve: str) -> None:
     def steps(statistic: str, start: float) -> tuple[list[float], list[float]]:
         found = [(0.0, start)]
         found += [(_at(r) / per, math.nan if r.value is None else r.value) for r in rows if r.statistic == statistic]
         return [t for t, _ in found], [v for _, v in found]
 
-    time, survival = steps("curve survival", 1.0)
+    time, heights = steps(curve, 1.0 if curve == SURVIVAL else 0.0)
     _, lower = steps("curve lower limit", math.nan)
     _, upper = steps("curve upper limit", math.nan)
-    axes.step(time, survival, where="post", color=color, linewidth=1.6, label=arm)
+    axes.step(time, heights, where="post", color=color, linewidth=1.6, label=arm)
     axes.fill_between(time, lower, upper, step="post", color=color, alpha=0.16, linewidth=0)
-    height = dict(zip(time, survival, strict=True))
+    height = dict(zip(time, heights, strict=True))
     lost = [_at(r) / per for r in rows if r.statistic == "curve censored"]
     axes.plot(lost, [height[t] for t in lost], "|", color=color, markersize=6, markeredgewidth=1.0)
 
 
-def _draw_risk_table(axes: Axes, rows: Sequence[Row], arms: Sequence[str], marks: Sequence[float], per: float) -> None:
+def _draw_risk_table(
+    axes: Axes,
+    rows: Sequence[Row],
+    arms: Sequence[str],
+    marks: Sequence[float],
+    per: float,
+    lines: Sequence[tuple[str, str]],
+) -> None:
     axes.axis("off")
-    lines = (("at risk", "At risk"), ("censored before", "Censored"), ("events before", "Events"))
-    axes.set_ylim(-len(arms) * 4, 0.2)
+    block = len(lines) + 1.0
+    axes.set_ylim(-len(arms) * block, 0.2)
     for i, arm in enumerate(arms):
-        top = -4.0 * i - 0.6
+        top = -block * i - 0.6
         axes.text(-0.165, top, arm, transform=axes.get_yaxis_transform(), color=COLORS[i], weight="bold", va="center")
         for k, (statistic, name) in enumerate(lines, start=1):
             axes.text(-0.165, top - 0.95 * k, name, transform=axes.get_yaxis_transform(), va="center", fontsize=8)

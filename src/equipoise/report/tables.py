@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from ..protocol import Protocol
+from ..protocol import Estimand, Protocol
 from ..results import NOT_ESTIMABLE, Row
 from ..units import days
 
@@ -43,25 +43,60 @@ def primary_table(trial: Protocol, rows: Sequence[Row], name: str) -> Table:
         lines.append((label, ("",) * len(arms) + (text,)))
 
     by_arm("Subjects", partial(find, "subjects"))
-    by_arm("Events", partial(find, "events"))
-    for statistic in ("lower quartile", "median", "upper quartile"):
-        by_arm(f"{statistic.capitalize()}, {unit} {ci}", partial(_with_limits, find, statistic))
-    for mark in analysis.landmarks:
-        by_arm(f"Event-free at {mark} {ci}", partial(_with_limits, find, "survival", at=days(mark)))
-    if estimand.restriction_time is not None:
-        by_arm(
-            f"Restricted mean up to {estimand.restriction_time}, {unit} {ci}",
-            partial(_with_limits, find, "restricted mean"),
-        )
-        contrast(f"Difference in restricted means, {unit} {ci}", _with_limits(find, "restricted mean difference", ""))
-        contrast(f"Ratio of restricted means {ci}", _with_limits(find, "restricted mean ratio", ""))
-    for term in dict.fromkeys(r.group for r in rows if r.statistic == "hazard ratio"):
-        contrast(f"Hazard ratio, {term} {ci}", _with_limits(find, "hazard ratio", term))
+    if any(r.statistic == "events" for r in rows):
+        by_arm("Events", partial(find, "events"))
+        for statistic in ("lower quartile", "median", "upper quartile"):
+            by_arm(f"{statistic.capitalize()}, {unit} {ci}", partial(_with_limits, find, statistic))
+        for mark in analysis.landmarks:
+            by_arm(f"Event-free at {mark} {ci}", partial(_with_limits, find, "survival", at=days(mark)))
+    else:
+        by_arm("Events", partial(find, "events of cause 1"))
+        by_arm("Competing events", partial(find, "events of cause 2"))
+        for mark in analysis.landmarks:
+            incidence = partial(_with_limits, find, "cumulative incidence of cause 1", at=days(mark))
+            by_arm(f"Cumulative incidence at {mark} {ci}", incidence)
+    if any(r.statistic == "median follow-up" for r in rows):
+        by_arm(f"Median follow-up, {unit} {ci}", partial(_with_limits, find, "median follow-up"))
+    for label, statistic in _arm_values(estimand, unit):
+        by_arm(f"{label} {ci}", partial(_with_limits, find, statistic))
+    for label, statistic in _contrasts(estimand, unit):
+        contrast(f"{label} {ci}", _with_limits(find, statistic, ""))
+    for statistic in ("hazard ratio", "subdistribution hazard ratio"):
+        for term in dict.fromkeys(r.group for r in rows if r.statistic == statistic):
+            contrast(f"{statistic.capitalize()}, {term} {ci}", _with_limits(find, statistic, term))
+    for row in rows:
+        if row.statistic == "proportional hazards P" and row.group in ("", "global"):
+            contrast("P, proportional hazards", row.text)
     test = next(r for r in rows if r.statistic == "test P")
     decision = find("test decision", "")
     contrast(f"{'Nominal P' if decision.startswith('nominal') else 'P'}, {test.method}", test.text)
     contrast("Testing order", decision)
     return Table(title=analysis.estimand, head=("", *arms, "Contrast"), lines=tuple(lines))
+
+
+def _arm_values(estimand: Estimand, unit: str) -> list[tuple[str, str]]:
+    """Label and statistic of what the summary says of each arm."""
+    if "restricted" in estimand.summary:
+        return [(f"Restricted mean up to {estimand.restriction_time}, {unit}", "restricted mean")]
+    return [(f"Survival at {estimand.milestone}", "milestone survival")] if estimand.milestone else []
+
+
+def _contrasts(estimand: Estimand, unit: str) -> list[tuple[str, str]]:
+    """Label and statistic of the contrasts that belong to a summary."""
+    if "restricted" in estimand.summary:
+        return [
+            (f"Difference in restricted means, {unit}", "restricted mean difference"),
+            ("Ratio of restricted means", "restricted mean ratio"),
+        ]
+    if estimand.milestone:
+        at = estimand.milestone
+        return [
+            (f"Difference in survival at {at}", "milestone survival difference"),
+            (f"Ratio of survival at {at}", "milestone survival ratio"),
+        ]
+    if estimand.summary == "average hazard ratio":
+        return [(f"Average hazard ratio up to {estimand.restriction_time}", "average hazard ratio")]
+    return [("Marginal hazard ratio", "marginal hazard ratio")] if estimand.summary == "marginal hazard ratio" else []
 
 
 def results_table(rows: Iterable[Row]) -> Table:

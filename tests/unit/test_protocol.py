@@ -197,7 +197,7 @@ def means(line: str, summary: str = "difference in restricted mean survival time
     return {"estimand": changed, **analysis(line)}
 
 
-def tested_by(procedure: str) -> dict[str, str]:
+def by_procedure(procedure: str) -> dict[str, str]:
     return {"testing": made_trial.TESTING.replace('"fixed sequence"', procedure)}
 
 
@@ -320,21 +320,21 @@ REFUSED: list[tuple[dict[str, str], str, str]] = [
     (means('limits = "profile"'), "analyses.primary.limits", "would do nothing"),
     (means('penalty = "firth"'), "analyses.primary.penalty", "would do nothing"),
     (means('ties = "breslow"'), "analyses.primary.ties", "would do nothing"),
-    (tested_by('"graph"'), "testing", 'procedure = "graph", which needs weights'),
-    (tested_by('"holm"\nweights = { primary = 1 }'), "testing", 'belong to procedure = "graph"'),
-    (tested_by('"graph"\nweights = { primary = 2 }'), "testing", "weights: 2 is no share of alpha for 'primary'"),
+    (by_procedure('"graph"'), "testing", 'procedure = "graph", which needs weights'),
+    (by_procedure('"holm"\nweights = { primary = 1 }'), "testing", 'belong to procedure = "graph"'),
+    (by_procedure('"graph"\nweights = { primary = 2 }'), "testing", "weights: 2 is no share of alpha for 'primary'"),
     (
-        tested_by('"graph"\nweights = { primary = 1 }\ntransitions = { primary = { primary = 1 } }'),
+        by_procedure('"graph"\nweights = { primary = 1 }\ntransitions = { primary = { primary = 1 } }'),
         "testing",
         "a hypothesis cannot hand its share to itself",
     ),
     (
-        tested_by('"graph"\nweights = { other = 1 }'),
+        by_procedure('"graph"\nweights = { other = 1 }'),
         "testing.weights",
         "the hypothesis 'primary' has no weight in the graph",
     ),
     (
-        tested_by('"graph"\nweights = { primary = 1 }\ntransitions = { primary = { other = 1 } }'),
+        by_procedure('"graph"\nweights = { primary = 1 }\ntransitions = { primary = { other = 1 } }'),
         "testing.transitions.primary.other",
         "there is no hypothesis in testing.order 'other'",
     ),

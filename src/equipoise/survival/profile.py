@@ -84,11 +84,15 @@ def _held(of: Profiled, j: int, value: float, near: Maximum) -> Maximum:
     if near is fit:
         start[fit.direction != 0] = 0.0
     starts = [start] if of.concave or not others.any() else [start, fit.beta.copy(), np.zeros(len(start))]
-    found = []
-    for start in starts:
+    found: list[Maximum] = []
+    for number, start in enumerate(starts, start=1):
         start[j] = value
         d = of.design
-        found.append(maximize(of.likelihood(others), d.noise, d.spread, d.unit, start, others))
+        try:
+            found.append(maximize(of.likelihood(others), d.noise, d.spread, d.unit, start, others))
+        except ConvergenceError:  # from far out, where rounding has the slope, a penalized likelihood may not climb
+            if number == len(starts) and not found:
+                raise
     return max(found, key=lambda held: held.loglik)
 
 

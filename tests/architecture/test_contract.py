@@ -188,6 +188,7 @@ def test_all_names_what_a_package_gives(package: str) -> None:
 # Kernel file -> the NumPy twin in tests/oracles that says the same slowly.
 TWINS = {
     "batch.py": ("twins_batch.py", "batch_trial"),
+    "batch_arms.py": ("twins_batch.py", "batch_trial"),
     "concordance.py": ("twins.py", "concordance"),
     "counting.py": ("twins.py", "km"),
     "firth.py": ("twins_cox.py", "cox_derivatives"),

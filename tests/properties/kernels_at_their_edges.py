@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from equipoise import kernels
-from equipoise.kernels import batch, history, search, targets, treatment
+from equipoise.kernels import batch_arms, history, search, targets, treatment
 
 
 class Fenced(np.ndarray):
@@ -95,7 +95,7 @@ def a_batch(rows: list[tuple[float, int, int, int]], sizes: list[int], strata: i
     for first, last in itertools.pairwise(starts):
         np.asarray(keys)[first:last].sort()
     keys = np.asarray(keys).view(Fenced)
-    results = fenced(np.empty((len(sizes), batch.COLUMNS)))
+    results = fenced(np.empty((len(sizes), batch_arms.COLUMNS)))
     for efron in (True, False):
         own = keys.copy()
         status = kernels.analyze_trials(

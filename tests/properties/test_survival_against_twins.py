@@ -19,6 +19,7 @@ from tests.oracles import twins
 import equipoise as eq
 from equipoise import kernels
 from equipoise.survival.concordance import concordance
+from equipoise.survival.cox_steps import score_rows, steps_at
 from equipoise.survival.inference import ALIASED, NO_EVENTS, NO_SPREAD, SEPARATED, UNDETERMINED
 from equipoise.survival.risk_sets import risk_sets
 
@@ -321,10 +322,8 @@ def test_score_residuals(case: tuple[Awkward, dict[str, np.ndarray]], slopes: li
     beta = np.array(slopes[: x.shape[1]])
     sets = risk_sets(data.tte(), stratified=data.strata is not None)
     got = np.empty_like(x)
-    got[sets.order] = kernels.score_residuals(
-        beta, np.ascontiguousarray(x[sets.order]), sets.time, sets.event, sets.weight, sets.starts, sets.entry,
-        sets.leaving, ties == "efron",
-    )  # fmt: skip
+    rows = np.ascontiguousarray(x[sets.order])
+    got[sets.order] = score_rows(beta, rows, sets, steps_at(beta, rows, sets, ties == "efron"))
     want = twins.cox_score_residuals(beta, data.settled()[0], data.event, x, ties, **data.twin())
     # A residual under late entry is a difference of two cumulative hazards, the first of which may be larger than
     # the difference by as much as the risks differ: rounding grows by that much

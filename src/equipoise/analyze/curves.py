@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from .. import results
 from ..results import Row
-from ..survival import CumulativeIncidence, KaplanMeier
+from ..survival import CumulativeIncidence, Curve, Incidence, KaplanMeier
 from ..units import TimeUnit, days_per
 
 _MOST_STEPS = 8
@@ -28,16 +28,7 @@ def figure_rows(curves: KaplanMeier, unit: TimeUnit) -> list[Row]:
     last = max(float(c.time[-1]) for c in curves.values())
     marks = time_marks(last / per, unit) * per
     for arm, curve in curves.items():
-        series = (
-            ("curve survival", curve.survival, None),
-            ("curve lower limit", curve.lower, curve.level),
-            ("curve upper limit", curve.upper, curve.level),
-        )
-        for name, values, level in series:
-            for t, v in zip(curve.time, values, strict=True):
-                reason = "not defined where survival is 0 or 1" if math.isnan(v) else ""
-                shown = results.number(float(v), results.fixed(float(v), 4), reason)
-                rows.append(Row(group=arm, statistic=name, at=float(t), level=level, unit="probability", **shown))  # type: ignore[arg-type]
+        rows += _series(arm, "curve survival", curve.survival, curve, "survival")
         lost = curve.censored > 0
         rows += _counts(arm, "curve censored", curve.time[lost], curve.censored[lost])
         table = curve.risk_table_at(marks)
@@ -55,16 +46,7 @@ def incidence_rows(curves: CumulativeIncidence, unit: TimeUnit) -> list[Row]:
     last = max(float(c.time[-1]) for c in first.values())
     marks = time_marks(last / per, unit) * per
     for arm, curve in first.items():
-        series = (
-            ("curve cumulative incidence", curve.estimate, None),
-            ("curve lower limit", curve.lower, curve.level),
-            ("curve upper limit", curve.upper, curve.level),
-        )
-        for name, values, level in series:
-            for t, v in zip(curve.time, values, strict=True):
-                reason = "not defined where the incidence is 0 or 1" if math.isnan(v) else ""
-                shown = results.number(float(v), results.fixed(float(v), 4), reason)
-                rows.append(Row(group=arm, statistic=name, at=float(t), level=level, unit="probability", **shown))  # type: ignore[arg-type]
+        rows += _series(arm, "curve cumulative incidence", curve.estimate, curve, "the incidence")
         lost = curve.censored > 0
         rows += _counts(arm, "curve censored", curve.time[lost], curve.censored[lost])
         before = np.searchsorted(curve.time, marks, side="left")
@@ -74,6 +56,22 @@ def incidence_rows(curves: CumulativeIncidence, unit: TimeUnit) -> list[Row]:
         }
         rows += _counts(arm, "at risk", marks, curve.subjects - np.sum([*gone.values()], axis=0))
         rows += [row for name, counts in gone.items() for row in _counts(arm, f"{name} before", marks, counts)]
+    return rows
+
+
+def _series(arm: str, statistic: str, heights: NDArray[np.float64], curve: Curve | Incidence, what: str) -> list[Row]:
+    """A curve and its limits at all its times."""
+    series = (
+        (statistic, heights, None),
+        ("curve lower limit", curve.lower, curve.level),
+        ("curve upper limit", curve.upper, curve.level),
+    )
+    rows: list[Row] = []
+    for name, values, level in series:
+        for t, v in zip(curve.time, values, strict=True):
+            reason = f"not defined where {what} is 0 or 1" if math.isnan(v) else ""
+            shown = results.number(float(v), results.fixed(float(v), 4), reason)
+            rows.append(Row(group=arm, statistic=name, at=float(t), level=level, unit="probability", **shown))  # type: ignore[arg-type]
     return rows
 
 

@@ -46,7 +46,7 @@ try:
     from .grouped_likelihood import grouped_likelihood, two_group_likelihood
     from .hazard_steps import hazard_steps
     from .history import histories
-    from .partial_likelihood import partial_likelihood, score_residuals
+    from .partial_likelihood import partial_likelihood
     from .random import philox
     from .search import anneal, measure
     from .tied_likelihood import discrete_likelihood, marginal_likelihood
@@ -73,6 +73,5 @@ __all__ = [
     "pack_keys",
     "partial_likelihood",
     "philox",
-    "score_residuals",
     "two_group_likelihood",
 ]

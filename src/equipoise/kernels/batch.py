@@ -10,21 +10,33 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-# What can be wrong with a trial: bits of its status.
-NO_CONTROL, NO_EXPERIMENTAL, NO_EVENTS, NO_INFORMATION, ALIASED, SEPARATED = 1, 2, 4, 8, 16, 32
-TAU_BEYOND, AT_BEYOND = 64, 256  # control; experimental is twice as much
-NEAR_TIES = 1024
-ABSENT = 4096  # from a stratum: control; experimental is twice as much
-
-# Columns of the results of a trial; those by arm take two places, control first.
-SUBJECTS, OBSERVED, EXPECTED, VARIANCE, COEF, SE, MEDIAN = 0, 2, 4, 6, 7, 8, 9
-RMST, RMST_VARIANCE, SURVIVAL, SURVIVAL_SE, COLUMNS = 11, 13, 15, 17, 19
-
-# Rows of the table of deaths, times descending.
-_TIME, _N0, _N1, _D0, _D1 = 0, 1, 2, 3, 4
+from .batch_arms import (
+    ABSENT,
+    ALIASED,
+    COEF,
+    D0,
+    D1,
+    EXPECTED,
+    N0,
+    N1,
+    NEAR_TIES,
+    NO_CONTROL,
+    NO_EVENTS,
+    NO_EXPERIMENTAL,
+    NO_INFORMATION,
+    OBSERVED,
+    RMST,
+    SE,
+    SEPARATED,
+    SURVIVAL,
+    SURVIVAL_SE,
+    TIME,
+    VARIANCE,
+    means,
+    medians,
+)
 
 _NEAR = 1.001 * 2.0**-26  # R's relative rule for near-tied times, and room for the bits that keys lose
-_SAME_HEIGHT = 2.0**-26  # a product of fractions this close to 1/2 is 1/2, as in survival/kaplan_meier.py
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
@@ -63,11 +75,11 @@ def _deaths(time, code, first, last, table, k):
         n0 += 1.0 - arm
         d1 += arm * dies
         d0 += (1.0 - arm) * dies
-        table[_TIME, k] = time[i]
-        table[_N0, k] = n0
-        table[_N1, k] = n1
-        table[_D0, k] = d0
-        table[_D1, k] = d1
+        table[TIME, k] = time[i]
+        table[N0, k] = n0
+        table[N1, k] = n1
+        table[D0, k] = d0
+        table[D1, k] = d1
         if i == first or time[i - 1] != time[i]:
             k += d0 + d1 > 0.0
             d0 = d1 = 0.0
@@ -96,8 +108,8 @@ def _logrank(table, k):
     """Expected deaths by arm and the hypergeometric variance."""
     e0 = e1 = variance = 0.0
     for i in range(k):
-        n0, n1 = table[_N0, i], table[_N1, i]
-        d = table[_D0, i] + table[_D1, i]
+        n0, n1 = table[N0, i], table[N1, i]
+        d = table[D0, i] + table[D1, i]
         n = n0 + n1
         expected = d / n
         e0 += expected * n0
@@ -116,7 +128,7 @@ def _terms(table, k, efron, ratio, weight):
     m = 0
     c0 = c1 = 0.0
     for i in range(k):
-        n0, n1, d0, d1 = table[_N0, i], table[_N1, i], table[_D0, i], table[_D1, i]
+        n0, n1, d0, d1 = table[N0, i], table[N1, i], table[D0, i], table[D1, i]
         if n0 == 0.0 or n1 == 0.0:
             continue
         d = d0 + d1
@@ -178,82 +190,6 @@ def _maximum(start, deaths, ratio, weight, m):
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
-def _curves(table, k, heights):
-    """Survival of each arm (2, k) after each time of death of the table."""
-    s0 = s1 = 1.0
-    for i in range(k - 1, -1, -1):
-        n0, n1 = max(table[_N0, i], 1.0), max(table[_N1, i], 1.0)
-        s0 *= (n0 - table[_D0, i]) / n0
-        s1 *= (n1 - table[_D1, i]) / n1
-        heights[0, i] = s0
-        heights[1, i] = s1
-
-
-@numba.njit(cache=True, nogil=True, error_model="numpy")
-def _median(heights, k):
-    """Rows of the first time at which a curve is at 1/2 or below, and of the end of a flat stretch there, if it ends.
-
-    The median is the middle of their times; rows are by descending time, and k means not reached.
-    """
-    i = k - 1
-    while i >= 0 and heights[i] > 0.5 + _SAME_HEIGHT:
-        i -= 1
-    if i < 0:
-        return k, k
-    j = i
-    while j >= 0 and heights[j] >= 0.5 - _SAME_HEIGHT:
-        j -= 1
-    return i, (i if j < 0 else j)
-
-
-@numba.njit(cache=True, nogil=True, error_model="numpy")
-def _restricted(time, at_risk, deaths, heights, first, k, tau):
-    """Area under an arm's curve up to tau, its variance by Greenwood's formula; times from ``first`` on are inside."""
-    area = variance = 0.0
-    until = tau
-    for i in range(first, k):
-        area += heights[i] * (until - time[i])
-        until = time[i]
-        n = max(at_risk[i], 1.0)
-        variance += area * area * deaths[i] / (n * max(n - deaths[i], 1.0))  # once nobody is left the area is 0
-    return area + until, variance
-
-
-@numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract"})
-def _greenwood(at_risk, deaths, first, k):
-    """Greenwood's sum of d / (n (n - d)) over the times from ``first`` on; survival is 0 where nobody is left."""
-    total = 0.0
-    for i in range(first, k):
-        n = max(at_risk[i], 1.0)
-        total += deaths[i] / (n * max(n - deaths[i], 1.0))
-    return total
-
-
-@numba.njit(cache=True, nogil=True, error_model="numpy")
-def _earliest(held, raw, first, last, low):
-    """The earliest of the times behind a key, with the bits that the key has lost."""
-    number = np.array([held])
-    bits = number.view(np.uint64)
-    own = bits[0] & ~low
-    none = ~np.uint64(0)
-    earliest = none
-    for i in range(first, last):
-        earliest = min(earliest, raw[i] if (raw[i] & ~low) == own else none)
-    bits[0] = earliest
-    return number[0]
-
-
-@numba.njit(cache=True, nogil=True, error_model="numpy")
-def _reaches(held, limit, raw, first, last, low):
-    """-1, 0, 1 where the earliest time behind a key lies before, at or after a limit."""
-    if held < limit * (1.0 - 1e-9):
-        return -1
-    if held <= limit:
-        held = _earliest(held, raw, first, last, low)
-    return -1 if held < limit else int(held > limit)
-
-
-@numba.njit(cache=True, nogil=True, error_model="numpy")
 def analyze_trials(keys, held, taken, raw, starts, strata, efron, settled, limits, results):
     """All results of each trial; returns status (m,) int64.
 
@@ -296,7 +232,7 @@ def analyze_trials(keys, held, taken, raw, starts, strata, efron, settled, limit
             if not np.isnan(limits[which]):
                 out[(RMST if which == 0 else SURVIVAL) :][:4] = 0.0
         k = _deaths(held, code, first, last, pooled, 0)
-        found = _medians(raw, code, first, last, low, pooled, k, heights, out)
+        found = medians(raw, code, first, last, low, pooled, k, heights, out)
         if strata > 1:
             _by_stratum(held, code, first, last, ends, grouped_time, grouped_code)
             deaths = begin = 0
@@ -305,7 +241,7 @@ def analyze_trials(keys, held, taken, raw, starts, strata, efron, settled, limit
                 deaths = _deaths(grouped_time, grouped_code, begin, end, within, before)
                 if end > begin:
                     own = within[:, before:]
-                    found |= _means(
+                    found |= means(
                         grouped_time, grouped_code, begin, end, raw, first, last, low, own, deaths - before, limits,
                         heights, out,
                     )  # fmt: skip
@@ -313,7 +249,7 @@ def analyze_trials(keys, held, taken, raw, starts, strata, efron, settled, limit
             found |= _compare(within, deaths, efron, ratio, weight, out)
         else:
             found |= _compare(pooled, k, efron, ratio, weight, out)
-            found |= _means(held, code, first, last, raw, first, last, low, pooled, k, limits, heights, out)
+            found |= means(held, code, first, last, raw, first, last, low, pooled, k, limits, heights, out)
         if found & (NO_CONTROL | NO_EXPERIMENTAL):
             found &= ~(ABSENT | ABSENT << 1)
         out[SURVIVAL_SE] = np.sqrt(out[SURVIVAL_SE])
@@ -328,8 +264,8 @@ def _compare(table, k, efron, ratio, weight, out):
     status = 0
     o0 = o1 = 0.0
     for i in range(k):
-        o0 += table[_D0, i]
-        o1 += table[_D1, i]
+        o0 += table[D0, i]
+        o1 += table[D1, i]
     e0, e1, variance = _logrank(table, k)
     out[OBSERVED], out[OBSERVED + 1], out[EXPECTED], out[EXPECTED + 1], out[VARIANCE] = o0, o1, e0, e1, variance
     if k == 0:
@@ -344,72 +280,4 @@ def _compare(table, k, efron, ratio, weight, out):
         return status | SEPARATED
     beta, information = _maximum((o1 - e1) / variance if variance > 0.0 else 0.0, c1, ratio, weight, m)
     out[COEF], out[SE] = beta, 1.0 / np.sqrt(information)
-    return status
-
-
-@numba.njit(cache=True, nogil=True, error_model="numpy")
-def _medians(raw, code, first, last, low, table, k, heights, out):
-    """Subjects and medians by arm, strata pooled; returns status."""
-    _curves(table, k, heights)
-    status = 0
-    experimental = 0
-    for i in range(first, last):
-        experimental += (code[i] >> 1) & 1
-    present = (last - first - experimental, experimental)
-    for arm in range(2):
-        out[SUBJECTS + arm] = present[arm]
-        if present[arm] == 0:
-            status |= NO_CONTROL << arm
-            continue
-        begin, end = _median(heights[arm], k)
-        if begin < k:
-            begins = ends = _earliest(table[_TIME, begin], raw, first, last, low)
-            if end != begin:
-                ends = _earliest(table[_TIME, end], raw, first, last, low)
-            out[MEDIAN + arm] = 0.5 * (begins + ends)
-        else:
-            out[MEDIAN + arm] = np.inf
-    return status
-
-
-@numba.njit(cache=True, nogil=True, error_model="numpy")
-def _means(time, code, begin, end, raw, first, last, low, table, k, limits, heights, out):
-    """Add a stratum's restricted means up to limits[0] and survival at limits[1], by arm; returns status.
-
-    Rows begin .. end - 1 of time and code are the stratum's, times ascending, and table its deaths. Its values count by
-    its share of the trial's subjects, taken as fixed, so that variances count by the square (SURVIVAL_SE holds the
-    variance meanwhile). An arm that is absent, or not followed to the limit, makes the sum nan.
-    """
-    _curves(table, k, heights)
-    status = 0
-    share = (end - begin) / (last - first)
-    for which in range(2):
-        limit = limits[which]
-        if np.isnan(limit):
-            continue
-        inside = 0  # times of death from here on are at the limit or before
-        while inside < k:
-            reached = _reaches(table[_TIME, inside], limit, raw, first, last, low)
-            if reached == 0:
-                table[_TIME, inside] = limit  # with the bits that its key has lost
-            if reached <= 0:
-                break
-            inside += 1
-        for arm in range(2):
-            at_risk, deaths = table[_N0 + arm], table[_D0 + arm]
-            row = end - 1
-            while row >= begin and (code[row] >> 1) & 1 != arm:
-                row -= 1
-            value = spread = np.nan
-            if row < begin:
-                status |= ABSENT << arm
-            elif (k == 0 or heights[arm, 0] > 0.0) and _reaches(time[row], limit, raw, first, last, low) < 0:
-                status |= (TAU_BEYOND if which == 0 else AT_BEYOND) << arm
-            elif which == 0:
-                value, spread = _restricted(table[_TIME], at_risk, deaths, heights[arm], inside, k, limit)
-            else:
-                value = heights[arm, inside] if inside < k else 1.0
-                spread = value * value * _greenwood(at_risk, deaths, inside, k)
-            out[(RMST if which == 0 else SURVIVAL) + arm] += share * value
-            out[(RMST_VARIANCE if which == 0 else SURVIVAL_SE) + arm] += share * share * spread
     return status

@@ -17,7 +17,7 @@ from .. import results
 from ..data.columns import known_word, merge_near_ties
 from ..errors import DataError
 from ..kernels import analyze_trials, pack_keys
-from ..kernels import batch as columns
+from ..kernels import batch_arms as columns
 from ..results import Origin
 from ..units import TimeUnit, days, days_per
 from .batch_columns import code_column, strata_column, times_column

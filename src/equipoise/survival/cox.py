@@ -12,7 +12,6 @@ from scipy.special import ndtr, ndtri
 from ..data import TimeToEvent
 from ..data.factor import factor, missing_values
 from ..errors import DataError, UnsupportedError
-from ..kernels import score_residuals
 from .convention import (
     ArgumentError,
     Convention,
@@ -28,6 +27,7 @@ from .convention import (
 )
 from .cox_likelihood import design, likelihood
 from .cox_result import Cox, Fitted
+from .cox_steps import score_rows, steps_at
 from .firth import maximize_penalized
 from .inference import Inference, infer, penalized_tests
 from .maximize import Vector, maximize
@@ -190,9 +190,7 @@ def _of_first_term(found: Inference, z: Vector, log_limits: Vector, two_arms: bo
 
 def _residuals(beta: Vector, sets: RiskSets, x: Vector, ties: Ties, cluster: NDArray[np.int64] | None) -> Vector:
     """Weighted score residuals, summed by cluster."""
-    parts: Vector = score_residuals(
-        beta, x, sets.time, sets.event, sets.weight, sets.starts, sets.entry, sets.leaving, ties == "efron"
-    )
+    parts = score_rows(beta, x, sets, steps_at(beta, x, sets, ties == "efron"))
     parts = parts * sets.weight[:, None]
     if cluster is None:
         return parts

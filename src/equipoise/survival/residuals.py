@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from .. import results
 from .convention import ArgumentError
 from .cox_result import Cox
-from .cox_steps import Steps, step_before, steps_of
+from .cox_steps import death_steps, martingale_rows, score_rows, steps_of
 from .maximize import Vector
 
 Kind = Literal["martingale", "deviance", "score", "dfbeta", "dfbetas"]
@@ -56,17 +56,17 @@ def residuals(fit: Cox, kind: Kind) -> Vector:
         raise ArgumentError(
             f"there are no {kind!r} residuals", remedy=f"Use one of {', '.join(get_args(Kind))}, or schoenfeld()."
         )
-    steps = steps_of(fit)
+    steps, f = steps_of(fit), fit.fitted
     if kind in ("martingale", "deviance"):
-        martingale = _by_subject(fit, martingales(fit, steps))
+        martingale = _by_subject(fit, martingale_rows(f.beta, f.x, f.sets, steps))
         if kind == "martingale":
             return martingale
-        happened = _by_subject(fit, fit.fitted.sets.event.astype(np.float64))
+        happened = _by_subject(fit, f.sets.event.astype(np.float64))
         return deviances(martingale, happened)
-    score = score_rows(fit, steps) * fit.fitted.scale
+    score = score_rows(f.beta, f.x, f.sets, steps) * f.scale
     if kind == "score":
         return _by_subject(fit, score)
-    change = _by_subject(fit, score * fit.fitted.sets.weight[:, None]) @ fit.naive_covariance
+    change = _by_subject(fit, score * f.sets.weight[:, None]) @ fit.naive_covariance
     return change if kind == "dfbeta" else change / np.sqrt(np.diagonal(fit.naive_covariance))
 
 
@@ -85,8 +85,7 @@ def schoenfeld(fit: Cox, *, scaled: bool = False) -> Schoenfeld:
     """
     steps = steps_of(fit)
     f = fit.fitted
-    rows = np.flatnonzero(f.sets.event)
-    step = step_before(fit, steps, f.sets.time, after=False)[rows]
+    rows, step = death_steps(f.sets, steps)
     in_order = np.lexsort((f.sets.order[rows], step))  # tied deaths in the order of the endpoint
     rows, step = rows[in_order], step[in_order]
     value = (f.x[rows] - steps.mean[step]) * f.scale
@@ -102,58 +101,12 @@ def schoenfeld(fit: Cox, *, scaled: bool = False) -> Schoenfeld:
     )
 
 
-def martingales(fit: Cox, steps: Steps) -> Vector:
-    """Event less cumulative hazard met by each row, (n,) in the order of the sets."""
-    f = fit.fitted
-    hazard = _met(fit, steps, steps.hazard[:, None], steps.hazard_met[:, None])[:, 0]
-    return np.asarray(f.sets.event - _risk(fit, steps) * hazard)
-
-
-def score_rows(fit: Cox, steps: Steps) -> Vector:
-    """Score residuals of each row, (n, p) in the order of the sets, for the covariates as the model holds them."""
-    f = fit.fitted
-    hazard = _met(fit, steps, steps.hazard[:, None], steps.hazard_met[:, None])
-    drift = _met(fit, steps, steps.drift, steps.drift_met)
-    out = -_risk(fit, steps)[:, None] * (f.x * hazard - drift)
-    rows = np.flatnonzero(f.sets.event)
-    step = step_before(fit, steps, f.sets.time, after=False)[rows]
-    out[rows] += f.x[rows] - steps.mean[step]
-    return out
-
-
 def deviances(martingale: Vector, happened: Vector) -> Vector:
     """sign(M) sqrt(-2 (M + d log(d - M))): M of (n,) subjects with d events, 0 or 1."""
     log = np.zeros(len(martingale))
     np.log1p(-martingale, out=log, where=(happened > 0) & (martingale < 1))
     inside = np.maximum(-2 * (martingale + log), 0.0)
     return np.asarray(np.sign(martingale) * np.sqrt(inside))
-
-
-def _risk(fit: Cox, steps: Steps) -> Vector:
-    """e^(x beta - top) of each row: 0 in a stratum without deaths, where nothing is met."""
-    f = fit.fitted
-    strata = len(f.sets.starts) - 1
-    top = np.full(strata, np.inf)
-    top[steps.stratum] = steps.top
-    return np.asarray(np.exp(f.x @ f.beta - np.repeat(top, np.diff(f.sets.starts))))
-
-
-def _met(fit: Cox, steps: Steps, jump: Vector, jump_met: Vector) -> Vector:
-    """Sum of the jumps (k, q) between each row's entry and its time; at its own death what a death meets. (n, q)."""
-    sets = fit.fitted.sets
-    total = np.concatenate([np.zeros((1, jump.shape[1])), np.cumsum(jump, axis=0)])
-    upto = np.where(
-        sets.event,
-        step_before(fit, steps, sets.time, after=False),
-        step_before(fit, steps, sets.time, after=True),
-    )
-    first = steps.bounds[np.repeat(np.arange(len(sets.starts) - 1), np.diff(sets.starts))]
-    if len(sets.entry):
-        first = step_before(fit, steps, sets.entry, after=True)
-    met = total[upto] - total[first]
-    dead = np.flatnonzero(sets.event)
-    met[dead] += jump_met[upto[dead]]
-    return np.asarray(met)
 
 
 def _by_subject(fit: Cox, rows: Vector) -> Vector:

@@ -12,15 +12,16 @@ from scipy.special import ndtr
 
 from .. import results
 from ..data import TimeToEvent
-from ..kernels import partial_likelihood, score_residuals
+from ..kernels import partial_likelihood
 from ..results import Origin, Row
 from .contrast import Limits, p_of_benefit
 from .convention import ArgumentError, check_level, refuse_competing
 from .cox_likelihood import ROUNDING, standardize
+from .cox_steps import score_rows, steps_at
 from .inference import infer, wald_limits
 from .maximize import Vector, maximize
 from .model_matrix import model_matrix
-from .risk_sets import copies
+from .risk_sets import copies, sorted_rows
 
 if TYPE_CHECKING:
     import polars as pl
@@ -208,8 +209,7 @@ def _likelihood(x: Vector, time: Vector, event: NDArray[np.bool_], weight: Vecto
 
 def _residuals(beta: Vector, x: Vector, time: Vector, event: NDArray[np.bool_], weight: Vector) -> Vector:
     """Weighted score residuals (n, p), as in Lin and Wei (1989)."""
-    parts = score_residuals(
-        np.append(beta, 1.0), _with_offset(x, weight), time, event, weight, np.array([0, len(time)]),
-        _NO_ENTRY, _NO_ROWS, False,
-    )  # fmt: skip
+    with_offset, beta = _with_offset(x, weight), np.append(beta, 1.0)
+    sets = sorted_rows(time, event, weight)
+    parts = score_rows(beta, with_offset, sets, steps_at(beta, with_offset, sets, efron=False))
     return np.asarray(parts[:, : x.shape[1]] * weight[:, None])

@@ -121,7 +121,8 @@ SCORES: dict[str, Callable[..., Any]] = {
 
 def offered(case: dict[str, Any]) -> bool:
     """Whether there is such a comparison: rates are not stratified."""
-    return case["kind"] in SCORES and not (
+    stratified_rates = case["kind"].startswith("rate") and isinstance(case["inputs"]["events_1"], list)
+    return case["kind"] in SCORES and not stratified_rates
         case["kind"].startswith("rate") and isinstance(case["inputs"]["events_1"], list)
     )
 

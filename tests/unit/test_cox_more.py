@@ -9,6 +9,7 @@ import pytest
 
 from equipoise.errors import EquipoiseError, UnsupportedError
 from equipoise.survival import TimeToEvent, cox, kaplan_meier, likelihood_ratio, logrank
+from equipoise.survival.profile import NOT_FOUND
 
 rng = np.random.default_rng(3)
 N = 40
@@ -180,3 +181,14 @@ def test_the_design_of_arms_alone_is_that_of_their_indicators() -> None:
     three = cox(TimeToEvent(TIME, EVENT, np.arange(N) % 3, unit="days")).fitted
     x = three.matrix.x[three.sets.order]
     np.testing.assert_allclose(three.x * three.scale, x - x.mean(axis=0), atol=1e-14)
+
+
+def test_a_limit_that_is_not_found_says_so() -> None:
+    """Five subjects, four terms, all of which separate: some profiles are level as far as numbers go."""
+    tte = TimeToEvent([1.0, 7, 1, 3.3, 5], [1, 1, 1, 1, 0], [0, 1, 2, 1, 1], control=0, unit="days",
+                      weight=[1.0, 1, 4, 1, 4], weight_type="case")  # fmt: skip
+    fit = cox(tte, {"x": [-2.0, 2, 1, -2, 0], "y": [2.0, 1, 2, 0, -1]}, conf_type="profile")
+    lost = np.isnan(fit.log_limits).any(axis=1)
+    assert lost.any()
+    assert [r == NOT_FOUND for r in fit.limit_reasons] == lost.tolist()
+    assert all(r.value is not None or r.reason for r in fit.rows())

@@ -69,7 +69,7 @@ class Cox:
     ``z`` is then. ``loglik`` (with the penalty, if any) at zero and at the maximum. A term that cannot be estimated
     has an infinite coefficient (separation) or ``nan`` (aliased, or left undetermined by a separation) and a text in
     ``reasons``; so has one whose robust variance is zero, its coefficient kept. ``warnings`` says the same in
-    sentences, ``limit_reasons`` why a profile likelihood limit is infinite (a hazard ratio of 0 or inf).
+    sentences, ``limit_reasons`` why a profile likelihood limit is infinite (a hazard ratio of 0 or inf) or not found.
     """
 
     terms: tuple[str, ...]
@@ -176,8 +176,9 @@ class Cox:
         rows = []
         names = ("hazard ratio", "hazard ratio lower limit", "hazard ratio upper limit")
         for name, value, log in zip(names, values, logs, strict=True):
-            why = self.limit_reasons[i] if math.isinf(log) else reason if math.isnan(value) else ""
-            level = self.level if "limit" in name else None
+            limit = name != "hazard ratio"
+            why = "" if math.isfinite(log) else (limit and self.limit_reasons[i]) or reason
+            level = self.level if limit else None
             rows.append(self._row(name, value, results.fixed(value, 2), self.terms[i], why, level))
         return rows
 

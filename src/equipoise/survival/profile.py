@@ -14,6 +14,7 @@ from .inference import UNDETERMINED
 from .maximize import Maximum, Restricted, Vector, block, maximize, solve
 
 UNBOUNDED = "the profile likelihood stays above what the limit asks for, however far the coefficient goes"
+NOT_FOUND = "the search for a limit of the profile likelihood did not end: too many terms for the events"
 _STEPS = 100
 _STRIDE = 5.0  # no first step outward moves the linear predictor further, each next one twice as far
 _FAR = 1e4  # a linear predictor: e to its power is no number
@@ -34,10 +35,11 @@ class Profiled:
 
 
 def profile_limits(of: Profiled, level: float) -> tuple[Vector, tuple[str, ...]]:
-    """Limits of each coefficient (p, 2) by the profile likelihood, and by term the reason why one is infinite.
+    """Limits of each coefficient (p, 2) by the profile likelihood, and by term the reason why one is no number.
 
     The values at which twice the drop of the log-likelihood, maximized over the other coefficients, is the chi-square
-    quantile on one degree of freedom. ``nan`` where the term is not estimable.
+    quantile on one degree of freedom. ``nan`` where the term is not estimable, or where separation in several
+    directions at once leaves the search without end.
     """
     fit = of.fit
     width = float(ndtri(0.5 + level / 2))
@@ -52,9 +54,12 @@ def profile_limits(of: Profiled, level: float) -> tuple[Vector, tuple[str, ...]]
             if math.isnan(fit.direction[j]) or fit.direction[j] == side:
                 limits[j, at] = side * math.inf
             else:
-                limits[j, at] = _limit(of, int(j), side, width, float(error[j]))
+                try:
+                    limits[j, at] = _limit(of, int(j), side, width, float(error[j]))
+                except ConvergenceError:
+                    reasons[j] = NOT_FOUND
             if math.isinf(limits[j, at]):
-                reasons[j] = UNDETERMINED if math.isnan(fit.direction[j]) else UNBOUNDED
+                reasons[j] = reasons[j] or (UNDETERMINED if math.isnan(fit.direction[j]) else UNBOUNDED)
     return limits, tuple(reasons)
 
 

@@ -123,8 +123,6 @@ def offered(case: dict[str, Any]) -> bool:
     """Whether there is such a comparison: rates are not stratified."""
     stratified_rates = case["kind"].startswith("rate") and isinstance(case["inputs"]["events_1"], list)
     return case["kind"] in SCORES and not stratified_rates
-        case["kind"].startswith("rate") and isinstance(case["inputs"]["events_1"], list)
-    )
 
 
 def compared(case: dict[str, Any]) -> Any:

@@ -65,9 +65,11 @@ def cox(
     maximized over the other coefficients, is the chi-square quantile: they exist on one side under separation too.
     ``penalty`` "firth" adds half the log determinant of the information (Firth 1993; Heinze and Schemper 2001), so
     that estimates are finite under separation; P values and, unless said otherwise, limits are then of the penalized
-    likelihood ratio, standard errors of the information. ``null_hazard_ratio`` is what the P values of the arm's
-    term test: ``p_one_sided`` is against HR >= it for a harm (non-inferiority where it is above 1), HR <= it for a
-    benefit. The tests of the model stay tests of no effect.
+    likelihood ratio, standard errors of the information. With hardly more events than terms a penalized profile may
+    have several maxima; the highest of those reached from three starts counts.
+
+    ``null_hazard_ratio`` is what the P values of the arm's term test: ``p_one_sided`` is against HR >= it for a harm
+    (non-inferiority where it is above 1), HR <= it for a benefit. The tests of the model stay tests of no effect.
 
     Raises ``DataError`` for covariates that are missing or misaligned, ``UnsupportedError`` for weights
     or robust variance with an exact method or a penalty, for robust variance with profile likelihood limits, and for

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.oracles import twins_batch
+from tests.properties.examples import plenty
 from tests.properties.test_survival_against_twins import TIMES
 
 import equipoise as eq
@@ -25,11 +26,6 @@ KINDS = TIMES | {
     "near": st.tuples(st.integers(1, 9), st.integers(-3, 3)).map(lambda p: p[0] + p[1] * 2e-8),
     "far apart": st.integers(-30, 30).map(lambda k: 10.0**k),
 }
-
-
-def plenty(examples: int) -> Any:
-    calm = [HealthCheck.too_slow, HealthCheck.data_too_large]
-    return settings(max_examples=examples, deadline=None, derandomize=True, database=None, suppress_health_check=calm)
 
 
 def close(got: Any, want: Any, size: float = 0.0, rel: float = 1e-10) -> None:

@@ -13,7 +13,8 @@ import numpy as np
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from tests.oracles import twins, twins_competing
-from tests.properties.test_survival_against_twins import Awkward, awkward, close, covariates, matrix, plenty, recession
+from tests.properties.examples import plenty
+from tests.properties.test_survival_against_twins import Awkward, awkward, close, covariates, matrix, recession
 
 import equipoise as eq
 from equipoise.survival.inference import ALIASED, NO_SPREAD, UNDETERMINED

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from tests.oracles import twins_counts, twins_imputation, twins_multiplicity
+from tests.properties.examples import plenty
 
 from equipoise.analyze import (
     adjusted_p,
@@ -28,14 +29,6 @@ from equipoise.analyze import (
 from equipoise.analyze.imputation import Draws, completed
 from equipoise.design import AlphaGraph
 from equipoise.survival import TimeToEvent
-
-
-def plenty(examples: int) -> Any:
-    """No deadline (the first call compiles); the same examples in every run."""
-    return settings(
-        max_examples=examples, deadline=None, derandomize=True, database=None,
-        suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
-    )  # fmt: skip
 
 
 def near(got: float, want: float, rel: float = 1e-8, abs_: float = 1e-10) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 from hypothesis import assume, given
-from tests.properties.test_survival_against_twins import Awkward, awkward, close, plenty
+from tests.properties.examples import plenty
+from tests.properties.test_survival_against_twins import Awkward, awkward, close
 
 import equipoise as eq
 

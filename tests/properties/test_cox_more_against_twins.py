@@ -13,13 +13,13 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy.stats import chi2
 from tests.oracles import twins, twins_cox_more
+from tests.properties.examples import plenty
 from tests.properties.test_survival_against_twins import (
     Awkward,
     awkward,
     close,
     covariates,
     matrix,
-    plenty,
     recession,
     with_covariates,
 )

@@ -10,7 +10,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from tests.oracles import twins_cox_more as twins
 from tests.oracles.twins_cox import cox_derivatives, cox_loglik
-from tests.properties.test_survival_against_twins import Awkward, awkward, plenty, with_covariates
+from tests.properties.examples import plenty
+from tests.properties.test_survival_against_twins import Awkward, awkward, with_covariates
 
 import equipoise as eq
 from equipoise.survival import Cox, TimeVarying, cox

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from tests.oracles import twins_adjusted, twins_means
-from tests.properties.test_survival_against_twins import Awkward, awkward, close, covariates, plenty
+from tests.properties.examples import plenty
+from tests.properties.test_survival_against_twins import Awkward, awkward, close, covariates
 
 from equipoise.survival import (
     adjusted_logrank,

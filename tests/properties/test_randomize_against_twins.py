@@ -6,12 +6,12 @@ import random
 import re
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.oracles import twins_randomize as twins
+from tests.properties.examples import plenty
 
 from equipoise.errors import DesignError
 from equipoise.protocol import Randomization
@@ -19,14 +19,6 @@ from equipoise.randomize import Purpose, allocate, allocation_list, generator
 from equipoise.randomize.totals import wanted_totals
 
 NAMES = "ABC"
-
-
-def plenty(examples: int) -> Any:
-    """The same examples in every run."""
-    return settings(
-        max_examples=examples, deadline=None, derandomize=True, database=None,
-        suppress_health_check=[HealthCheck.too_slow],
-    )  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy.optimize import linprog
 from tests.oracles import twins
+from tests.properties.examples import plenty
 
 import equipoise as eq
 from equipoise import kernels
@@ -22,13 +23,6 @@ from equipoise.survival.concordance import concordance
 from equipoise.survival.cox_steps import score_rows, steps_at
 from equipoise.survival.inference import ALIASED, NO_EVENTS, NO_SPREAD, SEPARATED, UNDETERMINED
 from equipoise.survival.risk_sets import risk_sets
-
-CALM = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large]
-
-
-def plenty(examples: int) -> Any:
-    """No deadline (the first call compiles); the same examples in every run."""
-    return settings(max_examples=examples, deadline=None, derandomize=True, database=None, suppress_health_check=CALM)
 
 
 def close(got: Any, want: Any, rel: float = 1e-9, abs_: float = 1e-11) -> None:

@@ -9,7 +9,8 @@ import numpy as np
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from tests.oracles import twins_weighted
-from tests.properties.test_survival_against_twins import Awkward, awkward, close, plenty
+from tests.properties.examples import plenty
+from tests.properties.test_survival_against_twins import Awkward, awkward, close
 
 import equipoise as eq
 from equipoise.survival import FlemingHarrington, Gehan, ModestlyWeighted, TaroneWare

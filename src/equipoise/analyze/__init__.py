@@ -1,6 +1,6 @@
 """From estimands to results: who counts, what is censored, which test, in which order; then disposition and safety."""
 
-from .closed_test import ClosedTest, closed_test
+from .closed_testing import ClosedTest, closed_test
 from .estimand import endpoint, unnamed_arms
 from .imputation import Pooled, impute, pool
 from .multiplicity import Decision, adjusted_p, decide

@@ -104,11 +104,14 @@ def digest(trial: Protocol, scenario: Scenario, tier: str) -> str:
 
 
 def _plain(value: object) -> object:
-    """A value in the terms of JSON, the same under every Python; what is only printed is left out."""
+    """A value in the terms of JSON, the same under every Python; what is only printed is left out.
+
+    What a protocol does not say is left out too, so that a key which a later version knows changes no digest.
+    """
     if isinstance(value, BaseModel):
-        return {k: _plain(getattr(value, k)) for k in type(value).model_fields if k not in _WORDS}
+        value = {k: getattr(value, k) for k in type(value).model_fields if k not in _WORDS}
     if isinstance(value, Mapping):
-        return {str(k): _plain(v) for k, v in value.items()}
+        return {str(k): _plain(v) for k, v in value.items() if v is not None and v != {} and v != ()}
     if isinstance(value, tuple | list):
         return [_plain(v) for v in value]
     return value if value is None or isinstance(value, bool | int | float) else str(value)

@@ -150,7 +150,8 @@ def km_limits(survival: ArrayLike, se: ArrayLike, level: float = 0.95, conf_type
             lo = up = math.nan
             if 0 < s < 1:
                 center, half = math.log(-math.log(s)), z * e / (s * abs(math.log(s)))
-                lo, up = math.exp(-math.exp(center + half)), math.exp(-math.exp(center - half))
+                lo = 0.0 if center + half > 700.0 else math.exp(-math.exp(center + half))
+                up = math.exp(-math.exp(center - half))
         else:
             raise ValueError(conf_type)
         lower.append(lo)

@@ -97,8 +97,9 @@ def weights_at_event_times(weight: Weight, records: list[dict[str, Any]]) -> lis
         if weight[0] == "modest survival":
             floor = float(weight[1])
         elif weight[0] == "modest delay":
+            delay = weight[1] * (1 + 1e-9)  # a time that near is the delay, as near ties are one time
             for other in records:
-                if other["stratum"] == record["stratum"] and other["time"] <= weight[1]:
+                if other["stratum"] == record["stratum"] and other["time"] <= delay:
                     floor = other["after"]
         result.append(weight_at(weight, record["before"], float(record["at_risk"].sum()), floor))
     return result

@@ -60,11 +60,11 @@ def test_profile_limits(case: Case, ties: str, level: float) -> None:
     np.testing.assert_array_equal(np.isinf(fit.log_limits), reach != 0)
     np.testing.assert_array_equal([bool(r) for r in fit.limit_reasons], (reach != 0).any(axis=1))
     assert set(fit.limit_reasons) <= {"", UNBOUNDED, UNDETERMINED}
-    if not reach.any():
+    if not reach.any() and np.abs(fit.log_limits * x.std(axis=0)[:, None]).max() < 30:
         want = twins_cox_more.profile_limits(time, data.event, x, ties, **data.twin(), level=level)
         close(fit.log_limits, np.column_stack(want), 1e-9, 1e-9)
         return
-    # The twin's search takes minutes under separation: the value of its profile at the limits
+    # The twin's search takes minutes under separation and ends at 40 spreads: the value of its profile at the limits
     top = twins.cox_fit(time, data.event, x, ties, **data.twin())["loglik"][1]
     scale = x.std(axis=0)
     standard = (x - x.mean(axis=0)) / scale
@@ -196,8 +196,8 @@ def test_nested_models(data: Awkward, ties: str, more: st.DataObject) -> None:
     want = twins_cox_more.likelihood_ratio(one["loglik"][1], two["loglik"][1], added)
     # a separated twin can stop well short of the supremum: see assert_cox
     close(test.statistic, want[0], abs_=1e-2 if separated else 1e-9)
-    if not separated:
-        close(test.p_value, want[2], 1e-8, 1e-9)
+    if not separated:  # near 1 P falls as the root of the statistic, whose rounding is some 1e-15
+        close(test.p_value, want[2], 1e-8, 1e-9 if want[0] > 1e-9 else 1e-6)
 
 
 # ------------------------------------------------------------ laws, whatever the twins say

@@ -101,6 +101,7 @@ REFUSED = {
     "no experimental": ({"experimental": None}, "two arms (A, B), but not which", "arm", []),
     "neither": ({"control": None, "experimental": None}, "two arms (A, B), but not which", "arm", []),
     "three arms": ({"arm": ["A", "B", "C", "A", "B", "C"]}, "3 arms (A, B, C) in a two-arm contrast", "arm", []),
+    "two experimental arms": ({"experimental": ("B", "C")}, "control and experimental are one arm each", "arm", []),
     "one arm only": ({"arm": ["A"] * 6}, "nobody is in arm 'B'", "arm", []),
     "control without arms": ({"arm": None}, "there is no arm", "arm", []),
     "unknown missing": ({"missing": "ignore"}, "missing = 'ignore' is unknown", "", []),

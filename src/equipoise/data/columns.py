@@ -175,6 +175,12 @@ def merge_near_ties(
 
 def arm_factor(column: NDArray[Any] | None, n: int, control: object, experimental: object) -> Factor:
     """Arms as codes: control 0, experimental 1; other groups in the order of their labels, control first."""
+    if np.ndim(control) or np.ndim(experimental):  # type: ignore[arg-type]
+        raise DataError(
+            "control and experimental are one arm each",
+            column="arm",
+            remedy="For three arms or more name the control only: every other arm is compared with it.",
+        )
     named = [label(a) for a in (control, experimental) if a is not None]
     if len(named) != len(set(named)):
         raise DataError(

@@ -17,7 +17,7 @@ from tests.calibration.simulated import Scenario, trials
 
 pytestmark = pytest.mark.slow
 
-N, TRIALS = 1000, 2000
+N, TRIALS = 1000, 2500
 
 
 @pytest.mark.parametrize("scenario", by_scenario(), ids=lambda s: s.name)

@@ -43,6 +43,7 @@ try:
     from .concordance import concordance_pairs
     from .counting import death_counts, kaplan_meier_steps, logrank_sums
     from .firth import log_det_gradient
+    from .group_sequential import carry, quadrature, tail
     from .grouped_likelihood import grouped_likelihood, two_group_likelihood
     from .hazard_steps import hazard_steps
     from .history import histories
@@ -58,6 +59,7 @@ __all__ = [
     "adverse_event_days",
     "analyze_trials",
     "anneal",
+    "carry",
     "concordance_pairs",
     "death_counts",
     "discrete_likelihood",
@@ -73,5 +75,7 @@ __all__ = [
     "pack_keys",
     "partial_likelihood",
     "philox",
+    "quadrature",
+    "tail",
     "two_group_likelihood",
 ]

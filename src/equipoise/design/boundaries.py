@@ -214,7 +214,7 @@ def with_futility(efficacy: Bounds, increments: Vector, drift: float) -> Bounds:
 
 
 def both_spent(fractions: Vector, alpha: Vector, beta: Vector, drift: float) -> Bounds:
-    """Bounds of which the lower are binding: alpha spent under no drift, beta under ``drift``, look by look together."""
+    """Bounds of which the lower are binding: alpha spent under no drift and beta under ``drift``, look by look."""
     k = len(fractions)
     upper, lower = np.empty(k), np.empty(k)
     none, some = GoingOn(0.0), GoingOn(-drift)
@@ -238,33 +238,45 @@ def pampallona_tsiatis_bounds(
     up, down = fractions ** (family.delta - 0.5), fractions ** (family.delta_futility - 0.5)
     k = len(fractions)
 
-    def bounds(c1: float, c2: float, futile: bool = True) -> Bounds:
+    def bounds(c1: float, c2: float) -> Bounds:
         upper = c1 * up
         inside = np.minimum((c1 + c2) * np.sqrt(fractions) - c2 * down, upper)
         inside[-1] = upper[-1]
-        if not futile:
-            return none_below(fractions, upper, two_sided)
         if two_sided:
             return Bounds(fractions, upper, -upper, np.maximum(inside, 0.0))
         return Bounds(fractions, upper, inside, np.zeros(k))
 
     def second(c1: float) -> float:
         """The constant of futility that gives power."""
-        least = -float(ndtri(1 - power)) if power > 0.5 else 1e-3
+
         def missing(c2: float) -> float:
             return efficacy_power(bounds(c1, c2), c1 + c2) - power
-        low, high = 1e-6, max(least, 0.1)
-        while missing(high) < 0:
-            high *= 1.5
-        return float(brentq(missing, low, high, xtol=_EXACT, rtol=_EXACT))
+
+        return _root(missing, 1e-6, 3.0)
 
     if binding:
+
         def excess(c1: float) -> float:
-            return efficacy_power(bounds(c1, second(c1)), 0.0) - alpha
+            return alpha - efficacy_power(bounds(c1, second(c1)), 0.0)
+
         z = -float(ndtri(alpha))
-        low, high = 0.5 * z, 1.2 * z * math.sqrt(k)
-        c1 = float(brentq(excess, low, high, xtol=_EXACT, rtol=_EXACT))
+        c1 = _root(excess, 0.5 * z, 1.2 * z * math.sqrt(k))
     else:
         c1 = float(scaled_bounds(fractions, up, alpha, two_sided).upper[-1])
     c2 = second(c1)
     return bounds(c1, c2), c1 + c2
+
+
+def _root(rising: Callable[[float], float], low: float, high: float) -> float:
+    """Where a constant of Pampallona-Tsiatis bounds does what it shall, looked for from low to high and beyond."""
+    for _ in range(8):
+        if rising(high) >= 0:
+            break
+        high *= 1.5
+    if rising(low) > 0 or rising(high) < 0:
+        raise DesignError(
+            "no constants give that alpha and power",
+            where="Pampallona-Tsiatis bounds",
+            remedy="Take a delta nearer to 0, fewer early looks, or more power.",
+        )
+    return float(brentq(rising, low, high, xtol=_EXACT, rtol=_EXACT))

@@ -58,7 +58,7 @@ class Crossing:
 class GoingOn:
     """Where Z stands in the trials that went on from a look: nodes ``z`` and their probabilities ``mass``, both (m,).
 
-    ``drift`` is the mean of Z at information fraction 1. Before the first look all mass sits at z = 0, at no information.
+    ``drift`` is the mean of Z at information fraction 1. Before the first look all mass sits at z = 0, no information.
     """
 
     drift: float

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from scipy.special import ndtr, ndtri
@@ -39,12 +39,12 @@ class GroupSequential:
     """A group sequential test of k looks; arrays are (k,).
 
     ``efficacy_bounds`` are on Z, above zero in favour of the experimental arm; a two-sided test has them on both sides.
-    ``futility_bounds`` (None without futility) lie below them, and meet them at the last look; two-sided, they are bounds
-    on the absolute Z, and zero where there is none. Where they are not ``binding``, alpha is kept whether they are obeyed
-    or not. ``nominal_p`` is the P value (one- or two-sided, as the test is) at the efficacy bounds; ``alpha_spent`` and
-    ``beta_spent`` are cumulative. ``drift`` is the mean of Z at the last look at which the test has ``power`` for the
-    experimental arm, and ``inflation`` the information that it needs over that of a test without looks; None where no
-    power was asked for.
+    ``futility_bounds`` (None without futility) lie below them, and meet them at the last look; two-sided, they are
+    bounds on the absolute Z, and zero where there is none. Where they are not ``binding``, alpha is kept whether they
+    are obeyed or not. ``nominal_p`` is the P value (one- or two-sided, as the test is) at the efficacy bounds;
+    ``alpha_spent`` and ``beta_spent`` are cumulative. ``drift`` is the mean of Z at the last look at which the test has
+    ``power`` for the experimental arm, and ``inflation`` the information that it needs over that of a test without
+    looks; None where no power was asked for.
     """
 
     alpha: float
@@ -84,11 +84,11 @@ class GroupSequential:
 
     def __str__(self) -> str:
         looks = ", ".join(
-            f"{results.significant(t, 3)} (z {results.fixed(z, 3) if math.isfinite(z) else 'none'})"
+            f"{results.fixed(z, 3)} at {t:g}" if math.isfinite(z) else f"{t:g} (no bound)"
             for t, z in zip(self.information_fractions.tolist(), self.efficacy_bounds.tolist(), strict=True)
-        )
+        ).replace(" at ", " at information fraction ", 1)
         sides = "one" if self.sided == 1 else "two"
-        return f"{self.method}: looks at information fractions {looks}, {sides}-sided alpha {self.alpha:g}"
+        return f"{self.method}, {sides}-sided alpha {self.alpha:g}: efficacy z {looks}"
 
 
 def group_sequential(
@@ -107,9 +107,9 @@ def group_sequential(
     ``alpha`` is that of the whole test, so a two-sided test of 0.05 has 0.025 on each side. ``information_fractions``
     rise to 1. ``efficacy`` is a family of bounds (``WangTsiatis``, ``obrien_fleming``, ``pocock``, ``HaybittlePeto``,
     ``PampallonaTsiatis``) or a spending function (``LanDeMets``, ``KimDeMets``, ``HwangShihDeCani``, ``UserSpending``).
-    ``futility`` spends the error of the second kind, 1 - power, at the drift at which the test has ``power``; its bounds
-    are not binding unless said so. ``spending_fractions`` are the shares at which errors are spent, where these are not
-    those of the information (calendar time, or the lesser of both).
+    ``futility`` spends the error of the second kind, 1 - power, at the drift at which the test has ``power``; its
+    bounds are not binding unless said so. ``spending_fractions`` are the shares at which errors are spent, where these
+    are not those of the information (calendar time, or the lesser of both).
 
     Z at the looks has the law of Brownian motion at the fractions; probabilities by recursive integration (Armitage,
     McPherson and Rowe 1969; Jennison and Turnbull 2000), bounds to about 1e-12.
@@ -123,6 +123,7 @@ def group_sequential(
     """
     fractions = _checked(information_fractions, "information_fractions")
     side = _side(alpha, sided)
+    _check_families(efficacy, futility, binding)
     spending = fractions if spending_fractions is None else _checked(spending_fractions, "spending_fractions")
     if len(spending) != len(fractions):
         raise DesignError(
@@ -218,7 +219,10 @@ def _powered(
 
 def _checked(fractions: Sequence[float], name: str) -> Vector:
     """Fractions that rise from above 0 to 1."""
-    found = np.array(fractions, dtype=float, ndmin=1)
+    try:
+        found = np.array(fractions, dtype=float, ndmin=1)
+    except (TypeError, ValueError):
+        found = np.zeros(0)
     if found.ndim != 1 or not len(found) or not np.isfinite(found).all():
         raise DesignError(f"{name} = {fractions} are no numbers", remedy="Such as [0.5, 0.75, 1].")
     steps = np.diff(found, prepend=0.0)
@@ -242,12 +246,42 @@ def _checked(fractions: Sequence[float], name: str) -> Vector:
 
 def _side(alpha: float, sided: int) -> float:
     """Alpha of one side."""
-    if sided not in (1, 2):
-        raise DesignError(f"sided = {sided!r} is neither 1 nor 2", where="sided", remedy="Say which; there is no default.")
+    if sided not in (1, 2) or isinstance(sided, bool):
+        raise DesignError(
+            f"sided = {sided!r} is neither 1 nor 2", where="sided", remedy="Say which; there is no default."
+        )
+    _check_number("alpha", alpha)
     if not 0 < alpha < 0.5:
         nearest = "0.025" if sided == 1 else "0.05"
         raise DesignError(f"alpha = {alpha} is not between 0 and 0.5", where="alpha", remedy=f"Such as {nearest}.")
     return alpha / sided
+
+
+def _check_number(name: str, value: object) -> None:
+    if not isinstance(value, int | float | np.number):
+        raise DesignError(
+            f"{name} = {value!r} is no number", where=name, remedy="Such as 0.025 of alpha, 0.9 of power."
+        )
+
+
+def _check_families(efficacy: object, futility: object, binding: bool) -> None:
+    if not isinstance(efficacy, get_args(Efficacy)):
+        raise DesignError(
+            f"{efficacy!r} is no family of efficacy bounds",
+            where="efficacy",
+            remedy='Give such as obrien_fleming() or LanDeMets("obrien-fleming").',
+        )
+    if futility is None:
+        if binding and not isinstance(efficacy, PampallonaTsiatis):
+            raise DesignError("there is no futility that could be binding", where="binding", remedy="Give futility.")
+    elif isinstance(efficacy, PampallonaTsiatis):
+        raise DesignError(
+            "Pampallona-Tsiatis bounds bring their own futility", where="futility", remedy="Leave futility out."
+        )
+    elif not isinstance(futility, get_args(Spending)):
+        raise DesignError(
+            f"{futility!r} is no spending function", where="futility", remedy="Give such as HwangShihDeCani(-2)."
+        )
 
 
 def _check_power(power: float | None, side: float, futility: Spending | None, efficacy: Efficacy) -> None:
@@ -258,7 +292,9 @@ def _check_power(power: float | None, side: float, futility: Spending | None, ef
                 where="power",
                 remedy="Give it, such as power=0.9.",
             )
-    elif not side < power < 1:
+        return
+    _check_number("power", power)
+    if not side < power < 1:
         raise DesignError(
             f"power = {power} is not above the {side:g} that a test without any effect has, and below 1",
             where="power",

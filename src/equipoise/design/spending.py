@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -20,7 +21,7 @@ _LIKE = {"obrien-fleming": "O'Brien-Fleming", "pocock": "Pocock"}
 class LanDeMets:
     """Lan and DeMets (1983): spending that comes near to O'Brien-Fleming's or Pocock's bounds, whatever the looks.
 
-    ``"obrien-fleming"``: 2 - 2 Phi(z(1 - a/2) / sqrt t); ``"pocock"``: a log(1 + (e - 1) t); a is the error of one side.
+    ``"obrien-fleming"``: 2 - 2 Phi(z(1 - a/2) / sqrt t), ``"pocock"``: a log(1 + (e - 1) t), a the error of a side.
 
     >>> [round(x, 6) for x in LanDeMets("obrien-fleming").spent([0.5, 1], 0.025)]
     [0.001525, 0.025]
@@ -82,7 +83,9 @@ class HwangShihDeCani:
     def __post_init__(self) -> None:
         if not abs(self.gamma) <= 40:
             raise DesignError(
-                f"gamma = {self.gamma} is not between -40 and 40", where="Hwang-Shih-DeCani spending", remedy="Such as -4."
+                f"gamma = {self.gamma} is not between -40 and 40",
+                where="Hwang-Shih-DeCani spending",
+                remedy="Such as -4.",
             )
 
     def __str__(self) -> str:
@@ -98,7 +101,7 @@ class HwangShihDeCani:
 
 @dataclass(frozen=True, slots=True)
 class UserSpending:
-    """Cumulative shares of the error, one a look and 1 at the last: an error of 0.025 under (0.2, 1) spends 0.005 first.
+    """Cumulative shares of the error, one a look, 1 at the last: an error of 0.025 under (0.2, 1) spends 0.005 first.
 
     >>> print(UserSpending((0.2, 1)))
     spending given by the user (0.2, 1 of the error)
@@ -108,7 +111,7 @@ class UserSpending:
 
     def __post_init__(self) -> None:
         shares = tuple(float(s) for s in self.shares)
-        falls = any(later < former for former, later in zip(shares, shares[1:], strict=False))
+        falls = any(later < former for former, later in pairwise(shares))
         if not shares or falls or shares[0] < 0 or shares[-1] != 1 or any(math.isnan(s) for s in shares):
             raise DesignError(
                 f"shares of the error {self.shares} do not rise from 0 or more to 1",

@@ -22,7 +22,7 @@ def quadrature(low, high, width):
     """
     if not high > low:
         return np.empty(0), np.empty(0)
-    m = max(int(math.ceil((high - low) / width)), 1)
+    m = max(math.ceil((high - low) / width), 1)
     half = 0.5 * (high - low) / m
     z = np.empty(16 * m)
     w = np.empty(16 * m)
@@ -40,7 +40,7 @@ def carry(z, mass, before, after, drift, nodes, weights):
 
     z (m,) and mass (m,): statistic and probability of the trials that went on, at information ``before``; score
     increments are independent normals of mean drift (after - before) and variance after - before, so that at the next
-    look g(y) = sum of mass sqrt(after / d) phi((y sqrt(after) - z sqrt(before) - drift d) / sqrt(d)), d = after - before
+    look g(y) = sum of mass sqrt(after / d) phi((y sqrt(after) - z sqrt(before) - drift d) / sqrt d), d = after - before
     (Armitage, McPherson and Rowe 1969). The first look starts from z = 0 of mass 1 at information 0.
     """
     d = after - before

@@ -1,0 +1,106 @@
+"""Group sequential tests worked by hand: one look, two looks as a single integral, and what others have published."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from scipy.integrate import quad
+from scipy.special import ndtr, ndtri
+
+from equipoise.design import (
+    Bounds,
+    HaybittlePeto,
+    HwangShihDeCani,
+    LanDeMets,
+    group_sequential,
+    obrien_fleming,
+    pocock,
+)
+from equipoise.design.crossing import crossing
+from equipoise.survival.multinormal import outside_probability
+
+
+def second_look(z1: float, z2: float, t: float, drift: float) -> float:
+    """P(Z1 < z1, Z2 >= z2): over x, the density of Z1 and what the increment (variance 1 - t) has still to bring."""
+
+    def integrand(x: float) -> float:
+        short = z2 - x * math.sqrt(t) - drift * (1 - t)
+        return (
+            math.exp(-((x - drift * math.sqrt(t)) ** 2) / 2) / math.sqrt(2 * math.pi) * ndtr(-short / math.sqrt(1 - t))
+        )
+
+    return float(quad(integrand, -9, z1, epsabs=1e-13, epsrel=1e-12, limit=200)[0])
+
+
+def test_one_look_is_a_fixed_test() -> None:
+    test = group_sequential(alpha=0.05, sided=2, information_fractions=[1], efficacy=obrien_fleming(), power=0.9)
+    assert test.efficacy_bounds.tolist() == pytest.approx([-ndtri(0.025)], abs=1e-12)
+    assert test.drift == pytest.approx(-ndtri(0.025) - ndtri(0.1), abs=1e-12)
+    assert test.inflation == pytest.approx(1, abs=1e-12)
+
+
+@pytest.mark.parametrize("t", [0.1, 0.5, 0.9, 0.999])
+@pytest.mark.parametrize("drift", [0.0, 3.0])
+def test_two_looks_are_one_integral(t: float, drift: float) -> None:
+    test = group_sequential(alpha=0.025, sided=1, information_fractions=[t, 1], efficacy=LanDeMets("pocock"))
+    first, last = test.efficacy_bounds.tolist()
+    found = test.crossing(drift).upper
+    assert found[0] == pytest.approx(ndtr(drift * math.sqrt(t) - first), rel=1e-12)
+    assert found[1] == pytest.approx(second_look(first, last, t, drift), rel=1e-9)
+    if drift == 0:
+        assert first == pytest.approx(-ndtri(0.025 * math.log(1 + (math.e - 1) * t)), rel=1e-12)
+        assert found.sum() == pytest.approx(0.025, rel=1e-10)
+
+
+@pytest.mark.parametrize("fractions", [[0.5, 0.51, 1], [0.98, 0.99, 1], [0.01, 0.5, 0.505, 1]])
+def test_looks_close_to_each_other_are_a_rectangle_of_the_normal_law(fractions: list[float]) -> None:
+    """Not to stop at any look is the probability of a rectangle, which another quadrature knows."""
+    test = group_sequential(alpha=0.05, sided=2, information_fractions=fractions, efficacy=pocock())
+    t = np.array(fractions)
+    correlation = np.sqrt(np.minimum.outer(t, t) / np.maximum.outer(t, t))
+    b = test.efficacy_bounds
+    outside = outside_probability(-b, b, correlation)
+    assert outside == pytest.approx(0.05, abs=1e-9)
+
+
+def test_published_pocock() -> None:
+    """Two-sided 0.05, two to five looks: 2.1783, 2.2895, 2.3613, 2.4132, nominal P .0294, .0221, .0182, .0158."""
+    for k, z, p in ((2, 2.1783, 0.0294), (3, 2.2895, 0.0221), (4, 2.3613, 0.0182), (5, 2.4132, 0.0158)):
+        even = [i / k for i in range(1, k + 1)]
+        test = group_sequential(alpha=0.05, sided=2, information_fractions=even, efficacy=pocock())
+        assert test.efficacy_bounds.round(4).tolist() == [z] * k
+        assert test.nominal_p.round(4).tolist() == [p] * k
+
+
+@pytest.mark.parametrize(
+    ("alpha", "sided", "fractions", "efficacy", "z"),
+    [
+        # PFS at 50, 75 and 100% of the events, two-sided 5% (RConsortium/pharma-skills, issue 27)
+        (0.05, 2, [0.5, 0.75, 1], LanDeMets("obrien-fleming"), [2.963, 2.359, 2.014]),
+        # delayed effect, looks at 252 and 315 events (vignette of lrstat)
+        (0.025, 1, [0.8, 1], LanDeMets("obrien-fleming"), [2.250, 2.025]),
+        # OS with alpha 0.020 (vignette of lrstat on graphical multiplicity)
+        (0.02, 1, [0.494, 0.701, 1], HwangShihDeCani(-4), [2.831, 2.600, 2.100]),
+    ],
+)
+def test_published_bounds(alpha: float, sided: int, fractions: list[float], efficacy: object, z: list[float]) -> None:
+    test = group_sequential(alpha=alpha, sided=sided, information_fractions=fractions, efficacy=efficacy)  # type: ignore[arg-type]
+    assert test.efficacy_bounds.tolist() == pytest.approx(z, abs=0.0011)
+
+
+def test_a_published_table_that_spends_too_much() -> None:
+    """NANO (Trials 2022, 10.1186/s13063-022-06352-3, table 4): its last look keeps 1.96."""
+    b = np.array([3.66474, 2.50210, 1.96])
+    bounds = Bounds(np.array([1 / 3, 2 / 3, 1]), b, -b, np.zeros(3))
+    assert 2 * crossing(bounds, 0.0).upper.sum() == pytest.approx(0.0545, abs=0.002)
+
+
+def test_haybittle_peto_leaves_nearly_all_to_the_last_look() -> None:
+    test = group_sequential(alpha=0.05, sided=2, information_fractions=[0.5, 1], efficacy=HaybittlePeto())
+    first, last = test.efficacy_bounds.tolist()
+    assert first == 3
+    assert 2 * (ndtr(-3) + second_look(3, last, 0.5, 0) - second_look(-3, last, 0.5, 0)) == pytest.approx(
+        0.05, abs=1e-9
+    )

@@ -1,0 +1,129 @@
+"""The chance that a running trial ends with a claim, given what it has shown, and before it has shown anything."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from scipy.special import ndtri
+
+from ..errors import DesignError
+from .crossing import GoingOn, Vector
+from .group_sequential import GroupSequential
+
+_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(64)
+_FAR = 8.5
+
+
+def conditional_power(
+    test: GroupSequential,
+    z: float,
+    *,
+    look: int,
+    drift: float | None = None,
+    obey_futility: bool = True,
+    fractions: Sequence[float] | None = None,
+) -> Vector:
+    """The probability of having reached efficacy by each look to come, (k - look,), where z stands at ``look`` (from 1).
+
+    ``drift`` is the mean of Z at the last look: ``test.drift`` is the effect of the design, 0 none; without it the trend
+    goes on, z / sqrt(fraction). With ``obey_futility`` the trial also stops at its futility bounds. At no drift this is
+    the conditional rejection probability. ``fractions`` are those of all looks as they will be, if not as planned.
+
+    >>> from equipoise.design import LanDeMets, group_sequential
+    >>> test = group_sequential(alpha=0.025, sided=1, information_fractions=[0.6, 1], power=0.9,
+    ...                         efficacy=LanDeMets("obrien-fleming"))
+    >>> [round(float(conditional_power(test, 1.5, look=1, drift=d)[-1]), 6) for d in (None, 0.0, test.drift)]
+    [0.47197, 0.097649, 0.7773]
+    """
+    times = test.information_fractions.tolist() if fractions is None else [float(t) for t in fractions]
+    if len(times) != len(test.information_fractions):
+        raise DesignError(f"{len(times)} fractions are given for {len(test.information_fractions)} looks", where="look")
+    if not 1 <= look < len(times):
+        raise DesignError(f"look {look} has no look after it", where="look", remedy=f"1 to {len(times) - 1}.")
+    if not math.isfinite(z):
+        raise DesignError(f"z = {z} is no number", where="z", remedy="Give the statistic at the look.")
+    now = times[look - 1]
+    going = GoingOn(z / math.sqrt(now) if drift is None else drift, now, np.array([float(z)]), np.ones(1))
+    found = []
+    for k in range(look, len(times)):
+        found.append(going.above(times[k], float(test.efficacy_bounds[k])))
+        if k + 1 < len(times):
+            low = -float(test.efficacy_bounds[k]) if test.sided == 2 else -math.inf
+            regions = test.bounds.regions(k) if obey_futility else ((low, float(test.efficacy_bounds[k])),)
+            going = going.on(times[k], regions, times[k + 1])
+    return np.cumsum(found)
+
+
+def predictive_power(
+    test: GroupSequential,
+    z: float,
+    *,
+    look: int,
+    prior: tuple[float, float] | None = None,
+    obey_futility: bool = True,
+) -> float:
+    """Conditional power at the last look, averaged over what is believed of the drift once z is known.
+
+    ``prior`` is the normal mean and standard deviation of the drift before the trial; without it every drift was as
+    likely as any other, so that the trend is believed with the error of z (Spiegelhalter, Freedman and Blackburn 1986).
+    """
+    now = float(test.information_fractions[look - 1]) if 1 <= look < len(test.information_fractions) else math.nan
+    if math.isnan(now):
+        raise DesignError(f"look {look} has no look after it", where="look")
+    weight, mean = now, z / math.sqrt(now)
+    if prior is not None:
+        known = 1 / _spread(prior) ** 2
+        weight, mean = now + known, (now * mean + known * prior[0]) / (now + known)
+
+    def power(drift: float) -> float:
+        return float(conditional_power(test, z, look=look, drift=drift, obey_futility=obey_futility)[-1])
+
+    return _averaged(power, mean, 1 / math.sqrt(weight))
+
+
+def assurance(test: GroupSequential, prior: tuple[float, float], *, obey_futility: bool = True) -> float:
+    """The probability that the trial ends with a claim for the experimental arm, its drift being normal with mean and
+    standard deviation ``prior`` (O'Hagan, Stevens and Campbell 2005).
+
+    A normal prior of a log hazard ratio b is one of the drift: times -sqrt(information at the last look).
+
+    >>> from equipoise.design import group_sequential, obrien_fleming
+    >>> test = group_sequential(alpha=0.025, sided=1, information_fractions=[1], efficacy=obrien_fleming())
+    >>> round(assurance(test, (3.2415, 1.0)), 6)  # Phi((3.2415 - 1.95996) / sqrt(1 + 1))
+    0.817571
+    """
+    low = -math.inf
+
+    def power(drift: float) -> float:
+        if obey_futility:
+            return float(test.crossing(drift).upper.sum())
+        going, total = GoingOn(drift), 0.0
+        times = test.information_fractions.tolist()
+        for k, t in enumerate(times):
+            bound = float(test.efficacy_bounds[k])
+            total += going.above(t, bound)
+            if k + 1 < len(times):
+                going = going.on(t, ((-bound if test.sided == 2 else low, bound),), times[k + 1])
+        return total
+
+    return _averaged(power, prior[0], _spread(prior))
+
+
+def _spread(prior: tuple[float, float]) -> float:
+    mean, spread = (float(x) for x in prior)
+    if not (math.isfinite(mean) and math.isfinite(spread) and spread > 0):
+        raise DesignError(
+            f"a prior of mean {mean:g} and standard deviation {spread:g} is none",
+            where="prior",
+            remedy="Give two numbers, the second above zero.",
+        )
+    return spread
+
+
+def _averaged(power: Callable[[float], float], mean: float, spread: float) -> float:
+    """The mean of a power over a normal drift."""
+    x = _FAR * _NODES
+    density = np.exp(-x * x / 2) / math.sqrt(2 * math.pi)
+    return float(sum(w * power(mean + spread * at) for w, at in zip(_FAR * _WEIGHTS * density, x, strict=True)))

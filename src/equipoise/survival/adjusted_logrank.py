@@ -242,7 +242,8 @@ def marginal_hazard_ratio(
         level=level,
         stratified=data.stratified,
         left_out=data.left_out,
-        method=_method("covariate-adjusted score equation for the marginal hazard ratio, Breslow ties", data, tte),
+        method=_method("covariate-adjusted score equation for the marginal hazard ratio, Breslow ties", data, tte)
+        + ", Wald limits",
         reason=reason,
         origin=tte.origin,
     )

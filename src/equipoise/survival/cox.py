@@ -78,7 +78,8 @@ def cox(
     >>> tte = TimeToEvent([6, 9, 10, 4, 5, 7], [1, 0, 1, 1, 1, 1], ["B"] * 3 + ["A"] * 3, control="A",
     ...                   experimental="B", unit="days")
     >>> print(cox(tte))
-    Hazard ratio B v A 0.18 (95% CI 0.02 to 1.84), Wald P = 0.1498 (Cox model, Efron ties, unstratified)
+    Hazard ratio B v A 0.18 (95% CI 0.02 to 1.84), Wald P = 0.1498 (Cox model, Efron ties, unstratified, Wald
+    limits)
     >>> cox(tte, conf_type="profile").conf_int[1] < cox(tte).conf_int[1]
     True
     """
@@ -268,14 +269,13 @@ def _method(ties: Ties, robust: bool, stratified: bool, matrix: ModelMatrix) -> 
     names = matrix.tte.strata_names
     by = f" by {' and '.join(names)}" if names else ""
     words = ["Cox model", f"{name} ties", f"stratified{by}" if stratified else "unstratified"]
-    covariates = len(matrix.terms) - matrix.arm_terms
-    words += ["adjusted"] if covariates and matrix.arm_terms else []
+    covariates = matrix.terms[matrix.arm_terms :]
+    words += [f"adjusted for {', '.join(covariates)}"] if covariates and matrix.arm_terms else []
     return ", ".join(words + (["robust variance"] if robust else []))
 
 
 def _refinements(interval: Interval, penalty: Penalty | None, null_hazard_ratio: float) -> str:
-    """What is not as in most reports."""
     words = ["Firth penalty"] if penalty else []
-    words += ["profile likelihood limits"] if interval == "profile" else ["Wald limits"] if penalty else []
+    words += ["profile likelihood limits"] if interval == "profile" else ["Wald limits"]
     words += [f"null hazard ratio {null_hazard_ratio:g}"] if null_hazard_ratio != 1 else []
     return "".join(f", {w}" for w in words)

@@ -380,5 +380,9 @@ def _influence(s: _Sample, beta: Array) -> Array:
 
 
 def _method(cause: int, matrix: ModelMatrix) -> str:
-    adjusted = ", adjusted" if len(matrix.terms) > matrix.arm_terms and matrix.arm_terms else ""
-    return f"Fine-Gray model of cause {cause}, Breslow ties, unstratified, pooled censoring weights{adjusted}"
+    covariates = matrix.terms[matrix.arm_terms :]
+    adjusted = f", adjusted for {', '.join(covariates)}" if covariates and matrix.arm_terms else ""
+    return (
+        f"Fine-Gray model of cause {cause}, Breslow ties, unstratified, pooled censoring weights{adjusted}, Wald limits "
+        "with the variance of Fine and Gray"
+    )

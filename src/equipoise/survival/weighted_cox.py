@@ -163,7 +163,7 @@ def weighted_cox(tte: TimeToEvent, covariates: Any = None, *, level: float = 0.9
         subjects=len(rows),
         events=int(event.sum()),
         level=level,
-        method=", ".join([*words, "robust variance"]),
+        method=", ".join([*words, "robust variance", "Wald limits"]),
         origin=tte.origin,
     )
 

@@ -18,7 +18,9 @@ from .convention import (
     Interval,
     Penalty,
     Ties,
+    check_flag,
     check_level,
+    is_number,
     refuse_competing,
     refuse_counts,
     resolve_interval,
@@ -222,6 +224,7 @@ def _clusters(cluster: ArrayLike | None, tte: TimeToEvent, matrix: ModelMatrix) 
 
 def _resolve_robust(robust: bool | None, ties: Ties, tte: TimeToEvent, clustered: bool) -> bool:
     needed = clustered or tte.weight_type == "probability"
+    check_flag("robust", robust)
     if robust is False and needed:
         raise ArgumentError(
             "probability weights and clusters have no model-based variance", remedy="Leave robust out, or set it True."
@@ -235,9 +238,9 @@ def _resolve_robust(robust: bool | None, ties: Ties, tte: TimeToEvent, clustered
 
 
 def _check_null(null_hazard_ratio: float, matrix: ModelMatrix) -> None:
-    if not (null_hazard_ratio > 0 and math.isfinite(null_hazard_ratio)):
+    if not (is_number(null_hazard_ratio) and null_hazard_ratio > 0 and math.isfinite(null_hazard_ratio)):
         raise ArgumentError(
-            f"null_hazard_ratio = {null_hazard_ratio} is no hazard ratio",
+            f"null_hazard_ratio = {null_hazard_ratio!r} is no hazard ratio",
             remedy="Give a number above zero, such as 1.3.",
         )
     if null_hazard_ratio != 1 and matrix.arm_terms != 1:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import sys
+import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version  # noqa: TID251 - reads the version number, imports nothing
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import cyclopts
@@ -63,6 +65,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         code = _hush()
     except OSError as error:
         code = _refuse(f"the output cannot be written: {error.strerror}")
+    except Exception as error:  # with exit code 1 it would look as if the work were done
+        code = _refuse(_unforeseen(error))
     try:
         sys.stdout.flush()
     except OSError as error:
@@ -72,6 +76,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
             else _refuse(f"the output cannot be written: {error.strerror}")
         )
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _unforeseen(error: Exception) -> str:
+    """One sentence for an error that nobody foresaw, with the line that raised it."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [f for f in frames if Path(f.filename).is_relative_to(Path(__file__).parent)]
+    where = f" ({Path(own[-1].filename).name}, line {own[-1].lineno})" if own else ""
+    what = " ".join(f"{type(error).__name__}: {error}".split())
+    return f"the program itself failed{where}: {what}. Please report it."
 
 
 def _hush() -> int:

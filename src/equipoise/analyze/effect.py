@@ -10,7 +10,7 @@ from typing import Any
 
 from .. import results
 from ..data import TimeToEvent
-from ..protocol import Analysis, Estimand, stratified_by_default
+from ..protocol import Analysis, Estimand, effect_uses_strata
 from ..results import Row
 from ..survival import (
     FlemingHarrington,
@@ -223,7 +223,7 @@ def _text(value: float, write: Callable[[float], str]) -> str:
 
 
 def _asked(analysis: Analysis, estimand: Estimand) -> bool:
-    return stratified_by_default(estimand.summary) if analysis.stratified is None else analysis.stratified
+    return effect_uses_strata(estimand.summary, analysis.stratified)
 
 
 def landmark_marks(analysis: Analysis) -> list[str]:

@@ -13,7 +13,7 @@ from .. import results
 from ..data import Patients, TimeToEvent, require_clean
 from ..design import AlphaGraph
 from ..errors import DataError, EquipoiseError, ProtocolError
-from ..protocol import FURTHER_PARTS, Analysis, Estimand, Protocol, Subgroup, quoted, test_of
+from ..protocol import FURTHER_PARTS, Analysis, Estimand, Protocol, Subgroup, effect_uses_strata, quoted, test_of
 from ..results import Row
 from ..survival import CumulativeIncidence, KaplanMeier, cumulative_incidence, follow_up, kaplan_meier, zph
 from ..units import MONTH_LENGTH_NOTE, TimeUnit, days_per
@@ -270,13 +270,16 @@ def _sentence(trial: Protocol, analysis: Analysis, fitted: _Fitted, decision: De
     sided = "one-sided " if trial.testing is not None and trial.testing.sided == 1 else ""
     limits = results.NOT_ESTIMABLE if low == high == results.NOT_ESTIMABLE else f"{low} to {high}"
     interval = "" if estimate == results.NOT_ESTIMABLE else f" ({100 * analysis.confidence:g}% CI {limits})"
-    p = f"{fitted.test.p_label}{'' if decision else 'nominal '}{sided}{results.p_equals(fitted.p)}"
+    name, label = effect.name, fitted.test.p_label
+    if fitted.test.strata and fitted.test.strata[0] and not effect_uses_strata(estimand.summary, analysis.stratified):
+        name, label = f"unstratified {name}", f"stratified {label}"
+    p = f"{label}{'' if decision else 'nominal '}{sided}{results.p_equals(fitted.p)}"
     parts = [p]
     if isinstance(fitted.curves, KaplanMeier):
         middle = _medians([results.duration(fitted.curves[arm].median, end.unit) for arm in (a, b)], end.unit)
         # The P stands beside what it tests; a restricted mean is not a statement about medians.
         parts = [middle, p] if effect.of_medians or fitted.test.strata is not None else [p, middle]
-    text = f"{end.label}, {a} against {b}: {effect.name} {estimate}{interval}, {', '.join(parts)}"
+    text = f"{end.label}, {a} against {b}: {name} {estimate}{interval}, {', '.join(parts)}"
     return Row(statistic="sentence", text=text, method=f"{effect.method}; {fitted.curves.method}")
 
 

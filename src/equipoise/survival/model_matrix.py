@@ -1,4 +1,4 @@
-"""Covariates as columns of numbers: text becomes indicators against its first level."""
+"""Covariates as columns of numbers: text becomes indicators against its first level, and one level a constant."""
 
 from __future__ import annotations
 
@@ -157,6 +157,9 @@ def _numeric(
             )
         return [(name, values)], ()
     levels = factor(column)
+    if len(levels.levels) == 1:
+        # A term of its own, which says nothing, as a constant number has one: nothing is left out without a word.
+        return [(f"{name}: {levels.levels[0]} alone", np.zeros(len(column)))], levels.levels
     indicators = [(f"{name}: {level} v {levels.levels[0]}", (levels.codes == i).astype(np.float64))
                   for i, level in enumerate(levels.levels) if i > 0]  # fmt: skip
     return indicators, levels.levels

@@ -113,13 +113,13 @@ def check(
     stops: list[str] = []
     doubts: list[str] = []
     if data is not None or trial.data.path is not None:
-        from .analyze import refusals, unnamed_arms
+        from .analyze import left_out, refusals
         from .data import check as check_data
 
         patients = _patients(trial, data, cut, None)
         findings = check_data(patients, trial)
         stops = [str(f) for f in findings if f.severity == "error"] or list(refusals(trial, patients))
-        doubts = [str(f) for f in findings if f.severity == "warning"] + unnamed_arms(trial, patients)
+        doubts = [str(f) for f in findings if f.severity == "warning"] + left_out(trial, patients)
     rest = [str(f) for f in findings if f.severity == "not applicable"]
     if json_:
         _print_json(trial, patients, [], stops + doubts + rest, synopsis=dict(sections))

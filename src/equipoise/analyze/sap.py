@@ -17,10 +17,11 @@ from ..protocol import FURTHER_PARTS, Analysis, Estimand, Protocol, Subgroup, ef
 from ..results import Row
 from ..survival import CumulativeIncidence, KaplanMeier, cumulative_incidence, follow_up, kaplan_meier, zph
 from ..units import MONTH_LENGTH_NOTE, TimeUnit, days_per
+from .covariates import covariates_of
 from .curves import figure_rows, incidence_rows
 from .disposition import disposition_rows
 from .effect import Effect, Tested, effect_of, landmark_marks, test_of_effect
-from .estimand import endpoint, population_rows, unnamed_arms
+from .estimand import endpoint, left_out, population_rows
 from .exposure import exposure_rows
 from .multiplicity import Decision, decide
 from .safety import safety_rows
@@ -90,7 +91,7 @@ def run(trial: Protocol, data: Patients) -> Results:
     decisions = _decisions(trial, fitted)
     rows: list[Row] = []
     warnings = [str(f) for f in found if f.severity == "warning"]
-    warnings += unnamed_arms(trial, data)
+    warnings += left_out(trial, data)
     for name, analysis in trial.analyses.items():
         context = _context(trial, analysis, name, data)
         own = list(_rows(trial, data, analysis, fitted[name], decisions.get(name)))
@@ -122,7 +123,7 @@ def _fit(trial: Protocol, data: Patients, analysis: Analysis, name: str) -> _Fit
 
 def _fit_one(trial: Protocol, data: Patients, analysis: Analysis, estimand: Estimand) -> _Fitted:
     tte = endpoint(trial, data, estimand=analysis.estimand, strata=analysis.strata)
-    covariates = _covariates(trial, data, analysis)
+    covariates = covariates_of(trial, data, analysis)
     unit = trial.endpoints[estimand.variable].unit
     effect = effect_of(analysis, estimand, tte, covariates, unit)
     test = test_of_effect(test_of(trial, analysis), analysis, tte, covariates, effect)
@@ -143,21 +144,6 @@ def _curves(analysis: Analysis, tte: TimeToEvent) -> KaplanMeier | CumulativeInc
         limits = analysis.conf_type if analysis.conf_type in ("plain", "log-log") else None
         return cumulative_incidence(tte, level=analysis.confidence, conf_type=limits)
     return kaplan_meier(tte, level=analysis.confidence, conf_type=analysis.conf_type, convention=analysis.convention)
-
-
-def _covariates(trial: Protocol, data: Patients, analysis: Analysis) -> pl.DataFrame | None:
-    if not analysis.covariates:
-        return None
-    rows = population_rows(trial, data, analysis.estimand)
-    columns = [c.upper() for c in analysis.covariates]
-    for column in columns:
-        if column not in rows.columns:
-            raise DataError(
-                "the covariate is not in the data",
-                column=column,
-                remedy=f"Columns: {', '.join(c for c in rows.columns if c != '__event__')}.",
-            )
-    return rows.select(columns)
 
 
 def _subgroup_column(trial: Protocol, data: Patients, analysis: Analysis, subgroup: Subgroup) -> NDArray[Any]:
@@ -303,7 +289,7 @@ def refusals(trial: Protocol, data: Patients) -> tuple[str, ...]:
     for name, analysis in trial.analyses.items():
         try:
             endpoint(trial, data, estimand=analysis.estimand, strata=analysis.strata)
-            _covariates(trial, data, analysis)
+            covariates_of(trial, data, analysis)
             for subgroup in analysis.subgroups:
                 _subgroup_column(trial, data, analysis, subgroup)
         except EquipoiseError as error:

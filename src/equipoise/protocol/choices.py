@@ -155,7 +155,7 @@ def _strata(protocol: Protocol, analysis: Analysis, path: str) -> None:
         )
     if analysis.strata == "as randomized" and not factors.as_randomized:
         raise ProtocolError(
-            "stratified = true, but the data name no strata: data.strata.as_randomized is missing",
+            "stratified = true, but there are no strata: data.strata.as_randomized is missing",
             where=f"{path}.stratified",
             remedy='Name the columns: [data] strata = { as_randomized = ["..."] }, or leave it out.',
         )

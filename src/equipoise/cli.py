@@ -256,7 +256,7 @@ def _finish(trial: Protocol, done: Run, as_json: bool, *, print_results: bool, s
         _print_tie_out(results)
     if print_results:
         _print_results(trial, results)
-    elif strain:
+    else:
         _print_remarks(results)
     for folder in dict.fromkeys(file.parent for file in done.files):
         print(f"wrote {folder}: {', '.join(file.name for file in done.files if file.parent == folder)}")
@@ -312,6 +312,9 @@ def _print_results(trial: Protocol, results: Results) -> None:
         console.print(
             f"[bold]{_escape(next(r.text for r in rows if r.statistic == 'sentence'))}.[/bold]", soft_wrap=True
         )
+        if trial.testing is not None and name in trial.testing.order:
+            decision = next(r.text for r in rows if r.statistic == "test decision")
+            console.print(f"{decision[0].upper()}{_escape(decision[1:])}.", soft_wrap=True)
         if analysis.role == "primary":
             console.print(_rich_table(primary_table(trial, rows, name)))
     console.print()

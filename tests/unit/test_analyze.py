@@ -314,12 +314,16 @@ def test_holm_equals_r_p_adjust() -> None:
     assert sum(bool(d.significant) for d in decisions.values()) == 3
 
 
-@pytest.mark.parametrize("procedure", ["fixed sequence", "holm"])
-def test_a_p_that_is_not_estimable_is_not_significant(procedure: str) -> None:
-    decisions = decide({"A": math.nan, "B": 0.001}, procedure, 0.05, 2)  # type: ignore[arg-type]
-    assert decisions["A"].significant is False
+@pytest.mark.parametrize("procedure", ["fixed sequence", "holm", "hochberg", "hommel"])
+def test_a_p_that_is_not_estimable_is_not_tested(procedure: str) -> None:
+    decisions = decide({"A": math.nan, "B": 0.001}, procedure, 0.05, 2, None, {"A": "there are no events"})  # type: ignore[arg-type]
+    assert decisions["A"].significant is None
     assert decisions["A"].adjusted_p == 1.0
+    assert decisions["A"].sentence == "not tested: there are no events"
+    assert decide({"A": math.nan}, procedure, 0.05, 2)["A"].sentence == "not tested: its P is not estimable"  # type: ignore[arg-type]
     assert decisions["B"].significant is (None if procedure == "fixed sequence" else True)
+    if procedure == "fixed sequence":
+        assert decisions["B"].sentence == "not tested: A was not tested before it"
     assert "nan" not in "".join(d.sentence for d in decisions.values())
 
 

@@ -13,7 +13,19 @@ from .. import results
 from ..data import Patients, TimeToEvent, require_clean
 from ..design import AlphaGraph
 from ..errors import DataError, EquipoiseError, ProtocolError
-from ..protocol import FURTHER_PARTS, Analysis, Estimand, Protocol, Subgroup, effect_uses_strata, quoted, test_of
+from ..protocol import (
+    FURTHER_PARTS,
+    Analysis,
+    Estimand,
+    Protocol,
+    Subgroup,
+    effect_uses_strata,
+    margin_aim,
+    null_hypothesis,
+    quoted,
+    test_of,
+)
+from ..protocol.arms import plain
 from ..results import Row
 from ..survival import CumulativeIncidence, KaplanMeier, cumulative_incidence, follow_up, kaplan_meier, zph
 from ..units import MONTH_LENGTH_NOTE, TimeUnit, days_per
@@ -164,7 +176,8 @@ def _decisions(trial: Protocol, fitted: dict[str, _Fitted]) -> dict[str, Decisio
         return {}
     t = trial.testing
     graph = AlphaGraph(weights=t.weights, transitions=t.transitions) if t.procedure == "graph" else None
-    return decide({name: fitted[name].p for name in t.order}, t.procedure, t.alpha, t.sided, graph)
+    reasons = {name: fitted[name].test.reason for name in t.order}
+    return decide({name: fitted[name].p for name in t.order}, t.procedure, t.alpha, t.sided, graph, reasons)
 
 
 def _context(trial: Protocol, analysis: Analysis, name: str, data: Patients) -> dict[str, Any]:
@@ -196,7 +209,7 @@ def _rows(
             yield _text("strata without information", "; ".join(uninformative) or "none")
     yield from fitted.effect.rows
     yield from _diagnostics(analysis, fitted, unit)
-    yield from _verdict(trial, fitted, decision)
+    yield from _verdict(trial, analysis, fitted, decision)
     yield _text("near-tied times merged", str(tte.near_ties), float(tte.near_ties))
     curves = fitted.curves
     yield from figure_rows(curves, unit) if isinstance(curves, KaplanMeier) else incidence_rows(curves, unit)
@@ -233,17 +246,32 @@ def _diagnostics(analysis: Analysis, fitted: _Fitted, unit: TimeUnit) -> Iterato
                 )  # fmt: skip
 
 
-def _verdict(trial: Protocol, fitted: _Fitted, decision: Decision | None) -> Iterator[Row]:
+def _verdict(trial: Protocol, analysis: Analysis, fitted: _Fitted, decision: Decision | None) -> Iterator[Row]:
     sided = 1 if trial.testing is not None and trial.testing.sided == 1 else 2
     own = fitted.test.strata is None and fitted.test.p_label
     method = f"{fitted.test.method}{f', {fitted.test.p_label.strip()}' if own else ''}, {sided}-sided"
-    yield Row(statistic="test P", method=method, **results.number(fitted.p, results.p_value(fitted.p)))  # type: ignore[arg-type]
+    reason = fitted.test.reason if math.isnan(fitted.p) else ""
+    yield Row(statistic="test P", method=method, **results.number(fitted.p, results.p_value(fitted.p), reason))  # type: ignore[arg-type]
     if decision is None:
         yield _text("test decision", "nominal: not in the testing order")
         return
-    against = decision.significant and not fitted.favours_experimental
-    yield _text("test decision", decision.sentence + (", in favour of the control arm" if against else ""))
+    yield _text("test decision", decision.sentence + _direction(trial, analysis, fitted, decision))
     yield Row(statistic="multiplicity-adjusted P", value=decision.adjusted_p, text=results.p_value(decision.adjusted_p))
+
+
+def _direction(trial: Protocol, analysis: Analysis, fitted: _Fitted, decision: Decision) -> str:
+    """What a decision says of the arms; of another hazard ratio than 1 on which side of it the data lie."""
+    if decision.significant is None:
+        return ""
+    aim = margin_aim(trial, analysis)
+    if not aim:
+        return ", in favour of the control arm" if decision.significant and not fitted.favours_experimental else ""
+    null = plain(analysis.null_hazard_ratio)
+    if not decision.significant:
+        return f", hazard ratio {null}: {aim} is not shown"
+    below = fitted.favours_experimental == (fitted.tte.event_is == "harm")
+    shown = aim if fitted.favours_experimental else f"no {aim}"
+    return f", hazard ratio {'below' if below else 'above'} {null}: {shown}"
 
 
 def _sentence(trial: Protocol, analysis: Analysis, fitted: _Fitted, decision: Decision | None) -> Row:
@@ -260,6 +288,8 @@ def _sentence(trial: Protocol, analysis: Analysis, fitted: _Fitted, decision: De
     if fitted.test.strata and fitted.test.strata[0] and not effect_uses_strata(estimand.summary, analysis.stratified):
         name, label = f"unstratified {name}", f"stratified {label}"
     p = f"{label}{'' if decision else 'nominal '}{sided}{results.p_equals(fitted.p)}"
+    null = null_hypothesis(trial, analysis)
+    p += f" of {null}" if null and not math.isnan(fitted.p) else ""
     parts = [p]
     if isinstance(fitted.curves, KaplanMeier):
         middle = _medians([results.duration(fitted.curves[arm].median, end.unit) for arm in (a, b)], end.unit)

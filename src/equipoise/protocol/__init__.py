@@ -2,7 +2,7 @@
 
 from .analyses import Analysis, Subgroup, Testing
 from .arms import Arm, CalendarEntry, Dose, Regimen, dose_calendar
-from .choices import effect_uses_strata, null_hypothesis, test_of
+from .choices import effect_uses_strata, margin_aim, null_hypothesis, test_of
 from .endpoints import Eligibility, Endpoint, Population, Visit
 from .estimands import Contrast, Estimand, IntercurrentEvent
 from .names import DataNames, Strata
@@ -67,6 +67,7 @@ __all__ = [
     "example",
     "examples",
     "find",
+    "margin_aim",
     "null_hypothesis",
     "quoted",
     "read",

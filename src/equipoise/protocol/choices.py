@@ -45,6 +45,14 @@ def effect_uses_strata(summary: str, stratified: bool | None) -> bool:
     return stratified is True or (stratified is None and summary in ("hazard ratio", "marginal hazard ratio"))
 
 
+def margin_aim(protocol: Protocol, analysis: Analysis) -> str:
+    """What is shown by rejecting another hazard ratio than 1 in favour of the experimental arm; else nothing."""
+    if analysis.null_hazard_ratio == 1:
+        return ""
+    harm = protocol.endpoints[protocol.estimands[analysis.estimand].variable].event_is == "harm"
+    return "non-inferiority" if (analysis.null_hazard_ratio > 1) == harm else "superiority by a margin"
+
+
 def null_hypothesis(protocol: Protocol, analysis: Analysis) -> str:
     """What a P value of the analysis tests where this is another hazard ratio than 1, in words; else nothing."""
     if analysis.null_hazard_ratio == 1:
@@ -52,8 +60,7 @@ def null_hypothesis(protocol: Protocol, analysis: Analysis) -> str:
     harm = protocol.endpoints[protocol.estimands[analysis.estimand].variable].event_is == "harm"
     one_sided = protocol.testing is not None and protocol.testing.sided == 1
     worse = f" or {'more' if harm else 'less'}" if one_sided else ""
-    aim = "non-inferiority" if (analysis.null_hazard_ratio > 1) == harm else "superiority by a margin"
-    return f"hazard ratio {plain(analysis.null_hazard_ratio)}{worse} ({aim})"
+    return f"hazard ratio {plain(analysis.null_hazard_ratio)}{worse} ({margin_aim(protocol, analysis)})"
 
 
 _CONVENTIONS: dict[str, dict[str, str]] = {

@@ -721,3 +721,12 @@ def test_a_constant_covariate_is_a_warning_whether_number_or_text(tmp_path: Path
     reason = f"the covariates are collinear within an arm: {term}"
     assert marginal.warnings == (f"primary: {reason}",)
     assert one(marginal, "marginal hazard ratio").reason == reason
+
+
+def test_a_covariate_whose_squares_are_no_numbers_is_refused(tmp_path: Path) -> None:
+    values = [float(i) for i in range(60)]
+    values[2] = 1e300
+    with pytest.raises(
+        DataError, match=r"X is too large for sums of its squares to be numbers \(column X, subject 003"
+    ):
+        with_column(tmp_path, values)

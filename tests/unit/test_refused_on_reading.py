@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import product
 from pathlib import Path
 
+import numpy as np
 import pytest
 from tests.unit import made_trial
 from tests.unit.test_analyses_of_every_kind import STRATA, frame, trial_of
@@ -169,3 +170,40 @@ def test_shares_are_shares_and_of_tested_analyses(tmp_path: Path) -> None:
             made_trial.protocol(tmp_path, analyses=second, testing=f"{graph}{lines}\n", data=STRATA)
         assert refused.value.where == where
         assert words in str(refused.value)
+
+
+ASKED = {
+    "test": ["logrank", "maxcombo", "cox", "restricted mean", "milestone", "average hazard ratio", "adjusted logrank",
+             "marginal hazard ratio", "gray", "fine-gray"],
+    "weights": ["gehan", 'modestly weighted"\ndelay = "50 days'],
+    "ties": ["efron", "breslow", "discrete", "exact-marginal"],
+    "limits": ["wald", "profile"],
+    "penalty": ["firth"],
+    "conf_type": ["plain", "log", "log-log"],
+    "convention": ["r", "sas"],
+}  # fmt: skip
+FURTHER = [
+    "gamma = 1", "stratified = true", "stratified = false", 'covariates = ["AGE"]', "null_hazard_ratio = 1.3",
+    'landmarks = ["9 years"]',
+    'diagnostics = ["proportional hazards"]', 'subgroups = [{ column = "SEX", label = "S" }]',
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("summary", ["", SUBDISTRIBUTION, AVERAGE, MARGINAL, MEANS, MILESTONE])
+def test_what_is_read_is_run(summary: str, tmp_path: Path) -> None:
+    """Settings by chance: whatever the reader lets through, no method refuses afterwards."""
+    chance = np.random.default_rng(len(summary))
+    every = FURTHER + [f'{key} = "{value}"' for key, values in ASKED.items() for value in values]
+    rows = frame(summary == SUBDISTRIBUTION)
+    ran = 0
+    for _ in range(150):
+        lines = {line.split(" ")[0]: line for line in chance.choice(every, chance.integers(1, 4), replace=False)}
+        if summary == MARGINAL:
+            lines["covariates"] = 'covariates = ["AGE"]'
+        try:
+            trial = trial_of(tmp_path, summary, "\n".join(lines.values()), endpoint=COMPETING)
+        except ProtocolError:
+            continue
+        assert len(eq.analyze.run(trial, eq.data.read_adam({"adtte": rows}, trial)).rows) > 0
+        ran += 1
+    assert ran > 10

@@ -14,6 +14,8 @@ from ..data.factor import factor, missing_values
 from ..errors import DataError
 from .time_varying import TimeVarying, periods
 
+_LARGEST = 1e150
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Covariate:
@@ -154,6 +156,13 @@ def _numeric(
                 column=name,
                 subjects=tte.subject[~np.isfinite(values)].tolist(),
                 remedy="Mend the values, or leave the subjects out.",
+            )
+        if (huge := np.abs(values) > _LARGEST).any():
+            raise DataError(
+                f"{name} is too large for sums of its squares to be numbers",
+                column=name,
+                subjects=tte.subject[huge].tolist(),
+                remedy="Mend the values, or rescale the covariate.",
             )
         return [(name, values)], ()
     levels = factor(column)

@@ -33,6 +33,7 @@ def decide(
     alpha: float,
     sided: int,
     graph: AlphaGraph | None = None,
+    reasons: Mapping[str, str] | None = None,
 ) -> dict[str, Decision]:
     """Test the hypotheses, in the order given or by their P values. Family-wise error at most alpha, strongly.
 
@@ -42,7 +43,7 @@ def decide(
     alpha/2 ..., until one holds, which then holds for all below it. Hommel (1988): the closed test of Simes' tests.
     The last two keep alpha where the tests are independent or positively dependent (Simes' inequality), the
     others whatever the dependence.
-    A P that is not estimable is not significant.
+    A P that is not estimable is not tested, and counts as 1 for the others; ``reasons`` say why by name.
 
     Raises ``DataError`` for a number that is no P value, ``DesignError`` for a graph that does not fit.
 
@@ -53,10 +54,12 @@ def decide(
     """
     if procedure == "fixed sequence":
         _check_p(p_values)
-        return _fixed_sequence(p_values, alpha, sided)
+        return _fixed_sequence(p_values, alpha, sided, reasons or {})
     adjusted = adjusted_p(p_values, procedure, graph)
     return {
-        name: Decision(
+        name: _untested(name, reasons or {})
+        if math.isnan(p_values[name])
+        else Decision(
             significant=p <= alpha,
             adjusted_p=p,
             sentence=_sentence(p <= alpha, alpha, sided, f"{_NAMES[procedure]}, adjusted P {p_value(p)}"),
@@ -120,20 +123,30 @@ def _check_p(p_values: Mapping[str, float]) -> None:
             raise DataError(f"{p} is no P value", column=name, remedy="A P value lies from 0 to 1.")
 
 
-def _fixed_sequence(p_values: Mapping[str, float], alpha: float, sided: int) -> dict[str, Decision]:
+def _untested(name: str, reasons: Mapping[str, str]) -> Decision:
+    why = reasons.get(name) or "its P is not estimable"
+    return Decision(significant=None, adjusted_p=1.0, sentence=f"not tested: {why}")
+
+
+def _fixed_sequence(
+    p_values: Mapping[str, float], alpha: float, sided: int, reasons: Mapping[str, str]
+) -> dict[str, Decision]:
     decisions: dict[str, Decision] = {}
     stopped_by, largest = "", 0.0
     for i, (name, p) in enumerate(p_values.items(), start=1):
         largest = 1.0 if math.isnan(p) else max(largest, p)
         if stopped_by:
-            sentence = f"not tested: {stopped_by} was not significant before it"
+            sentence = f"not tested: {stopped_by} before it"
             decisions[name] = Decision(significant=None, adjusted_p=largest, sentence=sentence)
+            continue
+        if math.isnan(p):
+            decisions[name], stopped_by = _untested(name, reasons), f"{name} was not tested"
             continue
         significant = p <= alpha
         sentence = _sentence(significant, alpha, sided, f"step {i} of {len(p_values)}, fixed sequence")
         decisions[name] = Decision(significant=significant, adjusted_p=largest, sentence=sentence)
         if not significant:
-            stopped_by = name
+            stopped_by = f"{name} was not significant"
     return decisions
 
 

@@ -28,7 +28,7 @@ from .convention import (
     resolve_ties,
 )
 from .cox_likelihood import design, likelihood
-from .cox_result import Cox, Fitted
+from .cox_result import Cox, Fitted, null_in_method
 from .cox_steps import score_rows, steps_at
 from .firth import maximize_penalized
 from .inference import Inference, infer, penalized_tests
@@ -280,5 +280,4 @@ def _method(ties: Ties, robust: bool, stratified: bool, matrix: ModelMatrix) -> 
 def _refinements(interval: Interval, penalty: Penalty | None, null_hazard_ratio: float) -> str:
     words = ["Firth penalty"] if penalty else []
     words += ["profile likelihood limits"] if interval == "profile" else ["Wald limits"]
-    words += [f"null hazard ratio {null_hazard_ratio:g}"] if null_hazard_ratio != 1 else []
-    return "".join(f", {w}" for w in words)
+    return "".join(f", {w}" for w in words) + null_in_method(null_hazard_ratio)

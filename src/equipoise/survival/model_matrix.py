@@ -1,4 +1,4 @@
-"""Covariates as columns of numbers: text becomes indicators against its first level."""
+"""Covariates as columns of numbers: text becomes indicators against its first level, and one level a constant."""
 
 from __future__ import annotations
 
@@ -175,15 +175,22 @@ def _numeric(
                 subjects=tte.subject[~np.isfinite(values)].tolist(),
                 remedy="Mend the values, or leave the subjects out.",
             )
-        size = float(np.abs(values).max(initial=0.0))
-        if size > _LARGEST or 0 < size < 1 / _LARGEST:
+        size = np.abs(values)
+        beyond = size > _LARGEST
+        if not beyond.any() and 0 < size.max(initial=0.0) < 1 / _LARGEST:
+            beyond = size > 0
+        if beyond.any():
             raise DataError(
-                f"{name} goes up to {size:g}, which leaves no room for its squares",
+                f"{name} is of a size ({size[beyond][0]:g}) that leaves no room for its squares",
                 column=name,
-                remedy="Give it in another unit.",
+                subjects=tte.subject[beyond].tolist(),
+                remedy="Mend the values, or give the covariate in another unit.",
             )
         return [(name, values)], ()
     levels = factor(column)
+    if len(levels.levels) == 1:
+        # A term of its own, which says nothing, as a constant number has one: nothing is left out without a word.
+        return [(f"{name}: {levels.levels[0]} alone", np.zeros(len(column)))], levels.levels
     indicators = [(f"{name}: {level} v {levels.levels[0]}", (levels.codes == i).astype(np.float64))
                   for i, level in enumerate(levels.levels) if i > 0]  # fmt: skip
     return indicators, levels.levels

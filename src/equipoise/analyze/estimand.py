@@ -227,6 +227,27 @@ def left_out(trial: Protocol, data: Patients) -> list[str]:
     return unnamed_arms(trial, data) + without_record(trial, data)
 
 
+def competing_events(trial: Protocol, data: Patients) -> tuple[list[str], list[str]]:
+    """Notes on estimands that take events which compete as censored; warnings for codes of them that no record holds."""
+    notes, warnings = [], []
+    for name in dict.fromkeys(a.estimand for a in trial.analyses.values()):
+        chosen = trial.estimands[name]
+        codes = trial.endpoints[chosen.variable].competing_codes
+        if not codes:
+            continue
+        held = population_rows(trial, data, name)[data.names.censoring]
+        struck = int(held.is_in(list(codes)).sum())
+        column = f"{data.names.censoring} = {' or '.join(map(str, codes))}"
+        if not struck:
+            warnings.append(f"{name}: no record of {chosen.variable} holds an event that competes ({column})")
+        elif chosen.summary != "subdistribution hazard ratio":
+            notes.append(
+                f"{name}: {struck} events that compete with {chosen.variable} ({column}) count as censored, so this is "
+                "an effect on the cause-specific hazard, and a survival curve no probability"
+            )
+    return notes, warnings
+
+
 def in_population(trial: Protocol, data: Patients, name: str, rows: pl.DataFrame) -> pl.DataFrame:
     """Those of the rows that are in a population of the protocol, by its flag and conditions.
 

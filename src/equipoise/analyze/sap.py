@@ -33,7 +33,7 @@ from .covariates import covariates_of
 from .curves import figure_rows, incidence_rows
 from .disposition import disposition_rows
 from .effect import Effect, Tested, effect_of, landmark_marks, test_of_effect
-from .estimand import endpoint, left_out, population_rows
+from .estimand import competing_events, endpoint, left_out, population_rows
 from .exposure import exposure_rows
 from .multiplicity import Decision, decide
 from .safety import safety_rows
@@ -104,6 +104,8 @@ def run(trial: Protocol, data: Patients) -> Results:
     rows: list[Row] = []
     warnings = [str(f) for f in found if f.severity == "warning"]
     warnings += left_out(trial, data)
+    of_causes, idle_codes = competing_events(trial, data)
+    warnings += idle_codes
     for name, analysis in trial.analyses.items():
         context = _context(trial, analysis, name, data)
         own = list(_rows(trial, data, analysis, fitted[name], decisions.get(name)))
@@ -114,7 +116,7 @@ def run(trial: Protocol, data: Patients) -> Results:
     notes = [f"assumed: {path}: {why}" for path, why in trial.assumed.items() if path.startswith(prefixes)]
     return Results(
         rows=tuple(rows),
-        notes=(*notes, *_absent_parts(trial, data), *data.notes),
+        notes=(*notes, *of_causes, *_absent_parts(trial, data), *data.notes),
         warnings=tuple(dict.fromkeys(warnings)),
         origin=data.origin,
         protocol_digest=trial.digest,

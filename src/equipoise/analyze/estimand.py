@@ -228,7 +228,7 @@ def left_out(trial: Protocol, data: Patients) -> list[str]:
 
 
 def competing_events(trial: Protocol, data: Patients) -> tuple[list[str], list[str]]:
-    """Notes on estimands that take events which compete as censored; warnings for codes of them that no record holds."""
+    """Notes on estimands that take events which compete as censored; warnings for codes that no record holds."""
     notes, warnings = [], []
     for name in dict.fromkeys(a.estimand for a in trial.analyses.values()):
         chosen = trial.estimands[name]

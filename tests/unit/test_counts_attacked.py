@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import math
+import pickle
 from collections.abc import Callable
 from fractions import Fraction
 from functools import partial
@@ -13,18 +15,26 @@ import pytest
 from tests.oracles import twins_counts
 
 from equipoise.analyze import (
+    adjusted_p,
     clopper_pearson,
+    closed_test,
     cmh,
+    decide,
     difference,
     exposure_adjusted_rate,
     fisher,
+    impute,
+    pool,
     rate_difference,
     rate_ratio,
     risk_difference,
     risk_ratio,
+    tipping_point,
     wilson,
 )
-from equipoise.errors import DataError, EquipoiseError
+from equipoise.design import AlphaGraph
+from equipoise.errors import DataError, DesignError, EquipoiseError
+from equipoise.survival import TimeToEvent
 
 OF_ONE = (wilson, clopper_pearson, lambda x, n: difference(x, n, 1, 2), lambda x, n: difference(1, 2, x, n))
 OF_TWO = (risk_difference, risk_ratio, cmh, fisher)
@@ -191,3 +201,153 @@ def test_fisher_of_very_many() -> None:
 
 def test_fisher_beyond_its_size_is_refused() -> None:
     refused(lambda: fisher(LARGE // 2, LARGE, LARGE // 2, LARGE), "Use cmh()", DataError)
+
+
+P = {"A": 0.01, "B": 0.2}
+
+
+@pytest.mark.parametrize("procedure", ["bonferroni", "Holm", "", None, ["holm"], 1])
+def test_unknown_procedures_are_refused(procedure: Any) -> None:
+    refused(lambda: decide(P, procedure, 0.05, 2), "Use one of fixed sequence, holm, hochberg, hommel, graph")
+    refused(lambda: adjusted_p(P, procedure), "Use one of holm, hochberg, hommel, graph")
+
+
+def test_a_fixed_sequence_has_no_adjusted_p_without_its_order_said() -> None:
+    refused(lambda: adjusted_p(P, "fixed sequence"), "unknown procedure 'fixed sequence'")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("procedure", ["fixed sequence", "holm", "hochberg", "hommel"])
+def test_alpha_and_sides_are_checked(procedure: Any) -> None:
+    for alpha in (5, math.nan, 0, 1, -0.05, "0.05", None, True, 10**400, [0.05]):
+        refused(partial(decide, P, procedure, alpha, 2), "is not between 0 and 1 (alpha)")
+    for sided in (0, 3, "two", None, True, 1.5, [2]):
+        refused(partial(decide, P, procedure, 0.05, sided), "-sided (sided). Give 1 or 2")
+    assert decide(P, procedure, np.float32(0.05), np.int64(2))["A"].significant is True  # type: ignore[arg-type]
+    assert decide({"A": np.float64(0.01)}, procedure, 0.05, 1)["A"].significant is True
+
+
+@pytest.mark.parametrize("p", ["x", None, True, [0.1], -0.1, 1.1, math.inf, 10**400])
+def test_what_is_no_p_value_is_refused(p: Any) -> None:
+    given, graph = {"A": 0.1, "B": p}, AlphaGraph(weights={"A": 1, "B": 0}, transitions={})
+    for procedure in ("fixed sequence", "holm", "hochberg", "hommel"):
+        refused(partial(decide, given, procedure, 0.05, 2), "is no P value (column B)", DataError)  # type: ignore[arg-type]
+    refused(lambda: closed_test(given, "simes"), "is no P value (column B)", DataError)
+    refused(lambda: graph.test(given, 0.05), "is no P value (p_values, B)", DesignError)
+    if p != -0.1:
+        refused(lambda: closed_test({"A": 0.1, "B": 0.1}, lambda held: p), "the local test gives")
+
+
+@pytest.mark.parametrize("given", [[0.01, 0.02], None, 0.01, "PFS", {1: 0.1}])
+def test_p_values_come_by_hypothesis(given: Any) -> None:
+    refused(lambda: decide(given, "holm", 0.05, 2), "no P values by hypothesis", DataError)
+    refused(lambda: adjusted_p(given, "hommel"), "no P values by hypothesis", DataError)
+    refused(lambda: closed_test(given, "simes"), "no P values by hypothesis", DataError)
+    refused(
+        lambda: AlphaGraph(weights={"A": 1}, transitions={}).test(given, 0.05), "P values are given for", DesignError
+    )
+
+
+def test_graphs_and_weights_of_the_wrong_kind_are_refused() -> None:
+    for share in ("1", None, True, math.nan, [1], 10**400):
+        refused(partial(AlphaGraph, weights={"A": share}, transitions={}), "is no share (weights, A)", DesignError)
+        wrong = partial(AlphaGraph, weights={"A": 1, "B": 0}, transitions={"A": {"B": share}})
+        refused(wrong, "is no share (transitions, A, B)", DesignError)
+        fit = "do not fit the hypotheses"
+        refused(partial(closed_test, P, "bonferroni", {"A": 1, "B": share}), fit, DataError)
+    for weights in ([1, 2], None, "AB", {1: 1}):
+        refused(partial(AlphaGraph, weights=weights, transitions={}), "no shares by hypothesis", DesignError)  # type: ignore[arg-type]
+    for transitions in ([1], None, {"A": 1}, {"A": ["B"]}):
+        wrong = partial(AlphaGraph, weights={"A": 1, "B": 0}, transitions=transitions)  # type: ignore[arg-type]
+        refused(wrong, "are no transitions", DesignError)
+    for weights in ([1, 2], "AB", {"A": 1e308, "B": 1e308}, {"A": 0, "B": 1}):
+        refused(partial(closed_test, P, "bonferroni", weights), "do not fit the hypotheses", DataError)  # type: ignore[arg-type]
+    graph = AlphaGraph(weights={"A": 1, "B": 0}, transitions={})
+    for alpha in ("x", None, True, 0, math.nan):
+        refused(partial(graph.test, P, alpha), "is not between 0 and 1", DesignError)  # type: ignore[arg-type]
+    refused(lambda: graph.weights_of("A"), "is no list of hypotheses", DesignError)
+    refused(lambda: graph.weights_of(3), "is no list of hypotheses", DesignError)  # type: ignore[arg-type]
+    refused(lambda: decide(P, "graph", 0.05, 2, "graph"), "is no alpha graph")  # type: ignore[arg-type]
+    for local in (None, 3, ["simes"]):
+        refused(partial(closed_test, P, local), "there is no local test", DataError)  # type: ignore[arg-type]
+
+
+def test_results_by_hypothesis_are_copied_and_sent() -> None:
+    graph = AlphaGraph(weights={"A": 0.5, "B": 0.5}, transitions={"A": {"B": 1}})
+    tested, closed = graph.test(P, 0.05), closed_test(P, "simes")
+    for again in (pickle.loads(pickle.dumps(graph)), copy.deepcopy(graph), copy.copy(graph)):
+        assert again == graph
+        assert hash(again) == hash(graph)
+    for found in (pickle.loads(pickle.dumps(tested)), copy.deepcopy(tested)):
+        assert (found.adjusted_p, found.graphs, str(found)) == (tested.adjusted_p, tested.graphs, str(tested))
+    for copied in (pickle.loads(pickle.dumps(closed)), copy.deepcopy(closed)):
+        assert copied.intersections == closed.intersections
+        assert dict(copied.adjusted_p) == dict(closed.adjusted_p) == closed.adjusted_p
+    with pytest.raises(TypeError):
+        graph.weights["A"] = 1.0  # type: ignore[index]
+    with pytest.raises(AttributeError):
+        graph.weights._held = {}  # type: ignore[attr-defined]
+    assert hash(graph) != hash(AlphaGraph(weights={"A": 1, "B": 0}, transitions={}))
+
+
+def test_only_lists_of_numbers_are_pooled() -> None:
+    two = [[0.1, 0.2], [0.1, 0.3]]
+    for given in (two, 0.1, None, ["a", "b"], [True, False], [[1], [1, 2]], {"A": 1}, [0.1, None]):
+        refused(partial(pool, given, [0.1, 0.1]), "one number a completed data set (column estimates)", DataError)  # type: ignore[arg-type]
+        refused(partial(pool, [0.1, 0.1], given), "one number a completed data set (column variances)", DataError)  # type: ignore[arg-type]
+    refused(lambda: pool(two, two), "one number a completed data set", DataError)
+    for estimates, variances in (([1e200, -1e200], [1, 1]), ([1, 2], [1e200, 1]), ([1, 2], [1e-200, 1])):
+        refused(partial(pool, estimates, variances), "too far from 1", DataError)
+    assert math.isfinite(pool([1e59, -1e59], [1e-59, 1e-59]).df)
+
+
+@pytest.mark.parametrize("level", [95, True, False, 0, 1, -0.5, math.nan])
+def test_pooled_limits_have_a_level(level: Any) -> None:
+    refused(lambda: pool([0.1, 0.3], [0.04, 0.04]).limits(level), "is not between 0 and 1")
+
+
+def trial() -> TimeToEvent:
+    time, event = [3, 5, 7, 2, 4, 9, 2, 4, 6, 3, 5, 1], [1, 0, 1, 0, 1, 0, 1, 1, 1, 0, 1, 1]
+    return TimeToEvent(time, event, ["B"] * 6 + ["A"] * 6, control="A", experimental="B", unit="days")
+
+
+@pytest.mark.parametrize("delta", [np.int64(2), np.float32(2), np.uint8(2), Fraction(2)])
+def test_delta_is_any_real_number(delta: Any) -> None:
+    found = impute(trial(), seed=1, number=np.int64(1), until="8 days", delta=delta)  # type: ignore[arg-type]
+    np.testing.assert_array_equal(found.time, impute(trial(), seed=1, number=1, until="8 days", delta=2.0).time)
+
+
+def test_deltas_come_as_any_list() -> None:
+    wanted = tipping_point(trial(), deltas=[1, 2], until="8 days", seed=1, imputations=5)
+    for deltas in (np.array([1, 2]), np.array([1, 2], dtype=np.float32), (1, 2), [np.int64(1), Fraction(2)]):
+        found = tipping_point(trial(), deltas=deltas, until="8 days", seed=1, imputations=5)  # type: ignore[arg-type]
+        assert found.steps == wanted.steps
+
+
+def test_imputation_refuses_what_fills_in_nothing() -> None:
+    def until(times: Any) -> Any:
+        return partial(impute, trial(), seed=1, number=1, until=times)
+
+    refused(until(np.full(12, -5.0)), "until is no time after the start (column until, subjects 1, 2", DataError)
+    refused(until(np.zeros(12)), "until is no time after the start", DataError)
+    refused(until([[1], [1, 2]]), "until takes a duration or 12 times", DataError)
+    for number in (0, -1, 1.0, True, None, "1"):
+        refused(partial(impute, trial(), seed=1, number=number, until="8 days"), "there is no imputation number")  # type: ignore[arg-type]
+    for delta in ("2", None, True, [2], 10**400, math.nan, np.bool_(True)):
+        refused(partial(impute, trial(), seed=1, number=1, until="8 days", delta=delta), "is no factor on a hazard")  # type: ignore[arg-type]
+
+
+def test_the_tipping_point_refuses_what_is_no_grid() -> None:
+    def grid(**given: Any) -> Any:
+        return partial(tipping_point, trial(), **{"deltas": [1, 2], "until": "8 days", "seed": 1, **given})
+
+    for deltas in (2, None, "12", [[1, 2]], np.float64(2), {1: 2}):
+        refused(grid(deltas=deltas), "is no list of deltas")
+    for imputations in (2.5, 1, "x", None, True):
+        refused(grid(imputations=imputations), "Give two imputations or more")
+    for alpha in ("x", None, True, 0, 1, math.nan):
+        refused(grid(alpha=alpha), "alpha between 0 and 1")
+    refused(grid(deltas=[1, "2"], imputations=2), "is no factor on a hazard")
+
+
+def test_weights_of_strata_are_a_word() -> None:
+    refused(lambda: risk_difference(1, 5, 2, 5, weights=["cmh"]), "unknown weights ['cmh']")  # type: ignore[arg-type]

@@ -193,7 +193,7 @@ def _tables(events_1: Counts, total_1: Counts, events_0: Counts, total_0: Counts
 
 
 def _weights(tables: _Tables, weights: str) -> Vector:
-    if weights not in _WEIGHTS:
+    if weights not in tuple(_WEIGHTS):
         raise ArgumentError(f"unknown weights {weights!r}", remedy=f"Use one of {', '.join(_WEIGHTS)}.")
     size = tables.n1 + tables.n0
     return tables.n1 * tables.n0 / size if weights == "cmh" else size

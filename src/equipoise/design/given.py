@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Iterator, Mapping
-from numbers import Real
+from numbers import Integral, Real
 from typing import TypeVar
 
 K = TypeVar("K", bound=Hashable)
@@ -67,9 +67,16 @@ def real_number(value: object) -> float:
 
 def is_p_value(value: object) -> bool:
     """A number from 0 to 1, or ``nan``, which stands for a P that is not estimable."""
-    number = real_number(value)
-    given = isinstance(value, Real) and not isinstance(value, bool)
-    return given and (math.isnan(number) or 0 <= number <= 1)
+    return 0 <= real_number(value) <= 1 or (isinstance(value, Real) and bool(value != value))
+
+
+def whole_number(value: object) -> int | None:
+    """A whole number of Python or NumPy; None for what is none: 2.0, text, True, a list.
+
+    >>> whole_number(3), whole_number(3.0), whole_number(True)
+    (3, None, None)
+    """
+    return None if isinstance(value, bool) or not isinstance(value, Integral) else int(value)
 
 
 def named(given: object) -> bool:

@@ -300,9 +300,38 @@ def test_only_lists_of_numbers_are_pooled() -> None:
     assert math.isfinite(pool([1e59, -1e59], [1e-59, 1e-59]).df)
 
 
-@pytest.mark.parametrize("level", [95, True, False, 0, 1, -0.5, math.nan])
-def test_pooled_limits_have_a_level(level: Any) -> None:
-    refused(lambda: pool([0.1, 0.3], [0.04, 0.04]).limits(level), "is not between 0 and 1")
+def limits_of_all() -> list[Callable[[Any], Any]]:
+    rates = {"unit": "years"}
+    return [
+        lambda level: pool([0.1, 0.3], [0.04, 0.04]).limits(level),
+        lambda level: tipping_point(trial(), deltas=[1], until="8 days", seed=1, imputations=5, level=level),
+        lambda level: wilson(3, 7, level),
+        lambda level: clopper_pearson(3, 7, level),
+        lambda level: difference(3, 7, 2, 9, level),
+        lambda level: risk_difference(3, 7, 2, 9, level=level),
+        lambda level: risk_ratio(3, 7, 2, 9, level=level),
+        lambda level: cmh(3, 7, 2, 9, level=level),
+        lambda level: exposure_adjusted_rate(3, 7, level=level, **rates),  # type: ignore[arg-type]
+        lambda level: rate_difference(3, 7, 2, 9, level=level, **rates),  # type: ignore[arg-type]
+        lambda level: rate_ratio(3, 7, 2, 9, level=level, **rates),  # type: ignore[arg-type]
+    ]
+
+
+@pytest.mark.parametrize("level", [95, True, False, 0, 1, -0.5, math.nan, "0.95", None, [0.95], 1e-300, 1 - 1e-16])
+def test_a_level_lies_between_0_and_1(level: Any) -> None:
+    said = "too near 0 or 1" if level in (1e-300, 1 - 1e-16) else "is not between 0 and 1"
+    for limits in limits_of_all():
+        refused(partial(limits, level), said)
+
+
+@pytest.mark.parametrize("level", [1e-10, 0.5, np.float64(0.95), 1 - 1e-10])
+def test_limits_hold_the_estimate_at_every_level(level: Any) -> None:
+    for limits in limits_of_all()[2:]:
+        found = limits(level)
+        low, high = found.conf_int
+        estimate = getattr(found, "estimate", None) or found.odds_ratio
+        assert low <= estimate * (1 + 1e-9)
+        assert estimate * (1 - 1e-9) <= high
 
 
 def trial() -> TimeToEvent:

@@ -145,7 +145,7 @@ def test_limits_of_the_rate_ratio_are_roots_of_a_quadratic() -> None:
     assert low + high == pytest.approx(8 + 5 * q2, rel=1e-14)
 
 
-@pytest.mark.parametrize("per", ["0 years", "0 days", "0.0000000001 days", "9" * 400 + " years"])
+@pytest.mark.parametrize("per", ["0 years", "0 days", "0.0000000001 days"])
 def test_a_rate_per_no_time_is_refused(per: str) -> None:
     refused(lambda: exposure_adjusted_rate(3, 10, unit="years", per=per), "is no time to count events per")
     refused(lambda: rate_difference(3, 10, 2, 10, unit="years", per=per), "is no time to count events per")

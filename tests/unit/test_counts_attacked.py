@@ -380,3 +380,11 @@ def test_the_tipping_point_refuses_what_is_no_grid() -> None:
 
 def test_weights_of_strata_are_a_word() -> None:
     refused(lambda: risk_difference(1, 5, 2, 5, weights=["cmh"]), "unknown weights ['cmh']")  # type: ignore[arg-type]
+
+
+def test_an_odds_ratio_without_bounds_has_a_reason() -> None:
+    found = cmh([66, 1002, 0], [66, 1002, 1], [441052980593029, 0, 7253909001], [LARGE, 1, LARGE])
+    assert math.isfinite(found.odds_ratio)
+    assert math.isnan(found.conf_int[0])
+    assert found.reason == "the limits of the odds ratio are so far apart that no float holds them"
+    assert "common odds ratio" in str(found)

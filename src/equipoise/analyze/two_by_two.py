@@ -16,6 +16,8 @@ from ..survival.convention import ArgumentError
 from .counts import Counts, two_by_two
 
 NO_INFORMATION = "no stratum holds both arms with events in some and not in all"
+TOO_WIDE = "the limits of the odds ratio are so far apart that no float holds them"
+_WIDEST = 300.0  # of the logarithm
 MOST_SPREAD = 1e9  # variance of the hypergeometric distribution that is still summed: some two million tables
 _VANISHED = -760.0  # of the logarithm of a chance: below, no float holds it
 _TIE = math.log1p(1e-7)  # tables likelier by less than this are equally likely, as in R
@@ -110,7 +112,10 @@ def cmh(
         spread = float((p * concordant).sum()) / (2 * r**2) + float((q * discordant).sum()) / (2 * s**2)
         spread += float((p * discordant + q * concordant).sum()) / (2 * r * s)
         width = float(ndtri(0.5 + level / 2)) * math.sqrt(spread)
-        limits, reason = (ratio * math.exp(-width), ratio * math.exp(width)), ""
+        if width < _WIDEST:
+            limits, reason = (ratio * math.exp(-width), ratio * math.exp(width)), ""
+        else:
+            reason = TOO_WIDE
     return CochranMantelHaenszel(
         statistic=statistic,
         p_value=float(chdtrc(1, statistic)),

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import sys
+import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version  # noqa: TID251 - reads the version number, imports nothing
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import cyclopts
@@ -63,6 +65,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         code = _hush()
     except OSError as error:
         code = _refuse(f"the output cannot be written: {error.strerror}")
+    except Exception as error:  # with exit code 1 it would look as if the work were done
+        code = _refuse(_unforeseen(error))
     try:
         sys.stdout.flush()
     except OSError as error:
@@ -72,6 +76,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
             else _refuse(f"the output cannot be written: {error.strerror}")
         )
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _unforeseen(error: Exception) -> str:
+    """One sentence for an error that nobody foresaw, with the line that raised it."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [f for f in frames if Path(f.filename).is_relative_to(Path(__file__).parent)]
+    where = f" ({Path(own[-1].filename).name}, line {own[-1].lineno})" if own else ""
+    what = " ".join(f"{type(error).__name__}: {error}".split())
+    return f"the program itself failed{where}: {what}. Please report it."
 
 
 def _hush() -> int:
@@ -100,13 +113,13 @@ def check(
     stops: list[str] = []
     doubts: list[str] = []
     if data is not None or trial.data.path is not None:
-        from .analyze import refusals, unnamed_arms
+        from .analyze import left_out, refusals
         from .data import check as check_data
 
         patients = _patients(trial, data, cut, None)
         findings = check_data(patients, trial)
         stops = [str(f) for f in findings if f.severity == "error"] or list(refusals(trial, patients))
-        doubts = [str(f) for f in findings if f.severity == "warning"] + unnamed_arms(trial, patients)
+        doubts = [str(f) for f in findings if f.severity == "warning"] + left_out(trial, patients)
     rest = [str(f) for f in findings if f.severity == "not applicable"]
     if json_:
         _print_json(trial, patients, [], stops + doubts + rest, synopsis=dict(sections))
@@ -243,7 +256,7 @@ def _finish(trial: Protocol, done: Run, as_json: bool, *, print_results: bool, s
         _print_tie_out(results)
     if print_results:
         _print_results(trial, results)
-    elif strain:
+    else:
         _print_remarks(results)
     for folder in dict.fromkeys(file.parent for file in done.files):
         print(f"wrote {folder}: {', '.join(file.name for file in done.files if file.parent == folder)}")
@@ -299,6 +312,9 @@ def _print_results(trial: Protocol, results: Results) -> None:
         console.print(
             f"[bold]{_escape(next(r.text for r in rows if r.statistic == 'sentence'))}.[/bold]", soft_wrap=True
         )
+        if trial.testing is not None and name in trial.testing.order:
+            decision = next(r.text for r in rows if r.statistic == "test decision")
+            console.print(f"{decision[0].upper()}{_escape(decision[1:])}.", soft_wrap=True)
         if analysis.role == "primary":
             console.print(_rich_table(primary_table(trial, rows, name)))
     console.print()

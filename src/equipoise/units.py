@@ -52,4 +52,7 @@ def days(duration: object) -> float:
             f"{duration!r} is not a duration",
             remedy='Write it with its unit, as in "12 months" or "90 days".',
         )
-    return float(match.group(1)) * DAYS_PER[match.group(2) + "s"]
+    found = float(match.group(1)) * DAYS_PER[match.group(2) + "s"]
+    if found == float("inf"):
+        raise DurationError("a duration is too long for a number", remedy="Such as 24 months.")
+    return found

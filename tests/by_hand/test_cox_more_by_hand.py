@@ -204,7 +204,7 @@ def test_null_hazard_ratio() -> None:
     assert fit.p_one_sided == pytest.approx(norm.cdf(z), rel=1e-12)  # a harm: against HR >= 1.5
     benefit = cox(pairs(*"BBBA", event_is="benefit"), null_hazard_ratio=1.5)
     assert benefit.p_one_sided == pytest.approx(norm.sf(z), rel=1e-12)
-    assert fit.method == "Cox model, Efron ties, stratified, null hazard ratio 1.5"
+    assert fit.method == "Cox model, Efron ties, stratified, Wald limits, null hazard ratio 1.5"
     plain = cox(pairs(*"BBBA"))
     assert (fit.hazard_ratio, fit.conf_int) == (plain.hazard_ratio, plain.conf_int)
     assert (fit.wald, fit.score, fit.likelihood_ratio) == (plain.wald, plain.score, plain.likelihood_ratio)

@@ -322,3 +322,26 @@ def test_an_out_folder_that_cannot_be(capsys: pytest.CaptureFixture[str], tmp_pa
     assert "the report cannot be written" in err
     assert [f.name for f in tmp_path.iterdir()] == ["taken"]
     assert taken.read_text() == "mine"
+
+
+def test_what_nobody_foresaw_is_one_sentence_and_never_exit_code_one(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise AttributeError("'FineGray' object\nhas no attribute 'fitted'")
+
+    monkeypatch.setattr("equipoise.analyze.run", broken)
+    code, out, err = main(capsys, "analyze", "veteran")
+    assert code == 2
+    assert out == ""
+    assert err.startswith("equipoise: the program itself failed (cli.py, line ")
+    assert err.endswith("AttributeError: 'FineGray' object has no attribute 'fitted'. Please report it.")
+    assert len(err.splitlines()) == 1
+
+
+def test_no_events_and_every_diagnostic(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    rows = eight().with_columns(pl.lit(1).alias("CNSR"), pl.lit("Alive").alias("EVNTDESC"))
+    asked = made_trial.PRIMARY + 'diagnostics = ["proportional hazards", "follow-up"]\n'
+    code, out, err = main(capsys, "analyze", str(made_trial.files(tmp_path, rows, analyses=asked)))
+    assert (code, err) == (1, "")
+    assert "Warning: primary: there are no events" in out

@@ -108,6 +108,15 @@ def top_of(slope: Callable[[float], float], end: float) -> float:
     return (low + high) / 2
 
 
+def both_ways(slope: Callable[[float, float], float], end: float) -> tuple[float, float]:
+    """The top as s and as t = end - s: halved in the smaller of the two, so that neither has lost its digits."""
+    if slope(end / 2, end / 2) > 0:
+        t = top_of(lambda t: -slope(end - t, t), end / 2)
+        return end - t, t
+    s = top_of(lambda s: slope(s, end - s), end / 2)
+    return s, end - s
+
+
 def part(count: float, value: float) -> float:
     """count / value, and 0 where nothing was counted (a term that is not in the likelihood)."""
     return count / value if count else 0.0
@@ -122,12 +131,12 @@ def shares_at_difference(stratum: Stratum, delta: float) -> tuple[Share, Share]:
     gap = abs(delta)
     x_small, n_small, x_large, n_large = (x0, n0, x1, n1) if delta >= 0 else (x1, n1, x0, n0)
 
-    def slope(s: float) -> float:
-        inside = part(x_small, s) - part(n_small - x_small, 1 - s)
-        return inside + part(x_large, s + gap) - part(n_large - x_large, (1 - gap) - s)
+    def slope(s: float, t: float) -> float:  # t = (1 - |delta|) - s is the complement of the larger share
+        inside = part(x_small, s) - part(n_small - x_small, t + gap)
+        return inside + part(x_large, s + gap) - part(n_large - x_large, t)
 
-    s = top_of(slope, 1 - gap)
-    small, large = (s, 1 - s), (s + gap, (1 - gap) - s)
+    s, t = both_ways(slope, 1 - gap)
+    small, large = (s, t + gap), (s + gap, t)
     return (large, small) if delta >= 0 else (small, large)
 
 
@@ -138,13 +147,17 @@ def shares_at_ratio(stratum: Stratum, theta: float) -> tuple[Share, Share]:
     if x1 + x0 == 0:
         return (0.0, 1.0), (0.0, 1.0)
 
-    def slope(p0: float) -> float:  # times p0, which does not move its zero
-        p1 = theta * p0
-        return x1 + x0 - part((n1 - x1) * p1, 1 - p1) - part((n0 - x0) * p0, 1 - p0)
+    def quartet(p0: float, t: float) -> tuple[float, float, float, float]:  # p1, q1, p0, q0 with t = end - p0
+        if theta >= 1:
+            return theta * p0, theta * t, p0, (1 - end) + t
+        return theta * p0, (1 - theta) + theta * t, p0, t
 
-    p0 = top_of(slope, end)
-    p1 = min(theta * p0, 1.0)
-    return (p1, 1 - p1), (p0, 1 - p0)
+    def slope(p0: float, t: float) -> float:  # times p0, which does not move its zero
+        p1, q1, p0, q0 = quartet(p0, t)
+        return x1 + x0 - part((n1 - x1) * p1, q1) - part((n0 - x0) * p0, q0)
+
+    p1, q1, p0, q0 = quartet(*both_ways(slope, end))
+    return (p1, q1), (p0, q0)
 
 
 def rates_at_difference(stratum: Stratum, delta: float) -> tuple[Share, Share]:
@@ -186,7 +199,9 @@ def moments(stratum: Stratum, effect: float, problem: Problem) -> tuple[float, f
     x1, n1, x0, n0 = stratum
     (p1, q1), (p0, q0) = restricted(stratum, effect, problem)
     factor = effect if problem["ratio"] else 1.0
-    statistic = x1 / n1 - factor * (x0 / n0) - (0.0 if problem["ratio"] else effect)
+    rates = Fraction(x1) / Fraction(n1), Fraction(x0) / Fraction(n0)  # exact: next to 1, floats would cancel
+    off = Fraction(0) if problem["ratio"] else Fraction(effect)
+    statistic = float(rates[0] - Fraction(factor) * rates[1] - off)
     variance = p1 * q1 / n1 + factor**2 * p0 * q0 / n0
     inflation = 1.0 if problem["rates"] else (n1 + n0) / (n1 + n0 - 1)
     return statistic, inflation * variance, (p1, q1), (p0, q0)
@@ -275,7 +290,7 @@ def score_difference(strata: list[Stratum], level: float, weights: Weights, *, r
     if not strata:
         return {"estimate": math.nan, "lower": math.nan, "upper": math.nan, "z": math.nan, "p_value": math.nan}
     border = quantile_of_normal(level)
-    differences = [x1 / n1 - x0 / n0 for x1, n1, x0, n0 in strata]
+    differences = [float(Fraction(x1) / Fraction(n1) - Fraction(x0) / Fraction(n0)) for x1, n1, x0, n0 in strata]
     reach = 1.0
     if rates:  # no bound: go out until the lower side is rejected as too low and the upper as too high
         while not (z_of(strata, -reach, problem, weights) > border and z_of(strata, reach, problem, weights) < -border):

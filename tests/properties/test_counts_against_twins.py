@@ -108,6 +108,53 @@ def test_rates(x1: int, x0: int, t1: float, t0: float, level: float) -> None:
     compare(rate_ratio(x1, t1, x0, t0, unit="years", level=level), twins_counts.rate_ratio(x1, t1, x0, t0, level=level))
 
 
+LARGE = st.integers(0, 15).flatmap(lambda digits: st.integers(0, 10**digits))
+
+
+@st.composite
+def large_share(draw: st.DrawFn) -> tuple[int, int]:
+    total = max(1, draw(LARGE))
+    some = min(total, draw(LARGE))
+    return draw(st.sampled_from([some, total - some, 0, total])), total
+
+
+def compare_large(found: Any, want: dict[str, float]) -> None:
+    """As ``compare``, a limit next to 0 by the width of the interval: both programs add it to the estimate."""
+    low, high = found.conf_int
+    slack = 1e-12 * (high - low) if math.isfinite(high - low) else 0.0
+    near(found.estimate, want["estimate"], 1e-8, 0)
+    near(low, want["lower"], 1e-8, slack)
+    near(high, want["upper"], 1e-8, slack)
+    near(found.z, want["z"], 1e-8, 1e-11)
+
+
+@plenty(60)
+@given(large_share(), large_share())
+def test_shares_of_very_many(one: tuple[int, int], other: tuple[int, int]) -> None:
+    compare_large(risk_difference(*one, *other), twins_counts.risk_difference(*one, *other))
+    if one[0] + other[0]:
+        compare_large(risk_ratio(*one, *other), twins_counts.risk_ratio(*one, *other))
+
+
+@plenty(60)
+@given(LARGE, st.integers(-3, 9), LARGE, st.integers(-3, 9))
+def test_rates_far_apart(x1: int, t1: int, x0: int, t0: int) -> None:
+    counts = (x1, 3.0 * 10.0**t1, x0, 7.0 * 10.0**t0)
+    found = rate_difference(*counts, unit="years", per="1 year")
+    compare_large(found, twins_counts.rate_difference(*counts))
+    if x1 + x0:
+        compare_large(rate_ratio(*counts, unit="years"), twins_counts.rate_ratio(*counts))
+
+
+@plenty(100)
+@given(share(most=3000), share(most=3000))
+def test_fisher_of_long_supports(one: tuple[int, int], other: tuple[int, int]) -> None:
+    found, want = fisher(*one, *other), twins_counts.fisher(*one, *other)
+    near(found.p_value, want["two_sided"], 1e-10, 1e-300)
+    near(found.p_more, want["greater"], 1e-10, 1e-300)
+    near(found.p_fewer, want["less"], 1e-10, 1e-300)
+
+
 @plenty(300)
 @given(strata(), LEVELS, st.booleans())
 def test_cmh(counts: Any, level: float, correction: bool) -> None:

@@ -3,6 +3,7 @@ table and a page."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -196,8 +197,17 @@ def test_a_page_of_competing_risks_draws_incidence(tmp_path: Path) -> None:
     # The same data, censored at what competes: the cause-specific hazard ratio.
     (tmp_path / "cause").mkdir()
     other = trial_of(tmp_path / "cause", endpoint=made_trial.ENDPOINT + "competing_codes = [2]\n")
-    _, tte, _ = run(other, frame(competing=True))
+    censored, tte, _ = run(other, frame(competing=True))
     assert tte.event.max() == 1
+    (note,) = [n for n in censored.notes if "compete" in n]
+    assert re.search(r": \d+ events that compete with .* \(CNSR = 2\) count as censored", note)
+    assert not any("compete" in n for n in found.notes)
+
+
+def test_a_code_that_nobody_holds_is_a_warning(tmp_path: Path) -> None:
+    trial = trial_of(tmp_path, endpoint=made_trial.ENDPOINT + "competing_codes = [7]\n")
+    found, _, _ = run(trial, frame(competing=True))
+    assert any("holds an event that competes (CNSR = 7)" in w for w in found.warnings)
 
 
 def test_a_code_cannot_be_the_event_and_compete(tmp_path: Path) -> None:

@@ -314,12 +314,16 @@ def test_holm_equals_r_p_adjust() -> None:
     assert sum(bool(d.significant) for d in decisions.values()) == 3
 
 
-@pytest.mark.parametrize("procedure", ["fixed sequence", "holm"])
-def test_a_p_that_is_not_estimable_is_not_significant(procedure: str) -> None:
-    decisions = decide({"A": math.nan, "B": 0.001}, procedure, 0.05, 2)  # type: ignore[arg-type]
-    assert decisions["A"].significant is False
+@pytest.mark.parametrize("procedure", ["fixed sequence", "holm", "hochberg", "hommel"])
+def test_a_p_that_is_not_estimable_is_not_tested(procedure: str) -> None:
+    decisions = decide({"A": math.nan, "B": 0.001}, procedure, 0.05, 2, None, {"A": "there are no events"})  # type: ignore[arg-type]
+    assert decisions["A"].significant is None
     assert decisions["A"].adjusted_p == 1.0
+    assert decisions["A"].sentence == "not tested: there are no events"
+    assert decide({"A": math.nan}, procedure, 0.05, 2)["A"].sentence == "not tested: its P is not estimable"  # type: ignore[arg-type]
     assert decisions["B"].significant is (None if procedure == "fixed sequence" else True)
+    if procedure == "fixed sequence":
+        assert decisions["B"].sentence == "not tested: A was not tested before it"
     assert "nan" not in "".join(d.sentence for d in decisions.values())
 
 
@@ -635,3 +639,94 @@ def test_swapping_the_arms_of_the_estimand_inverts_the_hazard_ratio(veteran: tup
     there, back = cox(tte).hazard_ratio, cox(tte.swap()).hazard_ratio
     assert isinstance(there, float)
     assert back == pytest.approx(1 / there, rel=1e-12)
+
+
+# Subjects without a record
+
+
+def of_twelve(folder: Path, **changed: str) -> tuple[Protocol, pl.DataFrame, pl.DataFrame]:
+    """ADSL of twelve in two arms (and one in a third), ADTTE that lacks the last seven of them."""
+    adsl = pl.DataFrame(
+        {
+            "USUBJID": [f"{i:03d}" for i in range(1, 14)],
+            "TRT01P": [*["new", "old"] * 6, "third"],
+            "ITTFL": [*"Y" * 11, "N", "Y"],
+        }
+    )
+    return made_trial.protocol(folder, **changed), made_trial.adtte([5, 8, 9, 4, 7], [1, 1, 0, 1, 1], "nonon"), adsl
+
+
+def test_subjects_without_a_record_are_a_warning(tmp_path: Path) -> None:
+    trial, frame, adsl = of_twelve(tmp_path, **population('flag = "ITTFL"'))
+    data = made_trial.patients(trial, frame, adsl=adsl)
+    want = "6 subjects of ITT have no record of OS and are left out (ADTTE frame, column PARAMCD, OS): "
+    want += "006, 007, 008, 009, 010 and 1 more"
+    assert analyze.without_record(trial, data) == [want]
+    assert want in analyze.run(trial, data).warnings
+    assert analyze.without_record(trial, made_trial.patients(trial, frame, adsl=adsl[:5])) == []
+    one = analyze.without_record(trial, made_trial.patients(trial, frame, adsl=adsl[:6]))
+    assert one == ["1 subject of ITT has no record of OS and is left out (ADTTE frame, column PARAMCD, OS): 006"]
+
+
+def test_without_adsl_another_endpoint_tells_who_is_missing(tmp_path: Path) -> None:
+    trial, frame, _ = of_twelve(tmp_path)
+    other = made_trial.adtte([3] * 6, [1] * 6, "nonono").with_columns(PARAMCD=pl.lit("PFS"))
+    found = analyze.without_record(trial, made_trial.patients(trial, pl.concat([frame, other])))
+    assert found == ["1 subject of ITT has no record of OS and is left out (ADTTE frame, column PARAMCD, OS): 006"]
+    assert analyze.without_record(trial, made_trial.patients(trial, frame)) == []
+
+
+# Covariates that are no measurement and no category
+
+
+def with_column(folder: Path, values: Sequence[object], summary: str = "") -> Results:
+    changed = adjusted('["X"]')
+    if summary:
+        changed["analyses"] = changed["analyses"].replace('test = "cox"\n', "")
+        changed["estimand"] = made_trial.ESTIMAND.replace("hazard ratio", summary)
+    return run(folder, sixty(X=values), **changed)
+
+
+def test_numbers_with_some_text_are_refused_as_times_are(tmp_path: Path) -> None:
+    values = [str(40 + i) for i in range(60)]
+    values[3] = values[7] = "unknown"
+    what = (
+        r"2 of 60 records hold text where a number is needed, such as 'unknown' \(ADTTE frame, column X, subjects 004"
+    )
+    with pytest.raises(DataError, match=what):
+        with_column(tmp_path, values)
+    # What is text throughout, or has more text than numbers, is a category; so are codes with leading zeros.
+    for codes in (["a", "b", "c"], ["1", "2", "x", "y"], ["01", "02", "x"]):
+        found = with_column(tmp_path, [codes[i % len(codes)] for i in range(60)])
+        assert {r.group for r in found.rows if r.group.startswith("X: ")} == {f"X: {c} v {codes[0]}" for c in codes[1:]}
+
+
+def test_text_with_a_level_for_nearly_everybody_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"the covariate has 60 levels for 60 subjects \(ADTTE frame, column X\)"):
+        with_column(tmp_path, [f"id {i}" for i in range(60)])
+    with pytest.raises(DataError, match=r"the covariate has 21 levels"):
+        with_column(tmp_path, [f"site {i % 21}" for i in range(60)])
+    groups = {r.group for r in with_column(tmp_path, [f"site {i // 3:02d}" for i in range(60)]).rows}
+    assert sum(g.startswith("X: site") for g in groups) == 19
+
+
+@pytest.mark.parametrize("kind", [7, "seven"])
+def test_a_constant_covariate_is_a_warning_whether_number_or_text(tmp_path: Path, kind: object) -> None:
+    term = "X" if kind == 7 else "X: seven alone"
+    found = with_column(tmp_path, [kind] * 60)
+    assert found.warnings == (f"primary: {term}: it says nothing that the strata and the terms before it do not",)
+    assert one(found, "hazard ratio", term).value is None
+    assert value(found, "hazard ratio", "new v old") == pytest.approx(cox(sixty_as()).hazard_ratio, rel=1e-9)
+    marginal = with_column(tmp_path, [kind] * 60, "marginal hazard ratio")
+    reason = f"the covariates are collinear within an arm: {term}"
+    assert marginal.warnings == (f"primary: {reason}",)
+    assert one(marginal, "marginal hazard ratio").reason == reason
+
+
+def test_a_covariate_whose_squares_are_no_numbers_is_refused(tmp_path: Path) -> None:
+    values = [float(i) for i in range(60)]
+    values[2] = 1e300
+    with pytest.raises(
+        DataError, match=r"X is of a size .* that leaves no room for its squares \(column X, subject 003"
+    ):
+        with_column(tmp_path, values)

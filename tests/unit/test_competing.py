@@ -184,7 +184,8 @@ def test_more_than_two_arms() -> None:
     assert fit.p_value == fit.wald.p_value
     assert fit.p_one_sided is None
     assert str(fit).startswith(
-        "Fine-Gray model of cause 1, Breslow ties, unstratified, pooled censoring weights: 2 terms"
+        "Fine-Gray model of cause 1, Breslow ties, unstratified, pooled censoring weights, Wald limits with the "
+        "variance of Fine and Gray: 2 terms"
     )
 
 
@@ -374,7 +375,7 @@ def test_rows_and_sentences() -> None:
     assert "chi-square" in str(test)
     assert gray(trial(strata={"site": SITE})).method == "Gray's test of cause 1, stratified by site"
     fit = fine_gray(tte, {"age": AGE})
-    assert fit.method.endswith("unstratified, pooled censoring weights, adjusted")
+    assert "unstratified, pooled censoring weights, adjusted for age, Wald limits" in fit.method
     assert [r.statistic for r in fit.rows()[:4]] == [
         "subdistribution hazard ratio", "subdistribution hazard ratio lower limit",
         "subdistribution hazard ratio upper limit", "Wald P",

@@ -90,7 +90,9 @@ def test_profile_limits_follow_the_level() -> None:
     assert (wide[:, 1] > narrow[:, 1]).all()
     rows = cox(arms(), {"x": X}, conf_type="profile", level=0.5).rows()
     assert {r.level for r in rows if "limit" in r.statistic} == {0.5}
-    assert {r.method for r in rows} == {"Cox model, Efron ties, unstratified, adjusted, profile likelihood limits"}
+    assert {r.method for r in rows} == {
+        "Cox model, Efron ties, unstratified, adjusted for x, profile likelihood limits"
+    }
 
 
 def test_profile_limits_with_large_risks() -> None:

@@ -235,6 +235,16 @@ def test_one_death_time_says_nothing_of_time() -> None:
     assert found.rows()[0].text == "not estimable"
 
 
+@pytest.mark.parametrize("transform", ["km", "rank", "identity", "log"])
+def test_without_events_nothing_can_be_tested(transform: Any) -> None:
+    arms = TimeToEvent([3, 5, 7, 9], [0, 0, 0, 0], ["A", "B", "A", "B"], control="A", experimental="B", unit="days")
+    found = zph(cox(arms, {"age": [61, 50, 43, 67]}), transform=transform)
+    assert set(found.tests) == {"arm", "age", "global"}
+    assert {t.reason for t in found.tests.values()} == {"there are no events"}
+    assert {(r.value, r.text, r.reason) for r in found.rows()} == {(None, "not estimable", "there are no events")}
+    assert str(found).endswith("not estimable: there are no events")
+
+
 @pytest.mark.parametrize("kind", ["martingale", "deviance", "score", "dfbeta", "dfbetas"])
 def test_cutting_follow_up_changes_nothing(kind: str) -> None:
     """A covariate given as a path that does not change, or changes to itself, is the covariate."""

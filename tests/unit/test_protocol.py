@@ -320,23 +320,27 @@ REFUSED: list[tuple[dict[str, str], str, str]] = [
     (means('limits = "profile"'), "analyses.primary.limits", "would do nothing"),
     (means('penalty = "firth"'), "analyses.primary.penalty", "would do nothing"),
     (means('ties = "breslow"'), "analyses.primary.ties", "would do nothing"),
-    (by_procedure('"graph"'), "testing", 'procedure = "graph", which needs weights'),
-    (by_procedure('"holm"\nweights = { primary = 1 }'), "testing", 'belong to procedure = "graph"'),
-    (by_procedure('"graph"\nweights = { primary = 2 }'), "testing", "weights: 2 is no share of alpha for 'primary'"),
+    (by_procedure('"graph"'), "testing.weights", 'procedure = "graph", which needs weights'),
+    (by_procedure('"holm"\nweights = { primary = 1 }'), "testing.weights", 'belong to procedure = "graph"'),
+    (
+        by_procedure('"graph"\nweights = { primary = 2 }'),
+        "testing.weights.primary",
+        "2 is no share of alpha for 'primary'",
+    ),
     (
         by_procedure('"graph"\nweights = { primary = 1 }\ntransitions = { primary = { primary = 1 } }'),
-        "testing",
+        "testing.transitions.primary.primary",
         "a hypothesis cannot hand its share to itself",
     ),
     (
-        by_procedure('"graph"\nweights = { other = 1 }'),
-        "testing.weights",
-        "the hypothesis 'primary' has no weight in the graph",
+        by_procedure('"graph"\nweights = { primry = 1 }'),
+        "testing.weights.primry",
+        "there is no analysis 'primry' (testing.weights.primry). Did you mean \"primary\"?",
     ),
     (
         by_procedure('"graph"\nweights = { primary = 1 }\ntransitions = { primary = { other = 1 } }'),
         "testing.transitions.primary.other",
-        "there is no hypothesis in testing.order 'other'",
+        "there is no analysis 'other'",
     ),
     (means('subgroups = [{ column = "SEX", label = "Sex" }]'), "analyses.primary.subgroups", "would do nothing"),
     (means("gamma = 1"), "analyses.primary.gamma", "would do nothing"),
@@ -401,9 +405,16 @@ def test_a_file_that_is_not_toml_is_refused_with_its_line(tmp_path: Path) -> Non
     path.write_text("[trial]\ntitle = \n")
     with pytest.raises(ProtocolError, match=r"broken\.toml is not a TOML file: .*line 2"):
         read(path)
-    path.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(ProtocolError, match="is not a TOML file"):
-        read(path)
+    for other in ("utf-16", "latin-1"):
+        path.write_text(made_trial.text().replace("A made trial", "Étude"), encoding=other)
+        with pytest.raises(ProtocolError, match=r"broken\.toml is not UTF-8, as TOML files are\. Save it as UTF-8\."):
+            read(path)
+
+
+def test_a_byte_order_mark_is_read_over(tmp_path: Path) -> None:
+    path = tmp_path / "marked.toml"
+    path.write_text(made_trial.text(), encoding="utf-8-sig")
+    assert read(path).trial.title == "A made trial"
 
 
 def test_a_missing_file_is_refused_with_the_bundled_names(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """From estimands to results: who counts, what is censored, which test, in which order; then disposition and safety."""
 
 from .closed_testing import ClosedTest, closed_test
-from .estimand import endpoint, unnamed_arms
+from .estimand import endpoint, left_out, without_record
 from .imputation import Pooled, impute, pool
 from .multiplicity import Decision, adjusted_p, decide
 from .proportions import clopper_pearson, difference, wilson
@@ -33,6 +33,7 @@ __all__ = [
     "exposure_adjusted_rate",
     "fisher",
     "impute",
+    "left_out",
     "pool",
     "rate_difference",
     "rate_ratio",
@@ -43,6 +44,6 @@ __all__ = [
     "tie_out",
     "tie_out_rows",
     "tipping_point",
-    "unnamed_arms",
     "wilson",
+    "without_record",
 ]

@@ -6,12 +6,12 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import combinations
-from types import MappingProxyType
 from typing import Literal
 
+from ..design.given import FrozenMapping, named, real_number
 from ..errors import DataError
 from ..results import p_value
-from .multiplicity import simes
+from .multiplicity import check_p, simes
 
 MOST = 12  # hypotheses: 4,095 intersections
 
@@ -44,13 +44,11 @@ def closed_test(p_values: Mapping[str, float], local: Local, weights: Mapping[st
     >>> print(closed_test({"PFS": 0.01, "OS": 0.04, "QoL": 0.03}, "bonferroni"))
     closed test, Bonferroni, adjusted P: PFS 0.0300, OS 0.0600, QoL 0.0600
     """
+    check_p(p_values)
     if not 0 < len(p_values) <= MOST:
         raise DataError(
             f"a closed test of {len(p_values)} hypotheses is not made", remedy=f"Give from 1 to {MOST}, or use a graph."
         )
-    for name, p in p_values.items():
-        if not math.isnan(p) and not 0 <= p <= 1:
-            raise DataError(f"{p} is no P value", column=name, remedy="A P value lies from 0 to 1.")
     known = {name: 1.0 if math.isnan(p) else float(p) for name, p in p_values.items()}
     shares = _shares(known, local, weights)
     test = {"bonferroni": lambda p: _bonferroni(p, shares), "simes": lambda p: simes(list(p.values()))}
@@ -58,33 +56,37 @@ def closed_test(p_values: Mapping[str, float], local: Local, weights: Mapping[st
     found: dict[frozenset[str], float] = {}
     for size in range(1, len(known) + 1):
         for names in combinations(known, size):
-            p = float(tested({name: known[name] for name in names}))
+            given = tested({name: known[name] for name in names})
+            p = real_number(given)
             if not 0 <= p <= 1:
                 raise DataError(
-                    f"the local test gives {p} for {', '.join(names)}", remedy="It must give a P value from 0 to 1."
+                    f"the local test gives {given!r} for {', '.join(names)}",
+                    remedy="It must give a P value from 0 to 1.",
                 )
             found[frozenset(names)] = p
     adjusted = {name: max(p for held, p in found.items() if name in held) for name in known}
     kind = {"bonferroni": "weighted Bonferroni" if weights else "Bonferroni", "simes": "Simes"}
     return ClosedTest(
-        adjusted_p=MappingProxyType(adjusted),
-        intersections=MappingProxyType(found),
+        adjusted_p=FrozenMapping(adjusted),
+        intersections=FrozenMapping(found),
         method=f"closed test, {kind[local] if isinstance(local, str) else 'local test given'}",
     )
 
 
 def _shares(p_values: Mapping[str, float], local: Local, weights: Mapping[str, float] | None) -> Mapping[str, float]:
-    if isinstance(local, str) and local not in ("bonferroni", "simes"):
+    if not callable(local) and local not in ("bonferroni", "simes"):
         raise DataError(f"there is no local test {local!r}", remedy='Use "bonferroni", "simes" or a function.')
     if weights is None:
         return dict.fromkeys(p_values, 1.0)
     if local != "bonferroni":
         raise DataError("weights belong to the Bonferroni test", column="weights", remedy="Leave them out.")
-    if set(weights) != set(p_values) or not all(0 < w < math.inf for w in weights.values()):
+    fits = named(weights) and set(weights) == set(p_values)
+    found = {name: real_number(w) for name, w in weights.items()} if fits else {}
+    if not fits or not all(w > 0 for w in found.values()) or not 0 < sum(found.values()) < math.inf:
         raise DataError(
             "the weights do not fit the hypotheses", column="weights", remedy="Give each a weight above zero."
         )
-    return weights
+    return found
 
 
 def _bonferroni(p_values: Mapping[str, float], shares: Mapping[str, float]) -> float:

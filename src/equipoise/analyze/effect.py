@@ -10,7 +10,7 @@ from typing import Any
 
 from .. import results
 from ..data import TimeToEvent
-from ..protocol import Analysis, Estimand, stratified_by_default
+from ..protocol import Analysis, Estimand, effect_uses_strata
 from ..results import Row
 from ..survival import (
     FlemingHarrington,
@@ -36,7 +36,8 @@ from ..units import TimeUnit, days
 class Effect:
     """An estimated effect: its name, estimate and limits as a sentence has them, and its own P values.
 
-    ``of_medians``: whether medians say the same in another way; ``p_label`` names the P in a sentence ("Wald ").
+    ``of_medians``: whether medians say the same in another way; ``p_label`` names the P in a sentence ("Wald ");
+    ``reason``: why a P is not estimable, if it is not.
     """
 
     name: str
@@ -48,12 +49,13 @@ class Effect:
     rows: tuple[Row, ...]
     method: str
     warnings: tuple[str, ...]
+    reason: str
     fit: Any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Tested:
-    """A test: its P values, the words before a P in a sentence ("log-rank "), and what strata it used.
+    """A test: its P values or why it has none, the words before a P in a sentence ("log-rank "), what strata it used.
 
     ``strata`` is None where the effect's own test is meant, whose rows stand with the effect.
     """
@@ -64,6 +66,7 @@ class Tested:
     rows: tuple[Row, ...]
     method: str
     warnings: tuple[str, ...]
+    reason: str
     strata: tuple[bool, tuple[str, ...]] | None
 
 
@@ -103,7 +106,7 @@ def test_of_effect(kind: str, analysis: Analysis, tte: TimeToEvent, covariates: 
     else:
         return Tested(
             p_value=effect.p_value, p_one_sided=effect.p_one_sided, p_label=effect.p_label, rows=(),
-            method=effect.method, warnings=(), strata=None,
+            method=effect.method, warnings=(), reason=effect.reason, strata=None,
         )  # fmt: skip
     return Tested(
         p_value=found.p_value,
@@ -112,6 +115,7 @@ def test_of_effect(kind: str, analysis: Analysis, tte: TimeToEvent, covariates: 
         rows=tuple(found.rows()),
         method=found.method,
         warnings=(found.reason,) if found.reason else (),
+        reason=found.reason,
         strata=(found.stratified, getattr(found, "uninformative_strata", ())),
     )
 
@@ -159,6 +163,7 @@ def _ratio(name: str, fit: Any, limits: Any, label: str) -> Effect:
         rows=tuple(fit.rows()),
         method=fit.method,
         warnings=warnings,
+        reason=reason,
         fit=fit,
     )
 
@@ -198,9 +203,11 @@ def _milestone(analysis: Analysis, estimand: Estimand, tte: TimeToEvent) -> Effe
 def _contrasted(name: str, found: Any, summary: str, write: Callable[[float], str], rows: tuple[Row, ...]) -> Effect:
     """A difference, or a ratio with the P of its own, between two arms' values."""
     estimate, limits, p, one_sided = found.difference, found.conf_int, found.p_value, found.p_one_sided
+    reason = found.reason
     if summary.startswith("ratio"):
         # The ratio has its own variance; which arm is better is seen on either.
         estimate, limits, p = found.ratio.estimate, found.ratio.conf_int, found.ratio.p_value
+        reason = found.ratio.reason or reason
         better = one_sided is not None and one_sided < 0.5
         one_sided = p / 2 if better else 1 - p / 2
     low, high = (_text(x, write) for x in limits)
@@ -214,6 +221,7 @@ def _contrasted(name: str, found: Any, summary: str, write: Callable[[float], st
         rows=rows,
         method=found.method,
         warnings=(found.reason,) if found.reason else (),
+        reason=reason,
         fit=found,
     )
 
@@ -223,7 +231,7 @@ def _text(value: float, write: Callable[[float], str]) -> str:
 
 
 def _asked(analysis: Analysis, estimand: Estimand) -> bool:
-    return stratified_by_default(estimand.summary) if analysis.stratified is None else analysis.stratified
+    return effect_uses_strata(estimand.summary, analysis.stratified)
 
 
 def landmark_marks(analysis: Analysis) -> list[str]:

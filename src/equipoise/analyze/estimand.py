@@ -9,7 +9,7 @@ import polars as pl
 
 from ..data import Patients, TimeToEvent
 from ..data.day_count import OFFSET, count_days
-from ..errors import DataError, ProtocolError
+from ..errors import DataError, EquipoiseError, ProtocolError, name_subjects
 from ..protocol import Protocol, quoted
 from ..units import days_per
 
@@ -188,6 +188,64 @@ def unnamed_arms(trial: Protocol, data: Patients) -> list[str]:
     count = others[subject].n_unique()
     verb = "patient is" if count == 1 else "patients are"
     return [f"{count} {verb} in no arm of the protocol and left out: {labels} (column {arm})"]
+
+
+def without_record(trial: Protocol, data: Patients) -> list[str]:
+    """A warning for subjects in the population and arms of an estimand that ADTTE has no record of its endpoint for.
+
+    ADSL says who is in the population; without it those of whom ADTTE has a record of another endpoint are found.
+    """
+    names, found = data.names, []
+    everybody = data.adtte if data.adsl is None else data.adsl
+    for chosen in dict.fromkeys(analysis.estimand for analysis in trial.analyses.values()):
+        estimand = trial.estimands[chosen]
+        code = trial.parameter(estimand.variable)
+        try:
+            rows = in_population(trial, data, estimand.population, everybody)
+        except EquipoiseError:
+            continue  # the analysis says what is wrong with the population, or takes its columns from ADTTE
+        if names.arm in rows.columns:
+            label = pl.col(names.arm).cast(pl.String)
+            compared = [trial.arm_in_data(a) for a in (estimand.treatment.control, estimand.treatment.experimental)]
+            rows = rows.filter(label.is_in(compared) | label.is_null())
+        recorded = data.adtte.filter(pl.col(names.parameter) == code)[names.subject]
+        lost = rows.filter(~pl.col(names.subject).is_in(recorded.to_list()))
+        subjects = lost[names.subject].unique(maintain_order=True).to_list()
+        if subjects and len(recorded):
+            one = len(subjects) == 1
+            found.append(
+                f"{len(subjects)} {'subject' if one else 'subjects'} of {estimand.population} "
+                f"{'has' if one else 'have'} no record of {estimand.variable} and {'is' if one else 'are'} left out "
+                f"({data.file_of('adtte')}, column {names.parameter}, {code}): "
+                f"{name_subjects(subjects).partition(' ')[2]}"
+            )
+    return list(dict.fromkeys(found))
+
+
+def left_out(trial: Protocol, data: Patients) -> list[str]:
+    """Warnings for subjects of whom no analysis, or not each, says anything: arms without a name, records missing."""
+    return unnamed_arms(trial, data) + without_record(trial, data)
+
+
+def competing_events(trial: Protocol, data: Patients) -> tuple[list[str], list[str]]:
+    """Notes on estimands that take events which compete as censored; warnings for codes that no record holds."""
+    notes, warnings = [], []
+    for name in dict.fromkeys(a.estimand for a in trial.analyses.values()):
+        chosen = trial.estimands[name]
+        codes = trial.endpoints[chosen.variable].competing_codes
+        if not codes:
+            continue
+        held = population_rows(trial, data, name)[data.names.censoring]
+        struck = int(held.is_in(list(codes)).sum())
+        column = f"{data.names.censoring} = {' or '.join(map(str, codes))}"
+        if not struck:
+            warnings.append(f"{name}: no record of {chosen.variable} holds an event that competes ({column})")
+        elif chosen.summary != "subdistribution hazard ratio":
+            notes.append(
+                f"{name}: {struck} events that compete with {chosen.variable} ({column}) count as censored, so this is "
+                "an effect on the cause-specific hazard, and a survival curve no probability"
+            )
+    return notes, warnings
 
 
 def in_population(trial: Protocol, data: Patients, name: str, rows: pl.DataFrame) -> pl.DataFrame:

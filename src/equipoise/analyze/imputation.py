@@ -11,12 +11,14 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import stdtr, stdtrit
 
 from ..data import TimeToEvent
+from ..design.given import confidence_level, real_number, whole_number
 from ..errors import DataError, UnsupportedError
 from ..kernels import kaplan_meier_steps
 from ..randomize import Purpose, generator
 from ..survival.convention import ArgumentError, refuse_competing, resolve_stratified
 from ..units import days
 
+_MOST = 1e60  # of what is pooled: the square of a quotient of two is still a float
 Vector = NDArray[np.float64]
 Delta = float | Mapping[str, float]
 
@@ -44,7 +46,8 @@ class Pooled:
     between: float
 
     def limits(self, level: float) -> tuple[float, float]:
-        """Limits at a confidence level."""
+        """Limits at a confidence level; refuses one outside 0 to 1."""
+        level = confidence_level(level)
         width = float(stdtrit(self.df, 0.5 + level / 2)) * self.std_error
         return self.estimate - width, self.estimate + width
 
@@ -72,15 +75,17 @@ def impute(
     the subject is censored at its end; where it has come to zero by c it says nothing of what follows, and the
     subject stays as it is.
 
-    The same number gives the same random numbers whatever the delta. Raises ``DataError`` for marks and times that
-    do not fit, ``UnsupportedError`` for late entry, weights and competing causes. Source: Lipkovich,
-    Ratitch and O'Kelly 2016; Taylor, Murray and Hsu 2002 (bootstrap).
+    The same number, from 1, gives the same random numbers whatever the delta. Raises ``DataError`` for marks and times
+    that do not fit, ``ArgumentError`` for a number or a delta that is none, ``UnsupportedError`` for late entry,
+    weights and competing causes. Source: Lipkovich, Ratitch and O'Kelly 2016; Taylor, Murray and Hsu 2002 (bootstrap).
 
     >>> tte = TimeToEvent([5, 8, 8, 12, 3, 9], [1, 0, 1, 1, 0, 1], unit="days")
     >>> impute(tte, seed=1, number=1, until="12 days").time.tolist()
     [5.0, 9.0, 8.0, 12.0, 12.0, 9.0]
     """
     require_plain(tte)
+    if (whole_number(number) or 0) < 1:
+        raise ArgumentError(f"there is no imputation number {number!r}", where="number", remedy="Count from 1.")
     draws = random_numbers(tte, seed, number)
     return completed(
         tte,
@@ -159,13 +164,14 @@ def pool(estimates: ArrayLike, variances: ArrayLike) -> Pooled:
     The variance is the mean variance plus (1 + 1/m) times that between; degrees of freedom
     (m - 1) (1 + within / ((1 + 1/m) between))^2, for a complete-data analysis that is itself normal.
 
-    Raises ``DataError`` for fewer than two data sets, and for estimates that are not finite.
+    Raises ``DataError`` for fewer than two data sets, what is no list of numbers, estimates that are not finite, and
+    numbers beyond 1e60.
 
     >>> found = pool([0.1, 0.3], [0.04, 0.04])
     >>> round(found.estimate, 6), round(found.std_error**2, 6), round(found.df, 6)
     (0.2, 0.07, 5.444444)
     """
-    found, spread = np.asarray(estimates, dtype=np.float64), np.asarray(variances, dtype=np.float64)
+    found, spread = _numbers(estimates, "estimates"), _numbers(variances, "variances")
     m = len(found)
     if m < 2 or found.shape != spread.shape:
         raise DataError("Rubin's rules need two data sets or more, each with estimate and variance", column="estimates")
@@ -175,6 +181,12 @@ def pool(estimates: ArrayLike, variances: ArrayLike) -> Pooled:
             f"{int(bad.sum())} of {m} completed data sets have no estimate",
             column="estimates",
             remedy="Look at the first of them: an arm without events, perhaps.",
+        )
+    if np.abs(found).max() > _MOST or spread.max() > _MOST or spread.min() < 1 / _MOST:
+        raise DataError(
+            "estimates or variances are too far from 1 to be squared and added",
+            column="estimates",
+            remedy="Give them in a larger or smaller unit.",
         )
     within, between = float(spread.mean()), float(found.var(ddof=1))
     extra = (1 + 1 / m) * between
@@ -191,16 +203,29 @@ def pool(estimates: ArrayLike, variances: ArrayLike) -> Pooled:
     )
 
 
+def _numbers(given: ArrayLike, name: str) -> Vector:
+    """A list of numbers, (m,)."""
+    try:
+        found = np.asarray(given)
+    except ValueError:  # lists of different lengths
+        found = np.empty(0, dtype=object)
+    if found.dtype.kind not in "iuf" or found.ndim != 1:
+        raise DataError(
+            "Rubin's rules take one number a completed data set", column=name, remedy="Give a list of numbers."
+        )
+    return found.astype(np.float64)
+
+
 def deltas_by_arm(tte: TimeToEvent, delta: Delta) -> Vector:
     """The factor on the hazard after censoring by arm, (arms,)."""
     by_arm = delta if isinstance(delta, Mapping) else dict.fromkeys(tte.arms, delta)
     found = np.ones(len(tte.arms))
     for arm, value in by_arm.items():
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
+        if not 0 < real_number(value) < math.inf:
             raise ArgumentError(
                 f"delta = {value!r} is no factor on a hazard", where=f"arm {arm}", remedy="Give a number above zero."
             )
-        found[_arm_code(tte, arm, "delta")] = value
+        found[_arm_code(tte, arm, "delta")] = real_number(value)
     return found
 
 
@@ -230,10 +255,21 @@ def ends(tte: TimeToEvent, until: str | ArrayLike) -> Vector:
     """The day beyond which nobody would have been followed, (n,)."""
     if isinstance(until, str):
         return np.full(tte.n, days(until))
-    found = np.asarray(until)
+    try:
+        found = np.asarray(until)
+    except ValueError:  # lists of different lengths
+        found = np.empty(0)
     if found.dtype.kind not in "iuf" or found.shape != (tte.n,) or np.isnan(found).any():
         raise DataError(
             f"until takes a duration or {tte.n} times in days", column="until", remedy='Such as "36 months".'
+        )
+    none = (found < 0) | ((found == 0) & (tte.time > 0))
+    if none.any():
+        raise DataError(
+            "until is no time after the start",
+            column="until",
+            subjects=tte.subject[none].tolist(),
+            remedy="Give the day from each subject's start beyond which nobody would have been followed.",
         )
     return found.astype(np.float64)
 

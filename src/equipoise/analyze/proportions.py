@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from scipy.special import betaincinv, ndtri
 
 from .. import results
+from ..design.given import confidence_level
 from ..errors import DataError
-from ..survival.convention import check_level
+from .counts import one_share
 
+MOST_EXACT = 10**8  # events, and others: beyond, the quantile of the beta distribution loses digits
 NOBODY = "there is no subject"
 WILSON = "Wilson score limits without continuity correction"
 CLOPPER_PEARSON = "exact Clopper-Pearson limits"
@@ -57,8 +59,8 @@ def wilson(events: int, total: int, level: float = 0.95) -> Proportion:
     >>> wilson(0, 0).reason
     'there is no subject'
     """
-    check_level(level)
-    _check_counts(events, total)
+    level = confidence_level(level)
+    events, total = one_share(events, total)
     if total == 0:
         return Proportion(estimate=math.nan, conf_int=(math.nan,) * 2, level=level, reason=NOBODY, method=WILSON)
     z = float(ndtri((1 + level) / 2))
@@ -71,17 +73,23 @@ def clopper_pearson(events: int, total: int, level: float = 0.95) -> Proportion:
 
     Limits are all shares under which neither so few nor so many events have a probability below half of
     ``1 - level``. None of ``total`` have the lower limit 0, all have the upper limit 1; a total of 0 is not estimable.
-    Raises ``DataError`` for counts that cannot be, ``ArgumentError`` for a level outside 0 to 1. Source: Clopper and
-    Pearson 1934.
+    Raises ``DataError`` for counts that cannot be and for more than 10^8 both with and without the event,
+    ``ArgumentError`` for a level outside 0 to 1. Source: Clopper and Pearson 1934.
 
     >>> print(clopper_pearson(23, 103))
     Proportion 0.2233 (95% CI 0.1471 to 0.3160)
     """
-    check_level(level)
-    _check_counts(events, total)
+    level = confidence_level(level)
+    events, total = one_share(events, total)
     method = CLOPPER_PEARSON
     if total == 0:
         return Proportion(estimate=math.nan, conf_int=(math.nan,) * 2, level=level, reason=NOBODY, method=method)
+    if min(events, total - events) > MOST_EXACT:
+        raise DataError(
+            f"exact limits of {events} of {total} would lose digits",
+            column="events",
+            remedy="Use wilson(): with more than 10^8 events and as many others its limits are the same.",
+        )
     tail = (1 - level) / 2
     lower = float(betaincinv(events, total - events + 1, tail)) if events else 0.0
     upper = float(betaincinv(events + 1, total - events, 1 - tail)) if events < total else 1.0
@@ -100,7 +108,10 @@ def difference(events_1: int, total_1: int, events_2: int, total_2: int, level: 
     >>> difference(1, 2, 0, 0).reason
     'there is no subject'
     """
-    first, second = wilson(events_1, total_1, level), wilson(events_2, total_2, level)
+    level = confidence_level(level)
+    counts_1 = one_share(events_1, total_1, ("events_1", "total_1"))
+    counts_2 = one_share(events_2, total_2, ("events_2", "total_2"))
+    first, second = wilson(*counts_1, level), wilson(*counts_2, level)
     if first.reason or second.reason:
         return Difference(estimate=math.nan, conf_int=(math.nan,) * 2, level=level, reason=NOBODY, method=NEWCOMBE)
     estimate = first.estimate - second.estimate
@@ -115,14 +126,6 @@ def _lower(events: int, total: int, z: float) -> float:
     middle = 2 * events + z * z
     root = z * math.sqrt(z * z + 4 * events * (total - events) / total)
     return 2 * events * events / total / (middle + root)
-
-
-def _check_counts(events: int, total: int) -> None:
-    if events != int(events) or total != int(total) or not 0 <= events <= total:
-        raise DataError(
-            f"{events} of {total} is no share of subjects",
-            remedy="Give whole numbers, the events from 0 to the total.",
-        )
 
 
 def _sentence(name: str, share: Proportion | Difference) -> str:

@@ -13,14 +13,27 @@ from .. import results
 from ..data import Patients, TimeToEvent, require_clean
 from ..design import AlphaGraph
 from ..errors import DataError, EquipoiseError, ProtocolError
-from ..protocol import FURTHER_PARTS, Analysis, Estimand, Protocol, Subgroup, quoted, test_of
+from ..protocol import (
+    FURTHER_PARTS,
+    Analysis,
+    Estimand,
+    Protocol,
+    Subgroup,
+    effect_uses_strata,
+    margin_aim,
+    null_hypothesis,
+    quoted,
+    test_of,
+)
+from ..protocol.arms import plain
 from ..results import Row
 from ..survival import CumulativeIncidence, KaplanMeier, cumulative_incidence, follow_up, kaplan_meier, zph
 from ..units import MONTH_LENGTH_NOTE, TimeUnit, days_per
+from .covariates import covariates_of
 from .curves import figure_rows, incidence_rows
 from .disposition import disposition_rows
 from .effect import Effect, Tested, effect_of, landmark_marks, test_of_effect
-from .estimand import endpoint, population_rows, unnamed_arms
+from .estimand import competing_events, endpoint, left_out, population_rows
 from .exposure import exposure_rows
 from .multiplicity import Decision, decide
 from .safety import safety_rows
@@ -90,7 +103,9 @@ def run(trial: Protocol, data: Patients) -> Results:
     decisions = _decisions(trial, fitted)
     rows: list[Row] = []
     warnings = [str(f) for f in found if f.severity == "warning"]
-    warnings += unnamed_arms(trial, data)
+    warnings += left_out(trial, data)
+    of_causes, idle_codes = competing_events(trial, data)
+    warnings += idle_codes
     for name, analysis in trial.analyses.items():
         context = _context(trial, analysis, name, data)
         own = list(_rows(trial, data, analysis, fitted[name], decisions.get(name)))
@@ -101,7 +116,7 @@ def run(trial: Protocol, data: Patients) -> Results:
     notes = [f"assumed: {path}: {why}" for path, why in trial.assumed.items() if path.startswith(prefixes)]
     return Results(
         rows=tuple(rows),
-        notes=(*notes, *_absent_parts(trial, data), *data.notes),
+        notes=(*notes, *of_causes, *_absent_parts(trial, data), *data.notes),
         warnings=tuple(dict.fromkeys(warnings)),
         origin=data.origin,
         protocol_digest=trial.digest,
@@ -122,7 +137,7 @@ def _fit(trial: Protocol, data: Patients, analysis: Analysis, name: str) -> _Fit
 
 def _fit_one(trial: Protocol, data: Patients, analysis: Analysis, estimand: Estimand) -> _Fitted:
     tte = endpoint(trial, data, estimand=analysis.estimand, strata=analysis.strata)
-    covariates = _covariates(trial, data, analysis)
+    covariates = covariates_of(trial, data, analysis)
     unit = trial.endpoints[estimand.variable].unit
     effect = effect_of(analysis, estimand, tte, covariates, unit)
     test = test_of_effect(test_of(trial, analysis), analysis, tte, covariates, effect)
@@ -145,21 +160,6 @@ def _curves(analysis: Analysis, tte: TimeToEvent) -> KaplanMeier | CumulativeInc
     return kaplan_meier(tte, level=analysis.confidence, conf_type=analysis.conf_type, convention=analysis.convention)
 
 
-def _covariates(trial: Protocol, data: Patients, analysis: Analysis) -> pl.DataFrame | None:
-    if not analysis.covariates:
-        return None
-    rows = population_rows(trial, data, analysis.estimand)
-    columns = [c.upper() for c in analysis.covariates]
-    for column in columns:
-        if column not in rows.columns:
-            raise DataError(
-                "the covariate is not in the data",
-                column=column,
-                remedy=f"Columns: {', '.join(c for c in rows.columns if c != '__event__')}.",
-            )
-    return rows.select(columns)
-
-
 def _subgroup_column(trial: Protocol, data: Patients, analysis: Analysis, subgroup: Subgroup) -> NDArray[Any]:
     rows = population_rows(trial, data, analysis.estimand)
     column = subgroup.column.upper()
@@ -178,7 +178,8 @@ def _decisions(trial: Protocol, fitted: dict[str, _Fitted]) -> dict[str, Decisio
         return {}
     t = trial.testing
     graph = AlphaGraph(weights=t.weights, transitions=t.transitions) if t.procedure == "graph" else None
-    return decide({name: fitted[name].p for name in t.order}, t.procedure, t.alpha, t.sided, graph)
+    reasons = {name: fitted[name].test.reason for name in t.order}
+    return decide({name: fitted[name].p for name in t.order}, t.procedure, t.alpha, t.sided, graph, reasons)
 
 
 def _context(trial: Protocol, analysis: Analysis, name: str, data: Patients) -> dict[str, Any]:
@@ -210,7 +211,7 @@ def _rows(
             yield _text("strata without information", "; ".join(uninformative) or "none")
     yield from fitted.effect.rows
     yield from _diagnostics(analysis, fitted, unit)
-    yield from _verdict(trial, fitted, decision)
+    yield from _verdict(trial, analysis, fitted, decision)
     yield _text("near-tied times merged", str(tte.near_ties), float(tte.near_ties))
     curves = fitted.curves
     yield from figure_rows(curves, unit) if isinstance(curves, KaplanMeier) else incidence_rows(curves, unit)
@@ -247,17 +248,32 @@ def _diagnostics(analysis: Analysis, fitted: _Fitted, unit: TimeUnit) -> Iterato
                 )  # fmt: skip
 
 
-def _verdict(trial: Protocol, fitted: _Fitted, decision: Decision | None) -> Iterator[Row]:
+def _verdict(trial: Protocol, analysis: Analysis, fitted: _Fitted, decision: Decision | None) -> Iterator[Row]:
     sided = 1 if trial.testing is not None and trial.testing.sided == 1 else 2
     own = fitted.test.strata is None and fitted.test.p_label
     method = f"{fitted.test.method}{f', {fitted.test.p_label.strip()}' if own else ''}, {sided}-sided"
-    yield Row(statistic="test P", method=method, **results.number(fitted.p, results.p_value(fitted.p)))  # type: ignore[arg-type]
+    reason = fitted.test.reason if math.isnan(fitted.p) else ""
+    yield Row(statistic="test P", method=method, **results.number(fitted.p, results.p_value(fitted.p), reason))  # type: ignore[arg-type]
     if decision is None:
         yield _text("test decision", "nominal: not in the testing order")
         return
-    against = decision.significant and not fitted.favours_experimental
-    yield _text("test decision", decision.sentence + (", in favour of the control arm" if against else ""))
+    yield _text("test decision", decision.sentence + _direction(trial, analysis, fitted, decision))
     yield Row(statistic="multiplicity-adjusted P", value=decision.adjusted_p, text=results.p_value(decision.adjusted_p))
+
+
+def _direction(trial: Protocol, analysis: Analysis, fitted: _Fitted, decision: Decision) -> str:
+    """What a decision says of the arms; of another hazard ratio than 1 on which side of it the data lie."""
+    if decision.significant is None:
+        return ""
+    aim = margin_aim(trial, analysis)
+    if not aim:
+        return ", in favour of the control arm" if decision.significant and not fitted.favours_experimental else ""
+    null = plain(analysis.null_hazard_ratio)
+    if not decision.significant:
+        return f", hazard ratio {null}: {aim} is not shown"
+    below = fitted.favours_experimental == (fitted.tte.event_is == "harm")
+    shown = aim if fitted.favours_experimental else f"no {aim}"
+    return f", hazard ratio {'below' if below else 'above'} {null}: {shown}"
 
 
 def _sentence(trial: Protocol, analysis: Analysis, fitted: _Fitted, decision: Decision | None) -> Row:
@@ -270,13 +286,18 @@ def _sentence(trial: Protocol, analysis: Analysis, fitted: _Fitted, decision: De
     sided = "one-sided " if trial.testing is not None and trial.testing.sided == 1 else ""
     limits = results.NOT_ESTIMABLE if low == high == results.NOT_ESTIMABLE else f"{low} to {high}"
     interval = "" if estimate == results.NOT_ESTIMABLE else f" ({100 * analysis.confidence:g}% CI {limits})"
-    p = f"{fitted.test.p_label}{'' if decision else 'nominal '}{sided}{results.p_equals(fitted.p)}"
+    name, label = effect.name, fitted.test.p_label
+    if fitted.test.strata and fitted.test.strata[0] and not effect_uses_strata(estimand.summary, analysis.stratified):
+        name, label = f"unstratified {name}", f"stratified {label}"
+    p = f"{label}{'' if decision else 'nominal '}{sided}{results.p_equals(fitted.p)}"
+    null = null_hypothesis(trial, analysis)
+    p += f" of {null}" if null and not math.isnan(fitted.p) else ""
     parts = [p]
     if isinstance(fitted.curves, KaplanMeier):
         middle = _medians([results.duration(fitted.curves[arm].median, end.unit) for arm in (a, b)], end.unit)
         # The P stands beside what it tests; a restricted mean is not a statement about medians.
         parts = [middle, p] if effect.of_medians or fitted.test.strata is not None else [p, middle]
-    text = f"{end.label}, {a} against {b}: {effect.name} {estimate}{interval}, {', '.join(parts)}"
+    text = f"{end.label}, {a} against {b}: {name} {estimate}{interval}, {', '.join(parts)}"
     return Row(statistic="sentence", text=text, method=f"{effect.method}; {fitted.curves.method}")
 
 
@@ -300,7 +321,7 @@ def refusals(trial: Protocol, data: Patients) -> tuple[str, ...]:
     for name, analysis in trial.analyses.items():
         try:
             endpoint(trial, data, estimand=analysis.estimand, strata=analysis.strata)
-            _covariates(trial, data, analysis)
+            covariates_of(trial, data, analysis)
             for subgroup in analysis.subgroups:
                 _subgroup_column(trial, data, analysis, subgroup)
         except EquipoiseError as error:

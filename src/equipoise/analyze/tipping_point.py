@@ -13,10 +13,11 @@ from numpy.typing import ArrayLike
 
 from .. import results
 from ..data import TimeToEvent
+from ..design.given import confidence_level, real_number, whole_number
 from ..errors import DataError, EquipoiseError
 from ..results import Origin, Row
 from ..survival import cox
-from ..survival.convention import ArgumentError, check_level, resolve_stratified
+from ..survival.convention import ArgumentError, resolve_stratified
 from .imputation import Pooled, completed, deltas_by_arm, ends, marks, pool, random_numbers, require_plain
 
 if TYPE_CHECKING:
@@ -122,13 +123,15 @@ def tipping_point(
     >>> [results.fixed(step.hazard_ratio, 2) for step in found.steps], found.delta
     (['0.22', '0.29', '0.36'], 10.0)
     """
-    check_level(level)
+    level = confidence_level(level)
     require_plain(tte)
     if tte.experimental is None:
         raise ArgumentError("a tipping point compares two arms", remedy="Name control and experimental.")
-    if imputations < 2 or not len(deltas) or not 0 < alpha < 1:
+    if np.asarray(deltas, dtype=object).ndim != 1:
+        raise ArgumentError(f"{deltas!r} is no list of deltas", where="deltas", remedy="Such as [1, 1.5, 2].")
+    if (whole_number(imputations) or 0) < 2 or not len(deltas) or not 0 < real_number(alpha) < 1:
         raise ArgumentError(
-            f"{imputations} imputations, {len(deltas)} deltas, alpha {alpha:g}",
+            f"{imputations!r} imputations, {len(deltas)} deltas, alpha {alpha!r}",
             remedy="Give two imputations or more, a list of deltas such as [1, 1.5, 2], and alpha between 0 and 1.",
         )
     changed = tte.experimental if arm is None else arm
@@ -141,7 +144,7 @@ def tipping_point(
     steps = []
     for delta in deltas:
         factors = deltas_by_arm(tte, {changed: delta})
-        fits = [_fit(fill_in(d, delta=factors), by_stratum, delta, i) for i, d in enumerate(draws, 1)]
+        fits = [_fit(fill_in(d, delta=factors), by_stratum, float(delta), i) for i, d in enumerate(draws, 1)]
         coef, variance, events = np.array(fits).T
         pooled = pool(coef, variance)
         low, high = pooled.limits(level)
@@ -162,10 +165,10 @@ def tipping_point(
         steps=tuple(steps),
         delta=math.nan if at_once else first,
         arm=changed,
-        imputations=imputations,
+        imputations=int(imputations),
         filled=int(marked.sum()),
         seed=seed,
-        alpha=alpha,
+        alpha=float(alpha),
         level=level,
         reason=LOST_AT_ONCE if at_once else NEVER_LOST if not lost else "",
         method=_method(tte, imputations, changed, reference, by_stratum),

@@ -6,15 +6,22 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import chdtrc, ndtri
-from scipy.stats import fisher_exact
 
 from .. import results
+from ..design.given import confidence_level
 from ..errors import DataError
-from ..survival.convention import check_level
-from .two_proportions import Counts, two_by_two
+from ..survival.convention import ArgumentError
+from .counts import Counts, two_by_two
 
 NO_INFORMATION = "no stratum holds both arms with events in some and not in all"
+TOO_WIDE = "the limits of the odds ratio are so far apart that no float holds them"
+_WIDEST = 300.0  # of the logarithm
+MOST_SPREAD = 1e9  # variance of the hypergeometric distribution that is still summed: some two million tables
+_VANISHED = -760.0  # of the logarithm of a chance: below, no float holds it
+_TIE = math.log1p(1e-7)  # tables likelier by less than this are equally likely, as in R
+_CHUNK = 2**14
 ZERO_CELLS = "the odds ratio is zero or infinite, and its logarithm has no variance"
 
 
@@ -71,13 +78,15 @@ def cmh(
     ``correction`` (R's mantelhaen.test does so by default, SAS does not). The common odds ratio is Mantel and
     Haenszel's (1959), its limits on the log scale by Robins, Breslow and Greenland (1986).
 
-    Raises ``DataError`` for counts that cannot be, ``ArgumentError`` for a level outside 0 to 1.
+    Raises ``DataError`` for counts that cannot be, ``ArgumentError`` for a level outside 0 to 1 or a flag that is none.
 
     >>> found = cmh([8, 4], [20, 10], [3, 2], [20, 10])
     >>> round(found.statistic, 4), round(found.odds_ratio, 4)
     (3.8887, 3.3333)
     """
-    check_level(level)
+    level = confidence_level(level)
+    if not isinstance(correction, bool | np.bool_):
+        raise ArgumentError(f"correction takes True or False, not {correction!r}", remedy="Half a patient, or none.")
     a, n1, c, n0 = two_by_two(events_1, total_1, events_0, total_0)
     size, events = n1 + n0, a + c
     used = size > 1
@@ -103,7 +112,10 @@ def cmh(
         spread = float((p * concordant).sum()) / (2 * r**2) + float((q * discordant).sum()) / (2 * s**2)
         spread += float((p * discordant + q * concordant).sum()) / (2 * r * s)
         width = float(ndtri(0.5 + level / 2)) * math.sqrt(spread)
-        limits, reason = (ratio * math.exp(-width), ratio * math.exp(width)), ""
+        if width < _WIDEST:
+            limits, reason = (ratio * math.exp(-width), ratio * math.exp(width)), ""
+        else:
+            reason = TOO_WIDE
     return CochranMantelHaenszel(
         statistic=statistic,
         p_value=float(chdtrc(1, statistic)),
@@ -121,7 +133,7 @@ def fisher(events_1: int, total_1: int, events_0: int, total_0: int) -> Fisher:
     Two-sided P: the probability of all tables that are no likelier than the one seen (Fisher 1935; as R and SAS).
     ``p_more`` and ``p_fewer`` are one-sided, of at least and at most so many events in the experimental arm.
 
-    Raises ``DataError`` for counts that cannot be, and for strata.
+    Raises ``DataError`` for counts that cannot be, for strata, and where millions of tables would have to be summed.
 
     >>> print(fisher(3, 4, 1, 4))
     Fisher's exact test, two-sided: P = 0.4857
@@ -129,8 +141,45 @@ def fisher(events_1: int, total_1: int, events_0: int, total_0: int) -> Fisher:
     a, n1, c, n0 = two_by_two(events_1, total_1, events_0, total_0)
     if len(a) > 1:
         raise DataError("Fisher's exact test is of one table", remedy="Use cmh() for strata.")
-    table = np.array([[a[0], n1[0] - a[0]], [c[0], n0[0] - c[0]]]).astype(np.int64)
-    p = {side: float(fisher_exact(table, alternative=side)[1]) for side in ("two-sided", "greater", "less")}
-    return Fisher(
-        p_value=p["two-sided"], p_more=p["greater"], p_fewer=p["less"], method="Fisher's exact test, two-sided"
-    )
+    seen, n1_, events, size = (int(v) for v in (a[0], n1[0], a[0] + c[0], n1[0] + n0[0]))
+    spread = n1_ * (size - n1_) * events * (size - events) / max(size**2 * (size - 1), 1)
+    if spread > MOST_SPREAD:
+        raise DataError(
+            f"Fisher's exact test of {size} subjects sums millions of tables",
+            remedy="Use cmh(): with so many its chi-square says the same.",
+        )
+    first, heights = _hypergeometric(n1_, size - n1_, events)
+    chances = np.exp(heights)
+    everything, at = float(chances.sum()), seen - first
+    p_more, p_fewer = (0.0, 1.0) if at > 0 else (1.0, 0.0)  # the table seen is so far out that no float holds it
+    p_value = 0.0
+    if 0 <= at < len(heights):
+        p_more, p_fewer = float(chances[at:].sum()) / everything, float(chances[: at + 1].sum()) / everything
+        p_value = float(chances[heights <= heights[at] + _TIE].sum()) / everything
+    p_value, p_more, p_fewer = (min(p, 1.0) for p in (p_value, p_more, p_fewer))
+    return Fisher(p_value=p_value, p_more=p_more, p_fewer=p_fewer, method="Fisher's exact test, two-sided")
+
+
+def _hypergeometric(n1: int, n0: int, events: int) -> tuple[int, NDArray[np.float64]]:
+    """Log chances, over that of the likeliest, of so many events in the first arm; from which number on.
+
+    Each follows from its neighbour, outward from the likeliest until no float holds the chance: nothing of the size of
+    the support is made, and no factorial, which would lose digits.
+    """
+    top = (n1 + 1) * (events + 1) // (n1 + n0 + 2)
+
+    def outward(step: int, last: int) -> NDArray[np.float64]:
+        found, at, height = [np.empty(0)], top, 0.0
+        while at != last and height > _VANISHED:
+            k = np.arange(at, at + step * min(_CHUNK, abs(last - at)), step, dtype=np.float64)
+            if step > 0:
+                ratios = (n1 - k) / (k + 1) * ((events - k) / (n0 - events + k + 1))
+            else:
+                ratios = k / (n1 - k + 1) * ((n0 - events + k) / (events - k + 1))
+            heights = height + np.cumsum(np.log(ratios))
+            found.append(heights)
+            at, height = at + step * len(k), float(heights[-1])
+        return np.concatenate(found)
+
+    up, down = outward(1, min(events, n1)), outward(-1, max(0, events - n0))
+    return top - len(down), np.concatenate([down[::-1], [0.0], up])

@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import brentq
-from scipy.special import ndtr, ndtri
+from scipy.special import expit, ndtr, ndtri
 
 from .. import results
-from ..errors import DataError
-from ..survival.convention import ArgumentError, check_level
+from ..design.given import confidence_level
+from ..survival.convention import ArgumentError
+from .counts import Counts, Vector, two_by_two
 
-Vector = NDArray[np.float64]
-Counts = int | Sequence[int]
 StratumWeights = Literal["cmh", "sample size"]
 
 NO_STRATUM = "no stratum holds subjects of both arms"
 NO_EVENTS = "nobody has the event in either arm"
 NO_CONTROL_EVENTS = "nobody has the event in the control arm: the ratio has no upper limit"
-_NEAR_END = 1e-12  # a root closer to an end of the range than this share of the way to it is the end
 _WEIGHTS = {"cmh": "Cochran-Mantel-Haenszel weights", "sample size": "weights by sample size"}
 
 
@@ -78,21 +75,22 @@ def risk_difference(
     Risk difference 0.2279 (95% CI 0.0940 to 0.3538), P = 0.0009
     """
     tables = _tables(events_1, total_1, events_0, total_0)
-    check_level(level)
+    level = confidence_level(level)
     w, method = _weights(tables, weights), _method("risk difference", tables, weights)
     if not len(w):
         return _none("Risk difference", NO_STRATUM, tables, level, method)
     share_1, share_0 = tables.x1 / tables.n1, tables.x0 / tables.n0
-    estimate = float(w @ (share_1 - share_0) / w.sum())
+    fails_1, fails_0 = _failures(tables)
+    by_stratum = np.where(fails_1 + fails_0 < 1, fails_0 - fails_1, share_1 - share_0)
+    estimate = min(1.0, max(-1.0, float(w @ by_stratum / w.sum())))
 
-    def z_of(delta: float) -> float:
-        p0 = _shares_given_difference(tables, delta)
-        p1 = np.clip(p0 + delta, 0.0, 1.0)
-        variance = p1 * (1 - p1) / tables.n1 + p0 * (1 - p0) / tables.n0
-        return _z(float(w @ (share_1 - share_0 - delta)), float(w**2 @ (variance * tables.correction)))
+    def z_of(delta: float, off: float) -> float:
+        variance = _variances_given_difference(tables, delta)
+        return _z(off * float(w.sum()), float(w**2 @ (variance * tables.correction)))
 
-    limits = score_limits(z_of, estimate, (-1.0, 1.0), level)
-    return _compared("Risk difference", estimate, limits, z_of(0.0), level, tables, method)
+    quantile = float(ndtri(0.5 + level / 2))
+    limits = _limit_of_difference(z_of, estimate, -1.0, quantile), _limit_of_difference(z_of, estimate, 1.0, quantile)
+    return _compared("Risk difference", estimate, limits, z_of(0.0, estimate), level, tables, method)
 
 
 def risk_ratio(
@@ -116,7 +114,7 @@ def risk_ratio(
     Risk ratio 1.4837 (95% CI 1.1738 to 1.9038), P = 0.0009
     """
     tables = _tables(events_1, total_1, events_0, total_0)
-    check_level(level)
+    level = confidence_level(level)
     w, method = _weights(tables, weights), _method("risk ratio", tables, weights)
     if not len(w):
         return _none("Risk ratio", NO_STRATUM, tables, level, method)
@@ -125,42 +123,48 @@ def risk_ratio(
     if above == 0 and below == 0:
         return _none("Risk ratio", NO_EVENTS, tables, level, method)
 
+    fails_1, fails_0 = _failures(tables)
+
     def z_of(ratio: float) -> float:
-        p0 = _shares_given_ratio(tables, ratio)
-        p1 = ratio * p0
-        variance = p1 * (1 - p1) / tables.n1 + ratio**2 * p0 * (1 - p0) / tables.n0
-        return _z(float(w @ (share_1 - ratio * share_0)), float(w**2 @ (variance * tables.correction)))
+        few = abs(1 - ratio) + fails_1 + ratio * fails_0 < share_1 + ratio * share_0
+        off = np.where(few, (1 - ratio) - (fails_1 - ratio * fails_0), share_1 - ratio * share_0)
+        return _z(float(w @ off), float(w**2 @ (_variances_given_ratio(tables, ratio) * tables.correction)))
 
     estimate = above / below if below > 0 else math.inf
-    limits = ratio_limits(z_of, estimate, level)
+    limits = _limits_of_ratio(z_of, estimate, float(ndtri(0.5 + level / 2)))
     reason = NO_CONTROL_EVENTS if below == 0 else ""
     return _compared("Risk ratio", estimate, limits, z_of(1.0), level, tables, method, reason)
 
 
-def score_limits(
-    z_of: Callable[[float], float], estimate: float, ends: tuple[float, float], level: float
-) -> tuple[float, float]:
-    """The values at which a score statistic, which falls as its argument grows, comes to its two quantiles.
+def crossing(z_of: Callable[[float], float], start: float, value: float) -> float:
+    """Where a falling function of any number comes to ``value``: steps away from ``start`` double until beyond it."""
+    near, step = start, 1.0 if z_of(start) > value else -1.0
+    while (z_of(near + step) > value) == (step > 0):
+        near, step = near + step, 2 * step
+    return float(brentq(lambda x: z_of(x) - value, near, near + step, xtol=1e-15, rtol=1e-15))
 
-    ``ends`` of the parameter's range are finite; one that is not rejected is the limit itself.
+
+def _limit_of_difference(z_of: Callable[[float, float], float], estimate: float, end: float, quantile: float) -> float:
+    """The difference on the way from the estimate to an end of the range that the score test just does not reject.
+
+    Searched for as the log odds of the share of the way, so that neither a limit next to the estimate (many subjects)
+    nor one next to the end is lost. ``z_of`` takes a difference, and by how much the estimate exceeds it.
     """
-    quantile = float(ndtri(0.5 + level / 2))
+    side, way = math.copysign(1.0, end), abs(end - estimate)
+    if way == 0:
+        return end
 
-    def root(side: float, end: float) -> float:
-        way = end - estimate
-        near, far = estimate + way * _NEAR_END, end - way * _NEAR_END
-        if way == 0 or side * z_of(far) < quantile:
-            return end
-        return float(brentq(lambda x: z_of(x) - side * quantile, near, far, xtol=1e-16, rtol=1e-14))
+    def at(odds: float) -> float:
+        return estimate + side * way * float(expit(odds)) if odds < 0 else end - side * way * float(expit(-odds))
 
-    return root(1.0, ends[0]), root(-1.0, ends[1])
+    return at(crossing(lambda odds: side * z_of(at(odds), -side * way * float(expit(odds))), 0.0, -quantile))
 
 
-def ratio_limits(z_of: Callable[[float], float], estimate: float, level: float) -> tuple[float, float]:
-    """Limits of a ratio, from 0 to infinity: searched for as the share r / (1 + r), which runs from 0 to 1."""
-    share = 1.0 if math.isinf(estimate) else estimate / (1 + estimate)
-    limits = score_limits(lambda s: z_of(s / (1 - s)), share, (0.0, 1.0), level)
-    low, high = (math.inf if s == 1 else s / (1 - s) for s in limits)
+def _limits_of_ratio(z_of: Callable[[float], float], estimate: float, quantile: float) -> tuple[float, float]:
+    """Limits of a ratio, searched for as its logarithm; 0 and infinity are their own limits."""
+    start = 0.0 if estimate == 0 or math.isinf(estimate) else math.log(estimate)
+    low = 0.0 if estimate == 0 else math.exp(crossing(lambda x: z_of(math.exp(x)), start, quantile))
+    high = math.inf if math.isinf(estimate) else math.exp(crossing(lambda x: z_of(math.exp(x)), start, -quantile))
     return low, high
 
 
@@ -182,41 +186,6 @@ class _Tables:
         return size / (size - 1)
 
 
-def counts_by_stratum(**given: Counts) -> dict[str, Vector]:
-    """Counts as arrays with one entry a stratum; refuses what is no count, and lists of different lengths."""
-    found: dict[str, Vector] = {}
-    for name, value in given.items():
-        column = np.atleast_1d(np.asarray(value))
-        if column.dtype.kind not in "iuf" or column.ndim != 1 or not len(column):
-            raise DataError(f"{value!r} is no count of subjects", column=name, remedy="Give whole numbers.")
-        wrong = ~np.isfinite(column) | (column < 0) | (column != np.floor(column))
-        if wrong.any():
-            raise DataError(
-                f"{column[wrong][0]} is no count of subjects", column=name, remedy="Give whole numbers from 0."
-            )
-        found[name] = column.astype(np.float64)
-    if len({len(column) for column in found.values()}) > 1:
-        lengths = ", ".join(f"{name} {len(column)}" for name, column in found.items())
-        raise DataError(f"the counts have different numbers of strata: {lengths}", remedy="Give one entry a stratum.")
-    return found
-
-
-def two_by_two(events_1: Counts, total_1: Counts, events_0: Counts, total_0: Counts) -> tuple[Vector, ...]:
-    """The four counts by stratum; refuses more events than subjects."""
-    found = counts_by_stratum(events_1=events_1, total_1=total_1, events_0=events_0, total_0=total_0)
-    for arm in ("1", "0"):
-        x, n = found[f"events_{arm}"], found[f"total_{arm}"]
-        more = x > n
-        if more.any():
-            h = int(np.argmax(more))
-            raise DataError(
-                f"{x[h]:g} of {n[h]:g} is no share of subjects",
-                column=f"events_{arm}" + (f", stratum {h + 1}" if len(x) > 1 else ""),
-                remedy="Give events from 0 to the total.",
-            )
-    return tuple(found.values())
-
-
 def _tables(events_1: Counts, total_1: Counts, events_0: Counts, total_0: Counts) -> _Tables:
     x1, n1, x0, n0 = two_by_two(events_1, total_1, events_0, total_0)
     both = (n1 > 0) & (n0 > 0)
@@ -225,46 +194,79 @@ def _tables(events_1: Counts, total_1: Counts, events_0: Counts, total_0: Counts
 
 
 def _weights(tables: _Tables, weights: str) -> Vector:
-    if weights not in _WEIGHTS:
+    if weights not in tuple(_WEIGHTS):
         raise ArgumentError(f"unknown weights {weights!r}", remedy=f"Use one of {', '.join(_WEIGHTS)}.")
     size = tables.n1 + tables.n0
     return tables.n1 * tables.n0 / size if weights == "cmh" else size
 
 
-def _shares_given_difference(tables: _Tables, delta: float) -> Vector:
-    """Control shares (h,) that make the counts most likely while the difference is delta.
+def _failures(tables: _Tables) -> tuple[Vector, Vector]:
+    """Shares without the event: differences are taken of the smaller numbers, so that shares next to 1 keep digits."""
+    return (tables.n1 - tables.x1) / tables.n1, (tables.n0 - tables.x0) / tables.n0
 
-    The score equation in p0 is a cubic with three real roots, of which one is a pair of shares (Farrington and
-    Manning 1990); two Newton steps on it restore the digits that the arc cosine loses where roots meet.
+
+def smaller_rate(x: Vector, u: Vector, gap: float, amount: Vector) -> Vector:
+    """s with x / s + u / (s + gap) = amount, by the form of the quadratic's root that loses no digit."""
+    linear = amount * gap - x - u
+    root = np.sqrt(linear**2 + 4 * amount * x * gap) + np.abs(linear)
+    return np.where(linear <= 0, root / (2 * amount), 2 * x * gap / np.maximum(root, 1e-300))
+
+
+def _variances_given_difference(tables: _Tables, delta: float) -> Vector:
+    """Variance (h,) of the difference of the shares that make the counts most likely while it is delta.
+
+    s is the smaller share, s + gap the larger: x of n and u of m have the event. The slope of the likelihood,
+    x / s - (n - x) / (1 - s) + u / (s + gap) - (m - u) / (1 - gap - s), falls in s. Where it is still above zero in
+    the middle, failures and events change places: s is then the least of the four probabilities and keeps its digits.
+    Newton steps find its zero, between bounds that come from holding the two slow terms at their ends.
+    """
+    gap = abs(delta)
+    middle = (1 - gap) / 2
+    if middle <= 0:
+        return np.zeros_like(tables.n1)
+    arms = (tables.x0, tables.n0, tables.x1, tables.n1) if delta >= 0 else (tables.x1, tables.n1, tables.x0, tables.n0)
+    x, n, u, m = arms
+    turned = (x - (m - u)) / middle + (u - (n - x)) / (middle + gap) > 0
+    x, n, u, m = (np.where(turned, b, a) for a, b in zip(arms, (m - u, m, n - x, n), strict=True))
+    y, v = n - x, m - u
+    low = smaller_rate(x, u, gap, y / (middle + gap) + v / middle)
+    high = np.minimum(smaller_rate(x, u, gap, y + v / (2 * middle)), middle)
+    s = (low + high) / 2
+    for _ in range(200):
+        up, down, rest = s + gap, 1 - s, (1 - gap) - s
+        over_s = np.divide(x, s, out=np.zeros_like(s), where=x > 0)
+        over_up = np.divide(u, up, out=np.zeros_like(s), where=u > 0)
+        slope = over_s - y / down + over_up - v / rest
+        bend = np.divide(over_s, s, out=np.zeros_like(s), where=x > 0) + y / down**2 + v / rest**2
+        bend += np.divide(over_up, up, out=np.zeros_like(s), where=u > 0)
+        low, high = np.where(slope > 0, s, low), np.where(slope > 0, high, s)
+        new = s + slope / bend
+        new = np.where((new >= low) & (new <= high), new, (low + high) / 2)
+        moved, s = np.abs(new - s), new
+        if np.all((moved <= 1e-10 * s) | (moved <= 4e-16 * (s + gap))):
+            break
+    return np.asarray(s * (1 - s) / n + (s + gap) * ((1 - gap) - s) / m, dtype=np.float64)
+
+
+def _variances_given_ratio(tables: _Tables, ratio: float) -> Vector:
+    """Variance (h,) of share 1 - ratio x share 0, at the shares that make the counts most likely while it is zero.
+
+    The shares and their complements are roots of quadratics with a common discriminant; each is taken in the form, and
+    the discriminant written as the sum, that does not cancel.
     """
     n1, n0, x1, x0 = tables.n1, tables.n0, tables.x1, tables.x0
-    third = n1 + n0
-    second = (n1 + 2 * n0) * delta - third - x1 - x0
-    first = (n0 * delta - third - 2 * x0) * delta + x1 + x0
-    zeroth = x0 * delta * (1 - delta)
-    b = second / (3 * third)
-    q = b**3 - first * second / (6 * third**2) + zeroth / (2 * third)
-    p = np.where(q < 0, -1.0, 1.0) * np.sqrt(np.maximum(b**2 - first / (3 * third), 0.0))
-    ratio = np.divide(q, p**3, out=np.zeros_like(q), where=p != 0)
-    angle = (math.pi + np.arccos(np.clip(ratio, -1.0, 1.0))) / 3
-    low, high = max(0.0, -delta), min(1.0, 1.0 - delta)
-    root = np.clip(2 * p * np.cos(angle) - b, low, high)
-    for _ in range(2):
-        value = ((third * root + second) * root + first) * root + zeroth
-        slope = (3 * third * root + 2 * second) * root + first
-        step = np.divide(value, slope, out=np.zeros_like(root), where=np.abs(slope) > 1e-6 * third)
-        root = np.clip(root - step, low, high)
-    return np.asarray(root, dtype=np.float64)
-
-
-def _shares_given_ratio(tables: _Tables, ratio: float) -> Vector:
-    """Control shares (h,) that make the counts most likely while the ratio is as given: the root of a quadratic."""
-    n1, n0, x1, x0 = tables.n1, tables.n0, tables.x1, tables.x0
-    a = (n1 + n0) * ratio
+    size, y1, y0 = n1 + n0, n1 - x1, n0 - x0
     b = (n1 + x0) * ratio + x1 + n0
-    c = x1 + x0
-    root = 2 * c / (b + np.sqrt(np.maximum(b**2 - 4 * a * c, 0.0)))
-    return np.minimum(root, min(1.0, 1.0 / ratio) if ratio > 0 else 1.0)
+    root = np.sqrt(((n1 + x0) * ratio - (x1 + n0)) ** 2 + 4 * ratio * y1 * y0)
+    p0 = 2 * (x1 + x0) / (b + root)
+
+    def complement(linear: Vector, product: Vector, twice: float | Vector) -> Vector:
+        other = root + np.abs(linear)
+        return np.where(linear > 0, 2 * product / np.maximum(other, 1e-300), other / twice)
+
+    q0 = complement(b - 2 * size * ratio, y0 * (1 - ratio), 2 * size * ratio)
+    q1 = complement(b - 2 * size, y1 * (ratio - 1), 2 * size)
+    return np.asarray(ratio * p0 * np.maximum(q1, 0) / n1 + ratio**2 * p0 * np.maximum(q0, 0) / n0, dtype=np.float64)
 
 
 def _z(difference: float, variance: float) -> float:

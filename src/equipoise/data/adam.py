@@ -302,3 +302,19 @@ def as_number(column: pl.Series) -> pl.Series | None:
         exact = (bare.str.len_chars() <= 18).all()
         return bare.str.strip_prefix("+").cast(pl.Int64) if exact else None
     return bare.str.strip_prefix("+").cast(pl.Float64) if bare.str.contains(_NUMBER).all() else None
+
+
+def strays(column: pl.Series) -> pl.Series:
+    """Which cells hold text where more than half of those that are not empty hold a number; none where text is meant.
+
+    A column without numbers is one of categories, and so are codes with leading zeros and columns that are always text.
+
+    >>> strays(pl.Series(["61", "abc", "70", None])).to_list(), strays(pl.Series(["A", "B", "1"])).any()
+    ([False, True, False, False], False)
+    """
+    none = pl.Series([False] * len(column), dtype=pl.Boolean)
+    if column.dtype != pl.String or column.name in _TEXT:
+        return none
+    number = column.str.strip_chars().str.contains(_NUMBER)
+    mostly = 2 * int(number.sum()) > len(column) - column.null_count()
+    return ~number.fill_null(True) if mostly else none

@@ -13,6 +13,8 @@ from .factor import Factor, factor, label, missing_values
 
 WeightType = Literal["case", "probability", "count"]
 
+_MOST_CAUSES = 1e6  # what lies beyond is no code
+
 # Times whose gap is at most this share of the mean time are one time: two computations of the same
 # moment differ by rounding, and R's survival settles them so too (its relative rule; its absolute rule
 # would merge every time below 1.5e-8, whatever the unit).
@@ -26,7 +28,12 @@ def known_word(name: str, value: object, allowed: Sequence[str]) -> None:
 
 def as_array(column: Any) -> NDArray[Any]:
     """A column of whatever kind as a NumPy array."""
-    return column if isinstance(column, np.ndarray) else np.asarray(column)
+    if np.ma.isMaskedArray(column) and np.ma.getmaskarray(column).any():
+        raise DataError(
+            f"a column has {int(np.ma.getmaskarray(column).sum())} masked values",
+            remedy="Fill them with NaN, or select the rows first.",
+        )
+    return column if type(column) is np.ndarray else np.asarray(column)
 
 
 def strata_columns(strata: Any) -> dict[str, Any]:
@@ -38,6 +45,11 @@ def strata_columns(strata: Any) -> dict[str, Any]:
     if np.ndim(as_array(strata)) == 2:
         return {f"strata[{i}]": column for i, column in enumerate(strata)}
     return {"strata": strata}
+
+
+def apart(factors: Mapping[str, Any], taken: Sequence[str]) -> dict[str, str]:
+    """What a stratification factor is called beside the columns of the endpoint: "strata time" where it is "time"."""
+    return {name: f"strata {name}" if name in taken else name for name in factors}
 
 
 def settle_missing(arrays: dict[str, NDArray[Any]], ids: NDArray[Any], missing: str) -> NDArray[np.bool_] | None:
@@ -118,10 +130,17 @@ def numbers(column: NDArray[Any], name: str, ids: NDArray[Any]) -> NDArray[np.fl
     return values
 
 
+def in_days(values: NDArray[np.float64], scale: float, name: str, ids: NDArray[Any]) -> NDArray[np.float64]:
+    with np.errstate(over="ignore"):
+        found = values * scale
+    refuse(~np.isfinite(found), f"{name} is too large for a number of days", name, ids, "Mend the values, or the unit.")
+    return found
+
+
 def event_codes(column: NDArray[Any], ids: NDArray[Any]) -> NDArray[np.int64]:
     values = numbers(column, "event", ids)
-    codes = values.astype(np.int64)
-    bad = (codes != values) | (codes < 0)
+    bad = (values != np.floor(values)) | (values < 0) | (values > _MOST_CAUSES)
+    codes = np.where(bad, 0, values).astype(np.int64)
     refuse(bad, "an event code is not a whole number from 0 up", "event", ids, "0 is censored, 1 the event.")
     return codes
 

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import DataError
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Factor:
@@ -59,10 +61,22 @@ def factor(column: NDArray[Any]) -> Factor:
         except TypeError:
             levels = sorted(distinct, key=str)
         index = {v: i for i, v in enumerate(levels)}
+        named = _told_apart(tuple(label(v) for v in levels))
         codes = np.fromiter((index[v] for v in values), dtype=np.int64, count=len(values))
-        return Factor(codes, tuple(label(v) for v in levels))
+        return Factor(codes, named)
     found, codes = np.unique(column, return_inverse=True)
     return Factor(codes.astype(np.int64).reshape(-1), tuple(label(v) for v in found.tolist()))
+
+
+def _told_apart(labels: tuple[str, ...]) -> tuple[str, ...]:
+    """Refuse levels that a reader could not tell apart, such as 1 and "1"."""
+    twice = sorted({name for name in labels if labels.count(name) > 1}) if len(set(labels)) < len(labels) else []
+    if twice:
+        raise DataError(
+            f"different levels print alike: {', '.join(map(repr, twice[:3]))}",
+            remedy="Give them labels that a reader can tell apart.",
+        )
+    return labels
 
 
 def label(value: object) -> str:
@@ -85,4 +99,4 @@ def strata_factor(columns: Mapping[str, NDArray[Any]], n: int) -> Factor:
         codes = codes.astype(np.int64).reshape(-1)
         pairs = [divmod(int(c), len(levels.levels)) for c in present]
         labels = tuple((f"{labels[i]}, " if labels[i] else "") + levels.levels[j] for i, j in pairs)
-    return Factor(codes, labels)
+    return Factor(codes, _told_apart(labels))

@@ -66,13 +66,13 @@ class Patients:
         """
         day = as_date(cutoff)
         code = free_code(self.adtte, self.names) if self.cut_code is None else self.cut_code
-        frames = Frames(adtte=self.adtte, adsl=self.adsl, adae=self.adae, adex=self.adex, file=self._file("adtte"))
+        frames = Frames(adtte=self.adtte, adsl=self.adsl, adae=self.adae, adex=self.adex, file=self.file_of("adtte"))
         known = day if self.cutoff is None else min(day, self.cutoff)
         after = cut_frames(frames, self.names, known, code)
         if after.adtte.is_empty():
             raise DataError(
                 f"nobody had entered by the data cut {known}",
-                file=self._file("adtte"),
+                file=self.file_of("adtte"),
                 column=self.names.start_date,
                 remedy=f"The first patient entered on {self.adtte[self.names.start_date].min()!s}.",
             )
@@ -142,7 +142,7 @@ class Patients:
             held = self.adtte[names.parameter].drop_nulls().unique(maintain_order=True).to_list()
             raise DataError(
                 f"there is no record with {names.parameter} {parameter!r}",
-                file=self._file("adtte"),
+                file=self.file_of("adtte"),
                 column=names.parameter,
                 remedy=f"Set the endpoint's parameter in the protocol; the file holds: {', '.join(held)}.",
             )
@@ -152,7 +152,7 @@ class Patients:
         if twice.height:
             raise DataError(
                 "ADSL holds more than one record of a subject",
-                file=self._file("adsl"),
+                file=self.file_of("adsl"),
                 column=names.subject,
                 subjects=twice[names.subject].unique(maintain_order=True).to_list(),
                 remedy="Keep one record a subject.",
@@ -160,6 +160,7 @@ class Patients:
         wanted = [names.subject, *(c for c in self.adsl.columns if c not in rows.columns)]
         return rows.join(self.adsl.select(wanted), on=names.subject, how="left", maintain_order="left")
 
-    def _file(self, dataset: str) -> str:
+    def file_of(self, dataset: str) -> str:
+        """The file of a data set as an error names it."""
         file = self.files.get(dataset, "")
         return file if file and not file.startswith("<") else f"{dataset.upper()} frame"

@@ -13,10 +13,12 @@ from ..results import Origin
 from ..units import TimeUnit, days_per
 from .columns import (
     WeightType,
+    apart,
     arm_factor,
     as_array,
     checked_weights,
     event_codes,
+    in_days,
     known_word,
     marked_events,
     merge_near_ties,
@@ -135,15 +137,20 @@ class TimeToEvent:
         if n < 0:
             raise DataError("times must be one-dimensional", column="time", remedy="Give one time by subject.")
         factors = strata_columns(strata)
-        columns = {"event": event, "arm": arm, "subject": subject, "entry": entry, "weight": weight, **factors}
+        own = {"event": event, "arm": arm, "subject": subject, "entry": entry, "weight": weight}
+        called = apart(factors, ("time", *own))
+        columns = {**own, **{called[name]: column for name, column in factors.items()}}
         for name, column in columns.items():
             if column is not None and np.shape(as_array(column)) != (n,):
                 raise DataError(
                     f"{name} has shape {np.shape(as_array(column))}, time has ({n},)", column=name, remedy="Align them."
                 )
-        ids = np.arange(1, n + 1) if subject is None else as_array(subject)
-        given = {"time": time, "event": event, "arm": arm, **factors, "entry": entry, "weight": weight}
-        arrays = {name: as_array(column) for name, column in given.items() if column is not None}
+        ids = np.arange(1, n + 1) if subject is None else as_array(subject).copy()
+        arrays = {
+            name: as_array(column)
+            for name, column in {"time": time, **columns}.items()
+            if column is not None and name != "subject"
+        }
         keep = settle_missing(arrays, ids, missing)
         dropped: tuple[str, ...] = ()
         if keep is not None:
@@ -153,9 +160,9 @@ class TimeToEvent:
         if len(ids) == 0:
             raise DataError("nobody is in the population", remedy="Check the population's flag and the arm labels.")
         require_unique(ids, subject is not None)
-        times = numbers(arrays["time"], "time", ids) * scale
+        times = in_days(numbers(arrays["time"], "time", ids), scale, "time", ids)
         codes = event_codes(arrays["event"], ids)
-        entries = None if entry is None else numbers(arrays["entry"], "entry", ids) * scale
+        entries = None if entry is None else in_days(numbers(arrays["entry"], "entry", ids), scale, "entry", ids)
         merged, order = 0, None
         if settle_near_ties:
             times, entries, merged, order = merge_near_ties(times, entries)
@@ -165,7 +172,7 @@ class TimeToEvent:
             refuse(entries >= times, what, "entry", ids, "Remove the subject, or mend the dates.")
         weights = checked_weights(arrays.get("weight"), weight_type, ids)
         coded_arm = arm_factor(arrays.get("arm"), len(ids), control, experimental)
-        strata_coded = strata_factor({name: arrays[name] for name in factors}, len(ids))
+        strata_coded = strata_factor({name: arrays[called[name]] for name in factors}, len(ids))
         self._set(
             subject=ids,
             time=times,
@@ -207,6 +214,9 @@ class TimeToEvent:
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"a TimeToEvent is read-only: {name} cannot be set")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"a TimeToEvent is read-only: {name} cannot be deleted")
 
     @classmethod
     def from_frame(

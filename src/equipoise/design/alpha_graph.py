@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 
 from .. import results
 from ..errors import DesignError
+from .given import FrozenMapping, is_p_value, named, real_number
 
 _SUM = 1e-9  # shares written as decimals (0.333) may miss their sum by rounding, not by more
 
@@ -54,8 +54,8 @@ class AlphaGraph:
         _check(self.weights, self.transitions)
         weights = {name: float(w) for name, w in self.weights.items()}
         rows = {name: {to: float(g) for to, g in self.transitions.get(name, {}).items() if g} for name in weights}
-        object.__setattr__(self, "weights", MappingProxyType(weights))
-        object.__setattr__(self, "transitions", MappingProxyType({n: MappingProxyType(r) for n, r in rows.items()}))
+        object.__setattr__(self, "weights", FrozenMapping(weights))
+        object.__setattr__(self, "transitions", FrozenMapping({n: FrozenMapping(r) for n, r in rows.items()}))
 
     def without(self, hypothesis: str) -> AlphaGraph:
         """The graph once a hypothesis is rejected: its share and the arrows through it are handed on.
@@ -88,6 +88,9 @@ class AlphaGraph:
         >>> fixed.weights_of(["OS"])
         {'OS': 1.0}
         """
+        if isinstance(intersection, str) or not isinstance(intersection, Iterable):
+            remedy = 'Such as ["PFS", "OS"].'
+            raise DesignError(f"{intersection!r} is no list of hypotheses", where="intersection", remedy=remedy)
         kept = set(intersection)
         for name in kept - set(self.weights):
             self.without(name)
@@ -103,32 +106,34 @@ class AlphaGraph:
         One P value by hypothesis, one- or two-sided as ``alpha`` is. Raises ``DesignError`` for a hypothesis without a
         P value, a P value outside 0 to 1, and an alpha that is none.
         """
-        if not 0 < alpha < 1:
-            raise DesignError(f"alpha = {alpha} is not between 0 and 1", where="alpha", remedy="Such as 0.025.")
-        if set(p_values) != set(self.weights):
+        if not 0 < real_number(alpha) < 1:
+            raise DesignError(f"alpha = {alpha!r} is not between 0 and 1", where="alpha", remedy="Such as 0.025.")
+        if not named(p_values) or set(p_values) != set(self.weights):
+            given = ", ".join(p_values) if named(p_values) else repr(p_values)
             raise DesignError(
-                f"P values are given for {', '.join(p_values)}",
+                f"P values are given for {given}",
                 where="p_values",
                 remedy=f"Give one for each of {', '.join(self.weights)}.",
             )
         for name, p in p_values.items():
-            if not math.isnan(p) and not 0 <= p <= 1:
-                raise DesignError(f"{p} is no P value", where=f"p_values, {name}", remedy="It lies from 0 to 1.")
+            if not is_p_value(p):
+                raise DesignError(f"{p!r} is no P value", where=f"p_values, {name}", remedy="It lies from 0 to 1.")
+        known = {name: float(p) for name, p in p_values.items()}
         graph, graphs, rejected = self, [self], []
         adjusted: dict[str, float] = {}
         reached = 0.0
         while graph.weights:
-            nearest = min(graph.weights, key=lambda name: _over(p_values[name], graph.weights[name]))
-            reached = max(reached, min(_over(p_values[nearest], graph.weights[nearest]), 1.0))
+            nearest = min(graph.weights, key=lambda name: _over(known[name], graph.weights[name]))
+            reached = max(reached, min(_over(known[nearest], graph.weights[nearest]), 1.0))
             adjusted[nearest] = reached
             graph = graph.without(nearest)
             if reached <= alpha:
                 rejected.append(nearest)
                 graphs.append(graph)
         return GraphTest(
-            alpha=alpha,
+            alpha=float(alpha),
             rejected=tuple(rejected),
-            adjusted_p=MappingProxyType({name: adjusted[name] for name in self.weights}),
+            adjusted_p=FrozenMapping({name: adjusted[name] for name in self.weights}),
             graphs=tuple(graphs),
         )
 
@@ -155,6 +160,10 @@ def _at_most_one(shares: dict[str, float]) -> dict[str, float]:
 
 def _check(weights: Mapping[str, float], transitions: Mapping[str, Mapping[str, float]]) -> None:
     _check_shares(weights, "weights")
+    if not named(transitions) or not all(named(row) for row in transitions.values()):
+        raise DesignError(
+            f"{transitions!r} are no transitions", where="transitions", remedy='Such as {"PFS": {"OS": 1}}.'
+        )
     for name, row in transitions.items():
         where = f"transitions, {name}"
         for end in (name, *row):
@@ -167,9 +176,11 @@ def _check(weights: Mapping[str, float], transitions: Mapping[str, Mapping[str, 
 
 
 def _check_shares(shares: Mapping[str, float], where: str) -> None:
+    if not named(shares):
+        raise DesignError(f"{shares!r} are no shares by hypothesis", where=where, remedy='Such as {"PFS": 1, "OS": 0}.')
     for name, share in shares.items():
-        if not 0 <= share <= 1:
-            raise DesignError(f"{share} is no share", where=f"{where}, {name}", remedy="A share lies from 0 to 1.")
+        if not 0 <= real_number(share) <= 1:
+            raise DesignError(f"{share!r} is no share", where=f"{where}, {name}", remedy="A share lies from 0 to 1.")
     total = sum(shares.values())
     if total > 1 + _SUM:
         raise DesignError(f"the shares sum to {total:g}, which is more than 1", where=where, remedy="Lower them.")

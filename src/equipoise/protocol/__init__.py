@@ -2,6 +2,7 @@
 
 from .analyses import Analysis, Subgroup, Testing
 from .arms import Arm, CalendarEntry, Dose, Regimen, dose_calendar
+from .choices import effect_uses_strata, margin_aim, null_hypothesis, test_of
 from .endpoints import Eligibility, Endpoint, Population, Visit
 from .estimands import Contrast, Estimand, IntercurrentEvent
 from .names import DataNames, Strata
@@ -20,8 +21,9 @@ from .scenarios import (
     Scenario,
     Weight,
 )
+from .section import quoted
 from .synopsis import calendars, describe, synopsis
-from .trial import FURTHER_PARTS, About, Protocol, quoted, stratified_by_default, test_of
+from .trial import FURTHER_PARTS, About, Protocol
 
 __all__ = [
     "FURTHER_PARTS",
@@ -61,12 +63,14 @@ __all__ = [
     "describe",
     "describe_number",
     "dose_calendar",
+    "effect_uses_strata",
     "example",
     "examples",
     "find",
+    "margin_aim",
+    "null_hypothesis",
     "quoted",
     "read",
-    "stratified_by_default",
     "synopsis",
     "test_of",
 ]

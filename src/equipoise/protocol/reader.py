@@ -12,7 +12,8 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from ..errors import ProtocolError
-from .trial import Protocol, check_references, quoted
+from .section import quoted
+from .trial import Protocol, check_references
 
 _EXAMPLES = Path(__file__).parent / "examples"
 _IN_TOML_WORDS = {
@@ -44,8 +45,10 @@ def read(path: str | Path) -> Protocol:
     except OSError as error:
         raise ProtocolError(f"the protocol file {str(path)!r} cannot be read: {error.strerror}") from None
     try:
-        content = tomllib.loads(raw.decode("utf-8"))
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        content = tomllib.loads(raw.decode("utf-8-sig"))  # editors on Windows put a byte order mark first
+    except UnicodeDecodeError:
+        raise ProtocolError(f"{path.name} is not UTF-8, as TOML files are", remedy="Save it as UTF-8.") from None
+    except tomllib.TOMLDecodeError as error:
         raise ProtocolError(
             f"{path.name} is not a TOML file: {error}", remedy="Mend the line named; the rest was not read."
         ) from None

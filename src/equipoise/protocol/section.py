@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, StringConstraints
 
+from ..errors import ProtocolError
 from ..units import days
 
 T = TypeVar("T")
@@ -34,3 +36,22 @@ class Section(BaseModel):
     """A part of the protocol. ``None`` means that the file says ``unknown`` or says nothing."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, arbitrary_types_allowed=False)
+
+
+def known(name: str, among: Collection[str], kind: str, path: str) -> None:
+    """Refuse a name that another section does not have, with the one that is meant."""
+    if name in among:
+        return
+    close = get_close_matches(name, list(among), n=1)
+    hint = f'Did you mean "{close[0]}"?' if close else f"Known: {', '.join(among) or 'none'}."
+    raise ProtocolError(f"there is no {kind} {name!r}", where=path, remedy=hint)
+
+
+def quoted(key: str) -> str:
+    """A TOML key as it stands in a path: quoted unless it is bare.
+
+    >>> quoted("primary"), quoted("PFS, ITT")
+    ('primary', '"PFS, ITT"')
+    """
+    bare = key != "" and key.isascii() and all(c.isalnum() or c in "-_" for c in key)
+    return key if bare else f'"{key}"'

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .analyses import Testing
+from .analyses import Analysis, Testing
 from .arms import dose_calendar, plain
+from .choices import effect_uses_strata, null_hypothesis, test_of
 from .estimands import Estimand
-from .trial import Protocol, stratified_by_default, test_of
+from .trial import Protocol
 
 Section = tuple[str, list[str]]
 
@@ -147,6 +148,12 @@ _KINDS = {
 }
 
 
+_BESIDE = ("logrank", "maxcombo", "adjusted logrank", "gray")
+"""Tests that stand beside an estimate; the others are made of it."""
+
+_ESTIMATES = {"subdistribution hazard ratio": "Fine-Gray model"}
+
+
 def _shares(testing: Testing) -> str:
     """The graph in words."""
     parts = [f"{name} {plain(w)}" for name, w in testing.weights.items()]
@@ -154,35 +161,52 @@ def _shares(testing: Testing) -> str:
     return ", ".join(parts)
 
 
+def _computed(protocol: Protocol, analysis: Analysis) -> str:
+    """The test and what it is made with; of the estimate beside it what is not the same."""
+    summary, test = protocol.estimands[analysis.estimand].summary, test_of(protocol, analysis)
+    of_effect = _strata_words(protocol, analysis, effect_uses_strata(summary, analysis.stratified))
+    refined = ["Firth penalty"] if analysis.penalty else []
+    refined += [f"{analysis.limits} limits"] if analysis.limits else []
+    adjusted = [f"adjusted for {', '.join(analysis.covariates)}"] if analysis.covariates else []
+    ties = [f"{analysis.ties} ties"] if analysis.ties else []
+    null = null_hypothesis(protocol, analysis)
+    if test not in _BESIDE:
+        kind = f"{_KINDS[test]} of {null}" if null else _KINDS[test]
+        kind = f"penalized likelihood ratio{kind.removeprefix('Wald')}" if analysis.penalty else kind
+        return ", ".join([kind, *refined, of_effect, *adjusted, *ties])
+    of_test = _strata_words(protocol, analysis, analysis.stratified is not False)
+    own = [] if of_effect == of_test else [of_effect]
+    shared = adjusted if test == "adjusted logrank" else []
+    own += [f"with {' and '.join(refined)}"] if refined else []
+    own += (adjusted if not shared else []) + ties
+    beside = f"; {_ESTIMATES.get(summary, summary)} {', '.join(own)}" if own else ""
+    return ", ".join([_weighted(analysis, _KINDS[test]), of_test, *shared]) + beside
+
+
+def _strata_words(protocol: Protocol, analysis: Analysis, used: bool) -> str:
+    strata = protocol.data.strata
+    factors = strata.as_randomized if analysis.strata == "as randomized" else strata.as_verified
+    return f"stratified by {' and '.join(factors)} ({analysis.strata})" if used and factors else "unstratified"
+
+
+def _weighted(analysis: Analysis, kind: str) -> str:
+    """The log-rank test by its weights, if it has any."""
+    if analysis.rho or analysis.gamma:
+        return f"Fleming-Harrington ({plain(analysis.rho)}, {plain(analysis.gamma)}) test"
+    if analysis.weights:
+        delay = f" (delay {analysis.delay})" if analysis.delay else ""
+        return f"{analysis.weights[0].upper()}{analysis.weights[1:]}{delay} log-rank test"
+    return kind
+
+
 def _analyses(protocol: Protocol) -> Iterator[str]:
     for name, analysis in protocol.analyses.items():
-        factors = (
-            protocol.data.strata.as_randomized
-            if analysis.strata == "as randomized"
-            else protocol.data.strata.as_verified
-        )
-        summary = protocol.estimands[analysis.estimand].summary
-        use = analysis.stratified is True or (analysis.stratified is None and stratified_by_default(summary))
-        by = f", stratified by {' and '.join(factors)} ({analysis.strata})"
-        strata = by if use and factors else ", unstratified"
-        kind = _KINDS.get(test_of(protocol, analysis), "")
-        if analysis.rho or analysis.gamma:
-            kind = f"Fleming-Harrington ({plain(analysis.rho)}, {plain(analysis.gamma)}) test"
-        elif analysis.weights:
-            delay = f" (delay {analysis.delay})" if analysis.delay else ""
-            kind = f"{analysis.weights[0].upper()}{analysis.weights[1:]}{delay} log-rank test"
-        if analysis.null_hazard_ratio != 1:
-            kind += f" of a hazard ratio of {plain(analysis.null_hazard_ratio)}"
-        kind += ", Firth penalty" if analysis.penalty else ""
-        kind += f", {analysis.limits} limits" if analysis.limits else ""
-        adjusted = f", adjusted for {', '.join(analysis.covariates)}" if analysis.covariates else ""
-        ties = f", {analysis.ties} ties" if analysis.ties else ""
         rule = (
             f"; {analysis.convention} convention"
             if analysis.convention == "house"
             else f"; convention of {analysis.convention.upper()}"
         )
-        yield f"{name} ({analysis.role}): {analysis.estimand}; {kind}{strata}{adjusted}{ties}{rule}"
+        yield f"{name} ({analysis.role}): {analysis.estimand}; {_computed(protocol, analysis)}{rule}"
     if protocol.testing:
         t = protocol.testing
         order = ", ".join(t.order)

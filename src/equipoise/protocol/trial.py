@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from difflib import get_close_matches
+from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated
@@ -11,8 +10,9 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from ..errors import ProtocolError, UnsupportedError
-from .analyses import Analysis, Test, Testing
+from .analyses import Analysis, Testing
 from .arms import Arm
+from .choices import check_analysis
 from .endpoints import Eligibility, Endpoint, Population, Visit
 from .estimands import Estimand
 from .names import DataNames
@@ -20,7 +20,7 @@ from .published import Published, PublishedNumber
 from .randomization import Randomization
 from .safety import Safety
 from .scenarios import Hazard, Scenario
-from .section import Many, Section, Table, Text
+from .section import Many, Section, Table, Text, known, quoted
 
 # What stands in the results beside the analyses, under these names of an analysis.
 FURTHER_PARTS = ("disposition", "exposure", "safety", "spread", "strain", "tie-out")
@@ -87,33 +87,6 @@ class Protocol(Section):
         return f"{self.name}: {self.trial.title} ({arms}; {len(self.analyses)} analyses)"
 
 
-_TESTS: dict[str, tuple[Test, ...]] = {
-    "hazard ratio": ("logrank", "maxcombo", "cox", "adjusted logrank"),
-    "difference in restricted mean survival time": ("restricted mean", "logrank", "maxcombo"),
-    "ratio of restricted mean survival times": ("restricted mean", "logrank", "maxcombo"),
-    "difference in milestone survival": ("milestone", "logrank", "maxcombo"),
-    "ratio of milestone survival": ("milestone", "logrank", "maxcombo"),
-    "average hazard ratio": ("average hazard ratio", "logrank", "maxcombo"),
-    "marginal hazard ratio": ("adjusted logrank", "marginal hazard ratio"),
-    "subdistribution hazard ratio": ("gray", "fine-gray"),
-}
-"""The tests that may stand beside an estimate of each summary; the first is the one taken where none is named."""
-
-
-def test_of(protocol: Protocol, analysis: Analysis) -> Test:
-    """The test of an analysis: as stated, else the one that goes with its estimand's summary."""
-    if analysis.test is not None:
-        return analysis.test
-    summary = protocol.estimands[analysis.estimand].summary
-    model = analysis.covariates or analysis.penalty or analysis.null_hazard_ratio != 1
-    return "cox" if summary == "hazard ratio" and model else _TESTS[summary][0]
-
-
-def stratified_by_default(summary: str) -> bool:
-    """Whether strata are used where the analysis does not say: not for means, which weigh strata by their shares."""
-    return summary in ("hazard ratio", "marginal hazard ratio", "subdistribution hazard ratio")
-
-
 def check_references(protocol: Protocol) -> None:
     """Every name that one section takes from another exists there; refuses with the TOML path."""
     if len(protocol.arms) < 2:
@@ -128,9 +101,10 @@ def check_references(protocol: Protocol) -> None:
         path = f"estimands.{quoted(name)}"
         for side in ("experimental", "control"):
             arm = getattr(estimand.treatment, side)
-            _known(arm, protocol.arms, "arm", f"{path}.treatment.{side}")
-        _known(estimand.population, protocol.populations, "population", f"{path}.population")
-        _known(estimand.variable, protocol.endpoints, "endpoint", f"{path}.variable")
+            known(arm, protocol.arms, "arm", f"{path}.treatment.{side}")
+        _experimental(protocol, estimand.treatment.experimental, path)
+        known(estimand.population, protocol.populations, "population", f"{path}.population")
+        known(estimand.variable, protocol.endpoints, "endpoint", f"{path}.variable")
         for event, rule in estimand.intercurrent_events.items():
             if rule.strategy == "principal stratum":
                 raise UnsupportedError(
@@ -139,35 +113,74 @@ def check_references(protocol: Protocol) -> None:
                     remedy="Its estimators need assumptions that no method here makes; choose another strategy.",
                 )
     for name, analysis in protocol.analyses.items():
-        _known(analysis.estimand, protocol.estimands, "estimand", f"analyses.{quoted(name)}.estimand")
-        _serves(protocol, analysis, f"analyses.{quoted(name)}")
+        known(analysis.estimand, protocol.estimands, "estimand", f"analyses.{quoted(name)}.estimand")
+        check_analysis(protocol, analysis, f"analyses.{quoted(name)}")
     for i, name in enumerate(protocol.testing.order if protocol.testing else ()):
-        _known(name, protocol.analyses, "analysis", f"testing.order[{i}]")
+        known(name, protocol.analyses, "analysis", f"testing.order[{i}]")
         if name in protocol.testing.order[:i]:  # type: ignore[union-attr]
             raise ProtocolError(f"the analysis {name!r} is tested twice", where=f"testing.order[{i}]")
-    if protocol.testing and protocol.testing.procedure == "graph":
-        _check_graph(protocol.testing)
+    if protocol.testing:
+        _check_graph(protocol, protocol.testing)
     for arm in protocol.data.arms:
-        _known(arm, protocol.arms, "arm", f"data.arms.{quoted(arm)}")
+        known(arm, protocol.arms, "arm", f"data.arms.{quoted(arm)}")
     _check_sections(protocol)
 
 
-def _check_graph(testing: Testing) -> None:
-    """Every hypothesis of the graph is an analysis of the order, and each of these has a weight."""
-    for name in testing.order:
+def _experimental(protocol: Protocol, arm: str, path: str) -> None:
+    """What is compared with the control is not itself one: every sign and every word of benefit would be turned."""
+    if protocol.arms[arm].role == "control":
+        raise ProtocolError(
+            f"the experimental arm {arm!r} has the role control",
+            where=f"{path}.treatment.experimental",
+            remedy=f"Name an experimental arm, or set arms.{quoted(arm)}.role.",
+        )
+
+
+def _check_graph(protocol: Protocol, testing: Testing) -> None:
+    """A graph, and nothing else, has weights; its hypotheses are the analyses of the order, its shares are shares."""
+    graph = testing.procedure == "graph"
+    if graph != bool(testing.weights) or (testing.transitions and not graph):
+        raise ProtocolError(
+            'weights and transitions belong to procedure = "graph", which needs weights',
+            where="testing.weights" if graph or testing.weights else "testing.transitions",
+            remedy='Give each analysis of the order its share of alpha, or leave them out without a "graph".',
+        )
+    rows = {"weights": testing.weights}
+    for name, row in testing.transitions.items():
+        _hypothesis(protocol, testing, name, f"testing.transitions.{quoted(name)}")
+        rows[f"transitions.{quoted(name)}"] = row
+    for path, row in rows.items():
+        for name, share in row.items():
+            where = f"testing.{path}.{quoted(name)}"
+            _hypothesis(protocol, testing, name, where)
+            if not 0 <= share <= 1:
+                remedy = "Write a number from 0 to 1."
+                raise ProtocolError(f"{share:g} is no share of alpha for {name!r}", where=where, remedy=remedy)
+            if share and path == f"transitions.{quoted(name)}":
+                remedy = "Leave it out."
+                raise ProtocolError("a hypothesis cannot hand its share to itself", where=where, remedy=remedy)
+        if sum(row.values()) > 1 + 1e-9:
+            raise ProtocolError(
+                f"the shares sum to {sum(row.values()):g}, which is more than 1",
+                where=f"testing.{path}",
+                remedy="Make them smaller.",
+            )
+    for name in testing.order if graph else ():
         if name not in testing.weights:
             raise ProtocolError(
                 f"the hypothesis {name!r} has no weight in the graph",
                 where="testing.weights",
                 remedy="Give it its share of alpha, 0 if it has none at first.",
             )
-    for path, names in [("weights", testing.weights), ("transitions", testing.transitions)]:
-        for name in names:
-            _known(name, testing.order, "hypothesis in testing.order", f"testing.{path}.{quoted(name)}")
-    for name, row in testing.transitions.items():
-        for to in row:
-            path = f"testing.transitions.{quoted(name)}.{quoted(to)}"
-            _known(to, testing.order, "hypothesis in testing.order", path)
+
+
+def _hypothesis(protocol: Protocol, testing: Testing, name: str, path: str) -> None:
+    """A name in the graph is an analysis that is tested."""
+    known(name, testing.order if name not in protocol.analyses else protocol.analyses, "analysis", path)
+    if name not in testing.order:
+        raise ProtocolError(
+            f"the analysis {name!r} is not tested", where=path, remedy="Add it to testing.order, or leave it out."
+        )
 
 
 def _check_sections(protocol: Protocol) -> None:
@@ -180,11 +193,12 @@ def _check_sections(protocol: Protocol) -> None:
                 remedy="Name the analysis otherwise.",
             )
     if protocol.safety:
-        _known(protocol.safety.population, protocol.populations, "population", "safety.population")
+        known(protocol.safety.population, protocol.populations, "population", "safety.population")
         for side in ("experimental", "control"):
-            _known(getattr(protocol.safety.treatment, side), protocol.arms, "arm", f"safety.treatment.{side}")
+            known(getattr(protocol.safety.treatment, side), protocol.arms, "arm", f"safety.treatment.{side}")
+        _experimental(protocol, protocol.safety.treatment.experimental, "safety")
     for arm in protocol.randomization.allocation if protocol.randomization else ():
-        _known(arm, protocol.arms, "arm", f"randomization.allocation.{quoted(arm)}")
+        known(arm, protocol.arms, "arm", f"randomization.allocation.{quoted(arm)}")
     for name, scenario in protocol.scenario.items():
         _check_scenario(protocol, scenario, f"scenario.{quoted(name)}")
     for i, number in enumerate(protocol.published.numbers):
@@ -195,12 +209,12 @@ def _check_scenario(protocol: Protocol, scenario: Scenario, path: str) -> None:
     for key in type(scenario).model_fields:
         law = getattr(scenario, key)
         for arm in law.hazard_ratio if isinstance(law, Hazard) else ():
-            _known(arm, protocol.arms, "arm", f"{path}.{key}.hazard_ratio.{quoted(arm)}")
+            known(arm, protocol.arms, "arm", f"{path}.{key}.hazard_ratio.{quoted(arm)}")
     if scenario.crossover:
-        _known(scenario.crossover.arm, protocol.arms, "arm", f"{path}.crossover.arm")
+        known(scenario.crossover.arm, protocol.arms, "arm", f"{path}.crossover.arm")
     if scenario.detection:
         visit = scenario.detection.visit
-        _known(visit, protocol.visits, "visit", f"{path}.detection.visit")
+        known(visit, protocol.visits, "visit", f"{path}.detection.visit")
         if protocol.visits[visit].every is None:
             raise ProtocolError(
                 f"progression is to be seen at the visit {visit!r}, which has no interval",
@@ -210,99 +224,20 @@ def _check_scenario(protocol: Protocol, scenario: Scenario, path: str) -> None:
     events = scenario.adverse_events
     if events:
         for arm in events.any:
-            _known(arm, protocol.arms, "arm", f"{path}.adverse_events.any.{quoted(arm)}")
+            known(arm, protocol.arms, "arm", f"{path}.adverse_events.any.{quoted(arm)}")
     for i, kind in enumerate(events.kinds if events else ()):
         for arm in kind.probability:
-            _known(arm, protocol.arms, "arm", f"{path}.adverse_events.kinds[{i}].probability.{quoted(arm)}")
+            known(arm, protocol.arms, "arm", f"{path}.adverse_events.kinds[{i}].probability.{quoted(arm)}")
 
 
 def _check_number(protocol: Protocol, number: PublishedNumber, path: str) -> None:
     if number.estimand is not None:
-        _known(number.estimand, protocol.estimands, "estimand", f"{path}.estimand")
+        known(number.estimand, protocol.estimands, "estimand", f"{path}.estimand")
     if number.population is not None:
-        _known(number.population, protocol.populations, "population", f"{path}.population")
+        known(number.population, protocol.populations, "population", f"{path}.population")
     if number.arm is not None:
-        _known(number.arm, protocol.arms, "arm", f"{path}.arm")
+        known(number.arm, protocol.arms, "arm", f"{path}.arm")
         if number.estimand is not None:
             t = protocol.estimands[number.estimand].treatment
-            _known(number.arm, (t.experimental, t.control), "arm of the estimand", f"{path}.arm")
-    _known(number.source, protocol.published.sources, "source", f"{path}.source")
-
-
-def _serves(protocol: Protocol, analysis: Analysis, path: str) -> None:
-    """Nothing is asked of an analysis that its estimand or its test would silently leave out."""
-    estimand = protocol.estimands[analysis.estimand]
-    summary, test = estimand.summary, test_of(protocol, analysis)
-    if test not in _TESTS[summary]:
-        raise ProtocolError(
-            f'the test "{test}" does not go with the summary "{summary}"',
-            where=f"{path}.test",
-            remedy=f"Choose one of {', '.join(_TESTS[summary])}, or another estimand.",
-        )
-    if analysis.subgroups and analysis.covariates:
-        raise ProtocolError(
-            "subgroups are estimated without covariates, so that they would not add up to the adjusted hazard ratio",
-            where=f"{path}.subgroups",
-            remedy="Name the subgroups in an analysis without covariates.",
-        )
-    if summary == "marginal hazard ratio" and not analysis.covariates:
-        raise ProtocolError(
-            "a marginal hazard ratio is adjusted for covariates, and none is named",
-            where=f"{path}.covariates",
-            remedy="Name them, or choose the hazard ratio.",
-        )
-    if test == "adjusted logrank" and not analysis.covariates:
-        raise ProtocolError(
-            "the adjusted log-rank test needs covariates", where=f"{path}.covariates", remedy="Name them."
-        )
-    if summary == "subdistribution hazard ratio" and not protocol.endpoints[estimand.variable].competing_codes:
-        raise ProtocolError(
-            "a subdistribution hazard ratio needs events that compete",
-            where=f"endpoints.{quoted(estimand.variable)}.competing_codes",
-            remedy="Name their censoring codes.",
-        )
-    hazard = summary == "hazard ratio"
-    means = summary.startswith(("difference in restricted", "ratio of restricted"))
-    adjustable = hazard or means or summary in ("marginal hazard ratio", "subdistribution hazard ratio")
-    idle = {
-        "covariates": bool(analysis.covariates) and not adjustable,
-        "subgroups": bool(analysis.subgroups) and not hazard,
-        "stratified": analysis.stratified is True and summary == "average hazard ratio" and test == summary,
-        "rho": analysis.rho > 0 and test != "logrank",
-        "gamma": analysis.gamma > 0 and test != "logrank",
-        "weights": analysis.weights is not None and test != "logrank",
-        "limits": analysis.limits is not None and not hazard,
-        "penalty": analysis.penalty is not None and not hazard,
-        "ties": analysis.ties is not None and not hazard,
-        "null_hazard_ratio": analysis.null_hazard_ratio != 1 and test != "cox",
-    }
-    for key in (k for k, is_idle in idle.items() if is_idle):
-        raise ProtocolError(
-            f'{key} would do nothing in this analysis: its summary is "{summary}", its test "{test}"',
-            where=f"{path}.{key}",
-            remedy="Remove it, or choose another summary or test.",
-        )
-    if means and analysis.covariates and analysis.stratified:
-        raise ProtocolError(
-            "restricted means are adjusted for covariates or stratified, not both",
-            where=f"{path}.stratified",
-            remedy="Name the stratification factors among the covariates.",
-        )
-
-
-def _known(name: str, among: Collection[str], kind: str, path: str) -> None:
-    if name in among:
-        return
-    close = get_close_matches(name, list(among), n=1)
-    hint = f'Did you mean "{close[0]}"?' if close else f"Known: {', '.join(among) or 'none'}."
-    raise ProtocolError(f"there is no {kind} {name!r}", where=path, remedy=hint)
-
-
-def quoted(key: str) -> str:
-    """A TOML key as it stands in a path: quoted unless it is bare.
-
-    >>> quoted("primary"), quoted("PFS, ITT")
-    ('primary', '"PFS, ITT"')
-    """
-    bare = key != "" and key.isascii() and all(c.isalnum() or c in "-_" for c in key)
-    return key if bare else f'"{key}"'
+            known(number.arm, (t.experimental, t.control), "arm of the estimand", f"{path}.arm")
+    known(number.source, protocol.published.sources, "source", f"{path}.source")

@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from ..analyze import Results, conventions
 from ..errors import EquipoiseError, UnsupportedError
-from ..protocol import Protocol, describe
+from ..protocol import Protocol, describe, null_hypothesis
 from ..results import Row
 from .figures import INCIDENCE, curves_figure, forest_figure
 from .flow import flow_figure
@@ -155,7 +155,8 @@ def _favoured(trial: Protocol, estimand: str) -> tuple[str, str]:
 def _footnotes(trial: Protocol, name: str, rows: Sequence[Row]) -> list[str]:
     analysis = trial.analyses[name]
     estimand = trial.estimands[analysis.estimand]
-    notes = [f"Estimand: {describe(estimand, trial)}."]
+    null = null_hypothesis(trial, analysis)
+    notes = [f"Estimand: {describe(estimand, trial)}{f'; tested is {null}' if null else ''}."]
     censoring = [
         event for event, rule in estimand.intercurrent_events.items()
         if rule.strategy in ("hypothetical", "while on treatment")

@@ -66,10 +66,10 @@ def primary_table(trial: Protocol, rows: Sequence[Row], name: str) -> Table:
             contrast(f"{statistic.capitalize()}, {term} {ci}", _with_limits(find, statistic, term))
     for row in rows:
         if row.statistic == "proportional hazards P" and row.group in ("", "global"):
-            contrast("P, proportional hazards", row.text)
+            contrast("P, proportional hazards", _said(row))
     test = next(r for r in rows if r.statistic == "test P")
     decision = find("test decision", "")
-    contrast(f"{'Nominal P' if decision.startswith('nominal') else 'P'}, {test.method}", test.text)
+    contrast(f"{'Nominal P' if decision.startswith('nominal') else 'P'}, {test.method}", _said(test))
     contrast("Testing order", decision)
     return Table(title=analysis.estimand, head=("", *arms, "Contrast"), lines=tuple(lines))
 
@@ -129,7 +129,7 @@ def _finder(rows: Sequence[Row]) -> Callable[..., str]:
     def find(statistic: str, group: str, at: float | None = None) -> str:
         for row in rows:
             if row.statistic == statistic and row.group == group and (at is None or row.at == at):
-                return row.text
+                return _said(row)
         return NOT_ESTIMABLE
 
     return find
@@ -137,7 +137,12 @@ def _finder(rows: Sequence[Row]) -> Callable[..., str]:
 
 def _with_limits(find: Callable[..., str], statistic: str, group: str, at: float | None = None) -> str:
     estimate = find(statistic, group, at)
-    if estimate == NOT_ESTIMABLE:
+    if estimate.startswith(NOT_ESTIMABLE):
         return estimate
     low, high = (find(f"{statistic} {side} limit", group, at) for side in ("lower", "upper"))
-    return f"{estimate} ({low}, {high})"
+    return f"{estimate} ({low})" if low == high and low.startswith(NOT_ESTIMABLE) else f"{estimate} ({low}, {high})"
+
+
+def _said(row: Row) -> str:
+    """The text of a row, and where it is not estimable why: an empty place must not stand without its reason."""
+    return f"{row.text}: {row.reason}" if row.text == NOT_ESTIMABLE and row.reason != NOT_ESTIMABLE else row.text

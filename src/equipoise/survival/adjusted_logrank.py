@@ -207,7 +207,7 @@ def marginal_hazard_ratio(
     ...                   experimental="B", unit="days")
     >>> print(marginal_hazard_ratio(tte, {"age": [61, 50, 43, 67, 70, 52]}))
     Marginal hazard ratio 0.68 (95% CI 0.26 to 1.81), Wald P = 0.4403 (covariate-adjusted score equation for the
-    marginal hazard ratio, Breslow ties, unstratified, adjusted for age)
+    marginal hazard ratio, Breslow ties, unstratified, adjusted for age, Wald limits)
     """
     check_level(level)
     data = _layout(tte, covariates, stratified)
@@ -242,7 +242,8 @@ def marginal_hazard_ratio(
         level=level,
         stratified=data.stratified,
         left_out=data.left_out,
-        method=_method("covariate-adjusted score equation for the marginal hazard ratio, Breslow ties", data, tte),
+        method=_method("covariate-adjusted score equation for the marginal hazard ratio, Breslow ties", data, tte)
+        + ", Wald limits",
         reason=reason,
         origin=tte.origin,
     )
@@ -352,6 +353,7 @@ def _layout(tte: TimeToEvent, covariates: Any, stratified: bool | None) -> _Layo
     refuse_competing(int(tte.event.max()))
     by_stratum = resolve_stratified(stratified, tte.strata)
     matrix = model_matrix(tte, covariates)
+    matrix.refuse_periods("covariate-adjusted tests take", "Give the values at baseline.")
     rows = copies(tte, "covariate-adjusted log-rank tests")
     code = tte.stratum if by_stratum else np.zeros(tte.n, dtype=np.int64)
     strata = tte.strata if by_stratum else ("",)

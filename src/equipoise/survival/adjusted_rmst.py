@@ -106,6 +106,7 @@ def adjusted_contrasts(
     if tte.experimental is None:
         raise ArgumentError("an adjusted restricted mean contrasts two arms", remedy="Name control and experimental.")
     matrix = model_matrix(tte, covariates)
+    matrix.refuse_periods("adjusted restricted means take", "Give the values at baseline.")
     rows = copies(tte, "adjusted restricted means")
     terms = matrix.terms[1:]
     method = _METHOD.format(", ".join(terms) if terms else "no covariate")

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from numbers import Real
 from typing import Literal, get_args
+
+import numpy as np
 
 from ..data import TimeToEvent
 from ..errors import EquipoiseError, UnsupportedError
@@ -68,14 +71,29 @@ def _resolve(name: str, given: str | None, defaults: Mapping[str, object], known
     return given
 
 
+_HIGHEST = 1 - 1e-12  # beyond, the quantile of a level has lost its digits
+
+
+def is_number(value: object) -> bool:
+    """A real number, of Python or NumPy; True and False are none."""
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
 def check_level(level: float) -> None:
     """A confidence level lies between 0 and 1."""
-    if not 0 < level < 1:
-        raise ArgumentError(f"level = {level} is not between 0 and 1", remedy="0.95 is the usual one.")
+    if not is_number(level) or not 0 < level <= _HIGHEST:
+        raise ArgumentError(f"level = {level!r} is not between 0 and 1", remedy="0.95 is the usual one.")
+
+
+def check_flag(name: str, value: object) -> None:
+    """True, False or None: the text "no" is true for Python."""
+    if value is not None and not isinstance(value, bool | np.bool_):
+        raise ArgumentError(f"{name} = {value!r} is neither True nor False", remedy="Leave it out for the default.")
 
 
 def resolve_stratified(stratified: bool | None, strata: tuple[str, ...]) -> bool:
     """``None`` uses strata if there are any."""
+    check_flag("stratified", stratified)
     if stratified and not strata:
         raise ArgumentError("stratified = True, but there are no strata", remedy="Give strata to the TimeToEvent.")
     return bool(strata) if stratified is None else stratified

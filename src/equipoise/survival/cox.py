@@ -18,7 +18,9 @@ from .convention import (
     Interval,
     Penalty,
     Ties,
+    check_flag,
     check_level,
+    is_number,
     refuse_competing,
     refuse_counts,
     resolve_interval,
@@ -26,7 +28,7 @@ from .convention import (
     resolve_ties,
 )
 from .cox_likelihood import design, likelihood
-from .cox_result import Cox, Fitted
+from .cox_result import Cox, Fitted, null_in_method
 from .cox_steps import score_rows, steps_at
 from .firth import maximize_penalized
 from .inference import Inference, infer, penalized_tests
@@ -78,7 +80,8 @@ def cox(
     >>> tte = TimeToEvent([6, 9, 10, 4, 5, 7], [1, 0, 1, 1, 1, 1], ["B"] * 3 + ["A"] * 3, control="A",
     ...                   experimental="B", unit="days")
     >>> print(cox(tte))
-    Hazard ratio B v A 0.18 (95% CI 0.02 to 1.84), Wald P = 0.1498 (Cox model, Efron ties, unstratified)
+    Hazard ratio B v A 0.18 (95% CI 0.02 to 1.84), Wald P = 0.1498 (Cox model, Efron ties, unstratified, Wald
+    limits)
     >>> cox(tte, conf_type="profile").conf_int[1] < cox(tte).conf_int[1]
     True
     """
@@ -221,6 +224,7 @@ def _clusters(cluster: ArrayLike | None, tte: TimeToEvent, matrix: ModelMatrix) 
 
 def _resolve_robust(robust: bool | None, ties: Ties, tte: TimeToEvent, clustered: bool) -> bool:
     needed = clustered or tte.weight_type == "probability"
+    check_flag("robust", robust)
     if robust is False and needed:
         raise ArgumentError(
             "probability weights and clusters have no model-based variance", remedy="Leave robust out, or set it True."
@@ -234,9 +238,9 @@ def _resolve_robust(robust: bool | None, ties: Ties, tte: TimeToEvent, clustered
 
 
 def _check_null(null_hazard_ratio: float, matrix: ModelMatrix) -> None:
-    if not (null_hazard_ratio > 0 and math.isfinite(null_hazard_ratio)):
+    if not (is_number(null_hazard_ratio) and null_hazard_ratio > 0 and math.isfinite(null_hazard_ratio)):
         raise ArgumentError(
-            f"null_hazard_ratio = {null_hazard_ratio} is no hazard ratio",
+            f"null_hazard_ratio = {null_hazard_ratio!r} is no hazard ratio",
             remedy="Give a number above zero, such as 1.3.",
         )
     if null_hazard_ratio != 1 and matrix.arm_terms != 1:
@@ -268,14 +272,12 @@ def _method(ties: Ties, robust: bool, stratified: bool, matrix: ModelMatrix) -> 
     names = matrix.tte.strata_names
     by = f" by {' and '.join(names)}" if names else ""
     words = ["Cox model", f"{name} ties", f"stratified{by}" if stratified else "unstratified"]
-    covariates = len(matrix.terms) - matrix.arm_terms
-    words += ["adjusted"] if covariates and matrix.arm_terms else []
+    covariates = matrix.terms[matrix.arm_terms :]
+    words += [f"adjusted for {', '.join(covariates)}"] if covariates and matrix.arm_terms else []
     return ", ".join(words + (["robust variance"] if robust else []))
 
 
 def _refinements(interval: Interval, penalty: Penalty | None, null_hazard_ratio: float) -> str:
-    """What is not as in most reports."""
     words = ["Firth penalty"] if penalty else []
-    words += ["profile likelihood limits"] if interval == "profile" else ["Wald limits"] if penalty else []
-    words += [f"null hazard ratio {null_hazard_ratio:g}"] if null_hazard_ratio != 1 else []
-    return "".join(f", {w}" for w in words)
+    words += ["profile likelihood limits"] if interval == "profile" else ["Wald limits"]
+    return "".join(f", {w}" for w in words) + null_in_method(null_hazard_ratio)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,6 +23,11 @@ if TYPE_CHECKING:
     import polars as pl
 
 TOO_LARGE = "a hazard ratio per unit of this covariate is too large to be a number: rescale the covariate"
+
+
+def null_in_method(null_hazard_ratio: float) -> str:
+    """How ``method`` names another null hypothesis than no effect: at its end."""
+    return f", null hazard ratio {null_hazard_ratio:g}" if null_hazard_ratio != 1 else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -151,9 +156,11 @@ class Cox:
             rows += self._ratio_rows(i)
             reason = self.reasons[i] if math.isnan(self.p[i]) else ""
             rows.append(self._row(f"{self._p_name} P", float(self.p[i]), results.p_value(self.p[i]), term, reason))
+            rows[-1] = replace(rows[-1], method=self.method) if i == 0 else rows[-1]
             if i == 0 and self.p_one_sided is not None and self.null_hazard_ratio != 1:
                 p = self.p_one_sided
-                rows.append(self._row(f"{self._p_name} P one-sided", p, results.p_value(p), term, reason))
+                one = self._row(f"{self._p_name} P one-sided", p, results.p_value(p), term, reason)
+                rows.append(replace(one, method=self.method))
         tests = [("likelihood ratio", self.likelihood_ratio), ("Wald", self.wald), ("score", self.score)]
         tests += [("robust score", self.robust_score)] if self.robust_score else []
         for name, test in tests:
@@ -184,8 +191,10 @@ class Cox:
 
     def _row(self, statistic: str, value: float, text: str, term: str, reason: str, level: float | None = None) -> Row:
         shown = results.number(value, text, reason)
+        # Another null hypothesis is that of the arm's own P: estimates have none, the tests of the model no effect.
+        method = self.method.removesuffix(null_in_method(self.null_hazard_ratio))
         return Row(
-            group=term, statistic=statistic, level=level, method=self.method, origin=self.origin, **shown  # type: ignore[arg-type]
+            group=term, statistic=statistic, level=level, method=method, origin=self.origin, **shown  # type: ignore[arg-type]
         )  # fmt: skip
 
     def table(self) -> pl.DataFrame:

@@ -13,7 +13,6 @@ from scipy.special import ndtr
 
 from .. import results
 from ..data import TimeToEvent
-from ..errors import UnsupportedError
 from ..results import Origin, Row
 from .causes import Array, check_cause, copies, counts, distinct
 from .convention import ArgumentError, check_level
@@ -153,11 +152,7 @@ def fine_gray(
     matrix = model_matrix(tte, covariates, missing)
     if not matrix.terms:
         raise ArgumentError("the model has no term", remedy="Give arm labels or covariates.")
-    if matrix.owner is not None:
-        raise UnsupportedError(
-            "the Fine-Gray model has no covariates that vary with time: whom another cause struck has no more of them",
-            remedy="Use tte.cause(k) with cox().",
-        )
+    matrix.refuse_periods("the Fine-Gray model takes", "Use tte.cause(k) with cox().")
     sample = _sample(matrix, cause)
     subjects = sample.weight if tte.weight_type == "count" else np.ones(len(sample.weight))
     events = int(subjects[sample.event].sum())
@@ -380,5 +375,9 @@ def _influence(s: _Sample, beta: Array) -> Array:
 
 
 def _method(cause: int, matrix: ModelMatrix) -> str:
-    adjusted = ", adjusted" if len(matrix.terms) > matrix.arm_terms and matrix.arm_terms else ""
-    return f"Fine-Gray model of cause {cause}, Breslow ties, unstratified, pooled censoring weights{adjusted}"
+    covariates = matrix.terms[matrix.arm_terms :]
+    adjusted = f", adjusted for {', '.join(covariates)}" if covariates and matrix.arm_terms else ""
+    return (
+        f"Fine-Gray model of cause {cause}, Breslow ties, unstratified, pooled censoring weights{adjusted}, "
+        "Wald limits with the variance of Fine and Gray"
+    )

@@ -14,7 +14,7 @@ from .. import results
 from ..data import TimeToEvent
 from ..results import Origin, Row
 from .causes import Array, check_cause, copies, counts, tie_share
-from .convention import ArgumentError, resolve_stratified, strata_words
+from .convention import ArgumentError, is_number, resolve_stratified, strata_words
 from .risk_sets import risk_sets
 
 if TYPE_CHECKING:
@@ -108,8 +108,8 @@ def gray(tte: TimeToEvent, *, cause: int = 1, rho: float = 0.0, stratified: bool
     (0.010071, -0.100356)
     """
     check_cause(cause)
-    if not (rho >= 0 and math.isfinite(rho)):
-        raise ArgumentError(f"rho = {rho} must be zero or above", where="gray", remedy="It is a power.")
+    if not (is_number(rho) and 0 <= rho < math.inf):
+        raise ArgumentError(f"rho = {rho!r} must be zero or above", where="gray", remedy="It is a power.")
     if len(tte.arms) < 2:
         raise ArgumentError("Gray's test compares groups, and there is only one", remedy="Give arm labels.")
     weight = copies(tte, "Gray's test")

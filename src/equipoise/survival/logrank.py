@@ -129,7 +129,7 @@ def logrank(
     Gehan log-rank test, unstratified: chi-square 2.667 on 1 degree of freedom, two-sided P = 0.1025, z = 1.633 for B
     """
     if weights is None:
-        weights = FlemingHarrington(float(rho), float(gamma))
+        weights = FlemingHarrington(rho, gamma)
     elif rho or gamma:
         raise ArgumentError(
             f"weights are given ({weights}), and rho = {rho:g} and gamma = {gamma:g} beside them",

@@ -84,8 +84,8 @@ def maxcombo(tte: TimeToEvent, weights: Sequence[Weights] | None = None, *, stra
     ``weights``: records of the log-rank family, by default Fleming-Harrington (0, 0), (0, 1), (1, 0), (1, 1).
     Their statistics are jointly normal under the hypothesis, with covariance sum w_k w_l d (Y - d)/(Y - 1) Y1 Y0/Y^2
     over event times and strata; P = P(max Z >= max z), two-sided P(max |Z| >= max |z|), to an absolute error of
-    1e-9 for up to six weights that differ, and of 1e-7 beyond (Karrison 2016; Lin et al. 2020). In the tails it
-    is relative. A weight whose statistic has no variance is left out and named in ``method``.
+    1e-9 for up to six weights that differ, and of 1e-7 beyond, where it takes seconds (Karrison 2016; Lin et al.
+    2020). In the tails it is relative. A weight whose statistic has no variance is left out and named in ``method``.
 
     Late entry is allowed. Case weights must be whole numbers and count as copies.
 
@@ -98,7 +98,8 @@ def maxcombo(tte: TimeToEvent, weights: Sequence[Weights] | None = None, *, stra
     MaxCombo test of Fleming-Harrington (0, 0) and Fleming-Harrington (0, 1), unstratified:
     z = 1.698 for B under Fleming-Harrington (0, 0) weights, two-sided P = 0.1461
     """
-    tried = tuple(check_weights(w) for w in (_USUAL if weights is None else weights))
+    given = _USUAL if weights is None else weights
+    tried = tuple(check_weights(w) for w in (given if isinstance(given, Sequence) else (given,)))
     if not tried:
         raise ArgumentError(
             "there are no weights", where="maxcombo", remedy="Give at least one, or None for the usual."

@@ -1,18 +1,25 @@
-"""Covariates as columns of numbers: text becomes indicators against its first level."""
+"""Covariates as columns of numbers: text becomes indicators against its first level, and one level a constant."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from numbers import Real
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..data import TimeToEvent
+from ..data.columns import as_array
 from ..data.factor import factor, missing_values
-from ..errors import DataError
+from ..errors import DataError, UnsupportedError
 from .time_varying import TimeVarying, periods
+
+_LARGEST = 1e100
+_NO_COVARIATE = (date, timedelta, complex, np.datetime64, np.timedelta64, np.complexfloating)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +52,13 @@ class ModelMatrix:
     def subjects(self) -> int:
         """Number of subjects."""
         return self.tte.subjects if self.owner is None else int(self.owner[-1]) + 1
+
+    def refuse_periods(self, what: str, remedy: str) -> None:
+        """For methods that take a row for a subject."""
+        if self.owner is not None:
+            raise UnsupportedError(
+                f"{what} baseline covariates, none that vary with time", where="covariates", remedy=remedy
+            )
 
     def covariate_columns(self) -> dict[str, NDArray[np.int64]]:
         """Which columns of ``x`` belong to the arm ("arm") and to each covariate."""
@@ -91,7 +105,7 @@ def model_matrix(tte: TimeToEvent, covariates: Any, missing: Literal["refuse", "
     if paths:
         tte, owner, varying = periods(tte, paths)
         columns = {name: column[owner] for name, column in columns.items()} | varying
-        columns = {name: columns[name] for name in covariates}
+        columns = {str(name): columns[str(name)] for name in covariates}
     terms = [f"{arm} v {tte.arms[0]}" for arm in tte.arms[1:]]
     values: list[NDArray[np.float64]] = []
     layout: list[Covariate] = []
@@ -113,8 +127,8 @@ def _columns(tte: TimeToEvent, covariates: Any) -> tuple[dict[str, NDArray[Any]]
         return {}, {}
     paths: dict[str, TimeVarying] = {}
     if isinstance(covariates, Mapping):
-        paths = {name: column for name, column in covariates.items() if isinstance(column, TimeVarying)}
-        given = {name: np.asarray(column) for name, column in covariates.items() if name not in paths}
+        paths = {str(name): column for name, column in covariates.items() if isinstance(column, TimeVarying)}
+        given = {str(name): as_array(column) for name, column in covariates.items() if str(name) not in paths}
     else:
         import narwhals as nw
 
@@ -144,8 +158,14 @@ def _numeric(
     name: str, column: NDArray[Any], tte: TimeToEvent
 ) -> tuple[list[tuple[str, NDArray[np.float64]]], tuple[str, ...]]:
     """Columns of numbers with their terms, and the levels of a factor."""
-    if column.dtype.kind == "O" and all(isinstance(v, int | float) for v in column.tolist()):
+    if column.dtype.kind == "O" and all(isinstance(v, Real | Decimal) for v in column.tolist()):
         column = column.astype(np.float64)
+    if column.dtype.kind in "mMc" or (column.dtype.kind == "O" and any(isinstance(v, _NO_COVARIATE) for v in column)):
+        raise DataError(
+            f"{name} holds dates, time spans or complex numbers",
+            column=name,
+            remedy="Give a number and say of what, such as years since the date.",
+        )
     if column.dtype.kind in "fiub":
         values = column.astype(np.float64)
         if not np.isfinite(values).all():
@@ -155,8 +175,22 @@ def _numeric(
                 subjects=tte.subject[~np.isfinite(values)].tolist(),
                 remedy="Mend the values, or leave the subjects out.",
             )
+        size = np.abs(values)
+        beyond = size > _LARGEST
+        if not beyond.any() and 0 < size.max(initial=0.0) < 1 / _LARGEST:
+            beyond = size > 0
+        if beyond.any():
+            raise DataError(
+                f"{name} is of a size ({size[beyond][0]:g}) that leaves no room for its squares",
+                column=name,
+                subjects=tte.subject[beyond].tolist(),
+                remedy="Mend the values, or give the covariate in another unit.",
+            )
         return [(name, values)], ()
     levels = factor(column)
+    if len(levels.levels) == 1:
+        # A term of its own, which says nothing, as a constant number has one: nothing is left out without a word.
+        return [(f"{name}: {levels.levels[0]} alone", np.zeros(len(column)))], levels.levels
     indicators = [(f"{name}: {level} v {levels.levels[0]}", (levels.codes == i).astype(np.float64))
                   for i, level in enumerate(levels.levels) if i > 0]  # fmt: skip
     return indicators, levels.levels

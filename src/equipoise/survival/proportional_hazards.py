@@ -17,7 +17,7 @@ from ..results import Origin, Row
 from .convention import ArgumentError
 from .cox_result import Cox
 from .cox_steps import steps_of
-from .inference import Test
+from .inference import NO_EVENTS, Test
 from .maximize import Vector, estimable, solve
 from .residuals import schoenfeld
 
@@ -74,7 +74,7 @@ def zph(fit: Cox, *, transform: Transform = "km") -> ProportionalHazards:
     curve of all subjects ("km").
 
     Raises ``ArgumentError`` for another transform and for deaths at time 0 under "log", ``UnsupportedError`` for
-    exact ties and coefficients without a value.
+    exact ties and coefficients without a value. Not estimable, with a reason, where there are no events.
 
     >>> from equipoise.survival import TimeToEvent, cox
     >>> tte = TimeToEvent([6, 9, 10, 4, 5, 7], [1, 0, 1, 1, 1, 1], ["B"] * 3 + ["A"] * 3, control="A",
@@ -87,27 +87,24 @@ def zph(fit: Cox, *, transform: Transform = "km") -> ProportionalHazards:
             f"there is no transform {transform!r}", remedy=f"Use one of {', '.join(get_args(Transform))}."
         )
     f = fit.fitted
+    groups = (*f.matrix.covariate_columns().items(), (GLOBAL, np.arange(len(fit.terms))))
+    method = f"score test of proportional hazards, {_WORDS[transform]}"
+    happened = f.sets.event
+    if not happened.any():
+        none = Test(statistic=math.nan, df=0, p_value=math.nan, reason=NO_EVENTS)
+        tests = {name: none for name, _ in groups}
+        return ProportionalHazards(tests=tests, transform=transform, method=method, origin=fit.origin)
     g = _transformed(fit, transform)
-    if len(g):
-        happened = f.sets.event
-        middle = float(g[happened].mean())
-        width = float(np.ptp(g[happened])) or 1.0
-        g = np.where(happened, (g - middle) / width, 0.0)  # of size one: the test does not depend on either
+    middle = float(g[happened].mean())
+    width = float(np.ptp(g[happened])) or 1.0
+    g = np.where(happened, (g - middle) / width, 0.0)  # of size one: the test does not depend on either
     steps = steps_of(fit, g)
     found = schoenfeld(fit)
     rows = _rows_in_order(fit)
     score = (f.sets.weight[rows] * g[rows]) @ (found.value / f.scale)
     added = steps.information[2] - steps.information[1] @ _inverse_times(steps.information[0], steps.information[1])
-    tests = {
-        name: _test(score[columns], added[np.ix_(columns, columns)])
-        for name, columns in (*fit.fitted.matrix.covariate_columns().items(), (GLOBAL, np.arange(len(fit.terms))))
-    }
-    return ProportionalHazards(
-        tests=tests,
-        transform=transform,
-        method=f"score test of proportional hazards, {_WORDS[transform]}",
-        origin=fit.origin,
-    )
+    tests = {name: _test(score[columns], added[np.ix_(columns, columns)]) for name, columns in groups}
+    return ProportionalHazards(tests=tests, transform=transform, method=method, origin=fit.origin)
 
 
 _WORDS = {

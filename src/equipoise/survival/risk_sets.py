@@ -82,6 +82,9 @@ def _laid_out(tte: TimeToEvent, by_stratum: bool) -> RiskSets:
     )
 
 
+_MOST_COPIES = 1e8
+
+
 def copies(tte: TimeToEvent, what: str) -> NDArray[np.int64]:
     """Row numbers, each as often as its case weight says: subjects for methods that know no weights.
 
@@ -95,5 +98,11 @@ def copies(tte: TimeToEvent, what: str) -> NDArray[np.int64]:
         raise UnsupportedError(
             f"{what} take case weights as copies of a subject, and these are not whole numbers",
             remedy="Use whole numbers, or cox() with probability weights.",
+        )
+    total = float(tte.weight.sum())
+    if total > _MOST_COPIES:
+        raise UnsupportedError(
+            f"{what} need a row a subject, and the weights count {total:g} of them",
+            remedy=f"Up to {_MOST_COPIES:g}; kaplan_meier, logrank, rmst and cox of the arms take weights as they are.",
         )
     return np.repeat(rows, tte.weight.astype(np.int64))

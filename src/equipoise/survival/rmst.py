@@ -171,7 +171,10 @@ def rmst(
         arm: RestrictedMean(group=arm, rmst=mean, std_error=se, conf_int=(mean - z * se, mean + z * se), tau=limit)
         for arm, mean, se in zip(tte.arms, found.value, found.std_error, strict=True)
     }
-    method = f"restricted mean survival time up to {limit:g} days, {strata_words(by_stratum, tte)}, Greenwood variance"
+    method = (
+        f"restricted mean survival time up to {limit:g} days, {strata_words(by_stratum, tte)}, Greenwood variance, "
+        "normal limits, of ratios on the log scale"
+    )
     contrasts: dict[str, Any] = dict.fromkeys(_CONTRASTS)
     terms: tuple[str, ...] = ()
     reason = found.reason

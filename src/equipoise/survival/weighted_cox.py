@@ -123,11 +123,12 @@ def weighted_cox(tte: TimeToEvent, covariates: Any = None, *, level: float = 0.9
     ...                   experimental="B", unit="days")
     >>> print(weighted_cox(tte))
     Average hazard ratio B v A 0.17 (95% CI 0.03 to 1.08), P = 0.0609 (weighted Cox model,
-    weights S(t-) / G(t-), Breslow ties, unstratified, robust variance)
+    weights S(t-) / G(t-), Breslow ties, unstratified, robust variance, Wald limits)
     """
     check_level(level)
     refuse_competing(int(tte.event.max()))
     matrix = model_matrix(tte, covariates)
+    matrix.refuse_periods("weighted Cox regression takes", "Use cox().")
     if not matrix.terms:
         raise ArgumentError("the model has no term", remedy="Give arm labels or covariates.")
     rows = copies(tte, "weighted Cox regressions")
@@ -163,7 +164,7 @@ def weighted_cox(tte: TimeToEvent, covariates: Any = None, *, level: float = 0.9
         subjects=len(rows),
         events=int(event.sum()),
         level=level,
-        method=", ".join([*words, "robust variance"]),
+        method=", ".join([*words, "robust variance", "Wald limits"]),
         origin=tte.origin,
     )
 

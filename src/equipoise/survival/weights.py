@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..kernels import counting as kinds
 from ..units import days
-from .convention import ArgumentError
+from .convention import ArgumentError, is_number
 
 _AT_THE_DELAY = 1 + 1e-9  # "8.2 weeks" and 57.4 days are one time, whatever rounding makes of them
 
@@ -30,9 +30,9 @@ class FlemingHarrington:
     gamma: float = 0.0
 
     def __post_init__(self) -> None:
-        if not (self.rho >= 0 and self.gamma >= 0 and math.isfinite(self.rho + self.gamma)):
+        if not all(is_number(power) and 0 <= power < math.inf for power in (self.rho, self.gamma)):
             raise ArgumentError(
-                f"rho = {self.rho} and gamma = {self.gamma} must be zero or above",
+                f"rho = {self.rho!r} and gamma = {self.gamma!r} must be zero or above",
                 where="Fleming-Harrington weights",
                 remedy="Both are powers.",
             )
@@ -66,7 +66,7 @@ class ModestlyWeighted:
             )
         if self.delay is not None:
             days(self.delay)
-        elif self.survival is not None and not 0 < self.survival <= 1:
+        elif self.survival is not None and not (is_number(self.survival) and 0 < self.survival <= 1):
             raise ArgumentError(
                 f"survival = {self.survival} is not above 0 and at most 1",
                 where="modest weights",

@@ -65,6 +65,12 @@ PLANTED = {
     "a kernel sees a frame": ("kernels/counting.py", "import polars", "Kernels and the live side of data see no frame"),
     "data imports a kernel": ("data/factor.py", "from ..kernels import logrank_sums", "Data imports no kernel"),
     "randomize compares arms": ("randomize/totals.py", "from .. import survival", "Data imports no kernel"),
+    "design knows how patients are allotted": (
+        "design/spending.py",
+        "from .. import randomize",
+        "The layers of the house",
+    ),
+    "design analyzes": ("design/alpha_graph.py", "from ..analyze import run", "The layers of the house"),
     "a lazy import hides nothing": (
         "analyze/curves.py",
         "def late() -> None:\n    from ..report import html  # noqa: F401",
@@ -193,6 +199,7 @@ TWINS = {
     "counting.py": ("twins.py", "km"),
     "firth.py": ("twins_cox.py", "cox_derivatives"),
     "grouped_likelihood.py": ("twins_cox.py", "cox_loglik"),
+    "group_sequential.py": ("twins_design.py", "stops"),
     "hazard_steps.py": ("twins_cox_more.py", "steps"),
     "history.py": ("twin_history.py", "history"),
     "partial_likelihood.py": ("twins_cox.py", "cox_loglik"),

@@ -8,6 +8,7 @@ program of the tests is met far closer. rpact sets bounds of -6 where there is n
 from __future__ import annotations
 
 import json
+import math
 import re
 from pathlib import Path
 from typing import Any
@@ -24,9 +25,13 @@ from equipoise.design import (
     PampallonaTsiatis,
     UserSpending,
     WangTsiatis,
+    conditional_power,
+    events_information,
     group_sequential,
     obrien_fleming,
     pocock,
+    repeated,
+    stagewise,
 )
 
 HERE = Path(__file__).parent
@@ -101,7 +106,7 @@ def test_rpact(name: str) -> None:
 
 
 def test_every_case_is_taken() -> None:
-    assert set(RPACT) | set(CASES) == set(OURS) | {"F01", "F02"}
+    assert set(RPACT) | set(CASES) == set(OURS) | {"F01", "F02", "I01", "I02", "K01", "L02"}
     for case in RPACT.values():  # what we ask for is what rpact was asked for
         alpha, sided = (float(re.search(rf"{n} = ([0-9.]+)", case["call"])[1]) for n in ("alpha", "sided"))  # type: ignore[index]
         assert (OURS[case["id"]].alpha, OURS[case["id"]].sided) == (alpha, sided)
@@ -149,3 +154,68 @@ def test_stored_cases_of_gsdesign(name: str) -> None:
 def test_spending_functions() -> None:
     close(HwangShihDeCani(-2.5).spent([0.2, 0.4, 0.7, 1], 0.025), CASES["F01"]["outputs"]["spend"], 1e-9)
     close(OF.spent([0.2, 0.4, 0.7, 1], 0.025), CASES["F02"]["outputs"]["spend"], 1e-9)
+
+
+def test_repeated_inference_and_conditional_power() -> None:
+    """I01: the first of three looks, 64 events, z 1.6. rpact finds P values and limits to about 1e-6."""
+    want, rel = CASES["I01"]["outputs"], CASES["I01"]["rel_tol"]
+    test = asked([0.4, 0.7, 1], obrien_fleming())
+    found = repeated(test, [1.6], [events_information(64)])
+    close(found.hazard_ratio, want["effectSizes"][:1], rel)
+    close(found.lower, want["repeatedConfidenceIntervalLowerBounds"][:1], rel)
+    close(found.upper, want["repeatedConfidenceIntervalUpperBounds"][:1], rel)
+    close(found.p_one_sided, want["repeatedPValues"][:1], rel)
+    close(conditional_power(test, 1.6, look=1, drift=0.0)[-1], want["conditionalRejectionProbabilities"][0], rel)
+    drift = -math.log(0.65) * math.sqrt(events_information(160))
+    close(conditional_power(test, 1.6, look=1, drift=drift), want["conditionalPower"][1:], rel)
+
+
+def test_stagewise_inference() -> None:
+    """I02: both looks, 110 and 170 events, z 1.7 and 2.4, the trial stops at the second."""
+    want, rel = CASES["I02"]["outputs"], CASES["I02"]["rel_tol"]
+    test = asked([0.65, 1], OF)
+    information = [events_information(110), events_information(170)]
+    found = stagewise(test, [1.7, 2.4], information[1])
+    close(found.p_one_sided, want["finalPValues"][1], rel)
+    close(found.hazard_ratio, want["medianUnbiasedEstimates"][1], rel)
+    close(found.conf_int[0], want["finalConfidenceIntervalLowerBounds"][1], rel)
+    close(found.conf_int[1], want["finalConfidenceIntervalUpperBounds"][1], rel)
+    close(found.observed_hazard_ratio, want["effectSizes"][1], rel)
+    each = repeated(test, [1.7, 2.4], information)
+    close(each.lower, want["repeatedConfidenceIntervalLowerBounds"], rel)
+    close(each.upper, want["repeatedConfidenceIntervalUpperBounds"], rel)
+    close(each.p_one_sided, want["repeatedPValues"], rel)
+    close(conditional_power(test, 1.7, look=1, drift=0.0)[0], want["conditionalRejectionProbabilities"][0], rel)
+
+
+def test_conditional_power_of_gsdesign() -> None:
+    """K01: at z 1.5 under the trend, no effect, and the effect of the design."""
+    want, rel = CASES["K01"]["outputs"], CASES["K01"]["rel_tol"]
+    test = asked([0.6, 1], OF, power=0.9)
+    for drift, power in zip((None, 0.0, test.drift), want["upper_prob"][0], strict=True):
+        close(conditional_power(test, 1.5, look=1, drift=drift)[-1], power, rel)
+
+
+def test_stagewise_limits_of_lrstat() -> None:
+    """L02: a stop at the first look, where the stage-wise ordering is that of one look."""
+    want, rel = CASES["L02"]["outputs"], CASES["L02"]["rel_tol"]
+    found = stagewise(asked([0.6, 1], OF), [3.0], 24.0)
+    close(found.p_one_sided, want["pvalue"], rel)
+    close(-math.log(found.hazard_ratio), want["thetahat"], rel)
+    close([-math.log(x) for x in reversed(found.conf_int)], [want["lower"], want["upper"]], rel)
+
+
+def test_published_stagewise_inference() -> None:
+    """Unit test of rpact (2020): four looks, Wang-Tsiatis 0.45, stop at the third with 22 events and z 2.90."""
+    test = asked([0.2, 0.4, 0.6, 1], WangTsiatis(0.45))
+    found = stagewise(test, [1.52, 1.38, 2.9], events_information(22))
+    close(found.p_one_sided, 0.013371274, 1e-7)
+    close(
+        [1 / found.conf_int[1], 1 / found.hazard_ratio, 1 / found.conf_int[0]], [1.1500043, 3.0385051, 7.3698391], 1e-6
+    )
+    each = repeated(test, [1.52, 1.38, 2.9], [events_information(d) for d in (8, 15, 22)])
+    close(1 / each.upper, [0.50439514, 0.58958009, 1.2616605], 1e-6)
+    close(1 / each.lower, [17.013382, 7.0540547, 9.3999049], 1e-6)
+    close(
+        each.p_one_sided, [0.16918725, 0.19438137, 0.0054226276], 2e-4
+    )  # its search ends early: bounds miss z by 1e-5

@@ -2,8 +2,10 @@
 
 from .alpha_graph import AlphaGraph, GraphTest
 from .boundaries import HaybittlePeto, PampallonaTsiatis, WangTsiatis, obrien_fleming, pocock
+from .conditional_power import assurance, conditional_power, predictive_power
 from .crossing import Bounds, Crossing
 from .group_sequential import GroupSequential, group_sequential
+from .inference import Repeated, StageWise, events_information, repeated, stagewise
 from .spending import HwangShihDeCani, KimDeMets, LanDeMets, UserSpending
 
 __all__ = [
@@ -17,9 +19,17 @@ __all__ = [
     "KimDeMets",
     "LanDeMets",
     "PampallonaTsiatis",
+    "Repeated",
+    "StageWise",
     "UserSpending",
     "WangTsiatis",
+    "assurance",
+    "conditional_power",
+    "events_information",
     "group_sequential",
     "obrien_fleming",
     "pocock",
+    "predictive_power",
+    "repeated",
+    "stagewise",
 ]

@@ -11,6 +11,7 @@ from scipy.optimize import brentq
 from scipy.special import ndtri
 
 from ..errors import DesignError
+from ..results import fixed
 from .crossing import Bounds, GoingOn, Vector, crossing
 from .spending import Spending
 
@@ -173,7 +174,7 @@ def haybittle_peto_bounds(fractions: Vector, z: float, alpha: float, two_sided: 
         raise DesignError(
             f"bounds of {z:g} at {len(fractions) - 1} interim looks use up more than alpha",
             where="Haybittle-Peto bounds",
-            remedy=f"Take a z above {-float(ndtri(alpha)):.2f}, such as 3, or fewer looks.",
+            remedy=f"Take a z above {fixed(-float(ndtri(alpha)), 2)}, such as 3, or fewer looks.",
         )
     going = GoingOn(0.0)
     for look, t in enumerate(fractions[:-1].tolist()):

@@ -28,6 +28,7 @@ from .boundaries import (
     with_futility,
 )
 from .crossing import Bounds, Crossing, Vector, crossing
+from .given import real_number
 from .spending import Spending
 
 Sided = Literal[1, 2]
@@ -72,6 +73,7 @@ class GroupSequential:
         """Probabilities of stopping at each look where the mean of Z is drift sqrt(information fraction), with futility
         bounds obeyed.
 
+        >>> from equipoise.design import LanDeMets
         >>> test = group_sequential(alpha=0.025, sided=1, information_fractions=[0.5, 1], efficacy=LanDeMets("pocock"))
         >>> test.crossing(0.0).upper.cumsum().round(6).tolist()
         [0.015503, 0.025]
@@ -258,7 +260,7 @@ def _side(alpha: float, sided: int) -> float:
 
 
 def _check_number(name: str, value: object) -> None:
-    if not isinstance(value, int | float | np.number):
+    if math.isnan(real_number(value)) and not isinstance(value, float):
         raise DesignError(
             f"{name} = {value!r} is no number", where=name, remedy="Such as 0.025 of alpha, 0.9 of power."
         )

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import brentq
-from scipy.special import ndtr, ndtri
+from scipy.special import ndtr
 
 from .. import results
 from ..errors import DesignError
-from .boundaries import PampallonaTsiatis, none_below
+from .boundaries import none_below
 from .crossing import Bounds, GoingOn, Vector
 from .group_sequential import GroupSequential, group_sequential
 
@@ -24,9 +24,9 @@ _FURTHEST = 40.0  # standard errors from the estimate of one look
 class StageWise:
     """Inference at the stop of a trial, by the stage-wise ordering of its results.
 
-    ``p_one_sided`` is the probability under no effect of stopping for efficacy at an earlier look, or of a z as large at
-    this one. ``hazard_ratio`` is median unbiased, ``conf_int`` has exact coverage; ``observed_hazard_ratio`` is what z
-    alone says, which is too good where a trial stops early.
+    ``p_one_sided`` is the probability under no effect of stopping for efficacy at an earlier look, or of a z as large
+    at this one. ``hazard_ratio`` is median unbiased, ``conf_int`` has exact coverage; ``observed_hazard_ratio`` is what
+    z alone says, which is too good where a trial stops early.
     """
 
     look: int
@@ -40,9 +40,10 @@ class StageWise:
 
     def __str__(self) -> str:
         low, high = (results.fixed(x, 2) for x in self.conf_int)
+        ratio, p = results.fixed(self.hazard_ratio, 2), results.p_equals(self.p_one_sided)
         return (
-            f"Stop at look {self.look}: hazard ratio {results.fixed(self.hazard_ratio, 2)} "
-            f"({100 * self.level:g}% CI {low} to {high}), one-sided {results.p_equals(self.p_one_sided)} ({self.method})"
+            f"Stop at look {self.look}: hazard ratio {ratio} ({100 * self.level:g}% CI {low} to {high}), "
+            f"one-sided {p} ({self.method})"
         )
 
 
@@ -51,8 +52,8 @@ class Repeated:
     """Inference that holds at every look so far, whether the trial stops or not; arrays are (m,).
 
     ``lower`` and ``upper`` are limits of the hazard ratio that cover it at all looks together; ``p_one_sided`` the
-    smallest alpha (one side) whose bounds the z of that look would have reached; ``sequential_p`` the smallest of them so
-    far, the alpha at which the trial would have stopped by now.
+    smallest alpha (one side) whose bounds the z of that look would have reached; ``sequential_p`` the smallest of them
+    so far, the alpha at which the trial would have stopped by now.
     """
 
     z: Vector
@@ -90,7 +91,8 @@ def stagewise(test: GroupSequential, z: Sequence[float], information: float, *, 
     Raises ``DesignError`` where an earlier z had reached its bound already.
 
     >>> from equipoise.design import WangTsiatis
-    >>> test = group_sequential(alpha=0.025, sided=1, information_fractions=[0.2, 0.4, 0.6, 1], efficacy=WangTsiatis(0.45))
+    >>> looks = [0.2, 0.4, 0.6, 1]
+    >>> test = group_sequential(alpha=0.025, sided=1, information_fractions=looks, efficacy=WangTsiatis(0.45))
     >>> print(stagewise(test, [1.52, 1.38, 2.9], events_information(22)))
     Stop at look 3: hazard ratio 0.33 (95% CI 0.14 to 0.87), one-sided P = 0.0134 (stage-wise ordering)
     """
@@ -99,7 +101,7 @@ def stagewise(test: GroupSequential, z: Sequence[float], information: float, *, 
     for look, (value, bound) in enumerate(zip(seen[:-1], test.efficacy_bounds, strict=False)):
         if value >= bound:
             raise DesignError(
-                f"z = {value:g} at look {look + 1} had reached the bound of {bound:.3f}, so that the trial stopped there",
+                f"z = {value:g} at look {look + 1} had reached its bound of {results.fixed(float(bound), 3)}: it stopped",
                 where="z",
                 remedy=f"Give the first {look + 1} only.",
             )
@@ -152,7 +154,9 @@ def repeated(test: GroupSequential, z: Sequence[float], information: Sequence[fl
     seen, roots = _seen(test, z), np.sqrt(np.array(information, dtype=float, ndmin=1))
     if len(seen) != len(roots):
         raise DesignError(
-            f"{len(seen)} z and {len(roots)} numbers of information are given", where="information", remedy="One a look."
+            f"{len(seen)} z and {len(roots)} numbers of information are given",
+            where="information",
+            remedy="One a look.",
         )
     bounds = test.efficacy_bounds[: len(seen)]
     p = np.array([_repeated_p(test, look, value) for look, value in enumerate(seen.tolist())])

@@ -23,7 +23,7 @@ class LanDeMets:
 
     ``"obrien-fleming"``: 2 - 2 Phi(z(1 - a/2) / sqrt t), ``"pocock"``: a log(1 + (e - 1) t), a the error of a side.
 
-    >>> [round(x, 6) for x in LanDeMets("obrien-fleming").spent([0.5, 1], 0.025)]
+    >>> LanDeMets("obrien-fleming").spent([0.5, 1], 0.025).round(6).tolist()
     [0.001525, 0.025]
     """
 
@@ -74,7 +74,7 @@ class HwangShihDeCani:
     """Hwang, Shih and DeCani (1990): a (1 - e^(-gamma t)) / (1 - e^(-gamma)); a t for gamma 0; -4 lies near
     O'Brien-Fleming, 1 near Pocock.
 
-    >>> [round(x, 6) for x in HwangShihDeCani(-2.5).spent([0.2, 1], 0.025)]
+    >>> HwangShihDeCani(-2.5).spent([0.2, 1], 0.025).round(6).tolist()
     [0.00145, 0.025]
     """
 

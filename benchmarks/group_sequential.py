@@ -4,7 +4,7 @@
 
 CPU (user + system) of a call, ms, median of five runs with their range; compilation is done before the clock starts.
 Tasks: O'Brien-Fleming bounds at three looks; Lan-DeMets bounds at five looks with beta spent too, futility not binding;
-final P, median unbiased estimate and limits, and repeated limits and P at both looks, of a trial that ends at its second.
+final P, median unbiased estimate and limits, repeated limits and P at both looks, of a trial that ends at its second.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ for (task in tasks) {
     while (n < 1 || sum((proc.time() - p)[1:2]) < 0.5) { invisible(task()); n <- n + 1 }
     1000 * sum((proc.time() - p)[1:2]) / n
   })
-  cat(median(times), min(times), max(times), "\\n")
+  cat("\\ntimes", median(times), min(times), max(times), "\\n")
 }
 """
 
@@ -88,7 +88,7 @@ def main() -> None:
     peers: list[str] = [""] * len(TASKS)
     if shutil.which("Rscript"):
         done = subprocess.run(["Rscript", "-e", R_SCRIPT], capture_output=True, text=True, check=True)
-        peers = done.stdout.strip().splitlines()
+        peers = [line[6:] for line in done.stdout.splitlines() if line.startswith("times ")]
     print(f"{'task':32}{'equipoise, ms':>24}{'rpact, ms':>26}{'ratio':>8}")
     for (name, task), peer in zip(TASKS.items(), peers, strict=True):
         middle, low, high = ours(task)

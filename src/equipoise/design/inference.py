@@ -101,9 +101,9 @@ def stagewise(test: GroupSequential, z: Sequence[float], information: float, *, 
     for look, (value, bound) in enumerate(zip(seen[:-1], test.efficacy_bounds, strict=False)):
         if value >= bound:
             raise DesignError(
-                f"z = {value:g} at look {look + 1} had reached its bound of {results.fixed(float(bound), 3)}: it stopped",
+                f"z = {value:g} at look {look + 1} had reached its bound of {results.fixed(float(bound), 3)}",
                 where="z",
-                remedy=f"Give the first {look + 1} only.",
+                remedy=f"The trial stopped there: give the first {look + 1} only.",
             )
     scale = math.sqrt(information / float(test.information_fractions[last]))  # drift of a log hazard ratio of 1
     bounds = _for_inference(test)

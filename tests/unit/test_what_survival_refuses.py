@@ -120,7 +120,7 @@ def test_a_name_that_is_no_text() -> None:
         (lambda: gray(TTE, rho="1"), "rho = '1' must be zero or above"),  # type: ignore[arg-type]
         (lambda: maxcombo(TTE, "fh"), "weights"),  # type: ignore[arg-type]
         (lambda: cox(TTE, level="0.95"), "level = '0.95' is not between 0 and 1"),  # type: ignore[arg-type]
-        (lambda: cox(TTE, level=1 - 1e-16), "is not between 0 and 1"),
+        (lambda: cox(TTE, level=1 - 1e-16), "is too near 0 or 1"),
         (lambda: cox(TTE, null_hazard_ratio="1.3"), "null_hazard_ratio = '1.3' is no hazard ratio"),  # type: ignore[arg-type]
         (lambda: TimeToEvent([1e308, 5], [1, 1], unit="years"), "time is too large for a number of days"),
         (lambda: TimeToEvent([5, 6], [1, 1], unit="years", entry=[1, -1e307]), "entry is too large"),

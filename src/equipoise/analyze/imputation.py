@@ -11,11 +11,11 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import stdtr, stdtrit
 
 from ..data import TimeToEvent
-from ..design.given import confidence_level, real_number, whole_number
+from ..design.given import real_number, whole_number
 from ..errors import DataError, UnsupportedError
 from ..kernels import kaplan_meier_steps
 from ..randomize import Purpose, generator
-from ..survival.convention import ArgumentError, refuse_competing, resolve_stratified
+from ..survival.convention import ArgumentError, check_level, refuse_competing, resolve_stratified
 from ..units import days
 
 _MOST = 1e60  # of what is pooled: the square of a quotient of two is still a float
@@ -47,7 +47,7 @@ class Pooled:
 
     def limits(self, level: float) -> tuple[float, float]:
         """Limits at a confidence level; refuses one outside 0 to 1."""
-        level = confidence_level(level)
+        level = check_level(level)
         width = float(stdtrit(self.df, 0.5 + level / 2)) * self.std_error
         return self.estimate - width, self.estimate + width
 

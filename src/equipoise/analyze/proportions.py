@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from scipy.special import betaincinv, ndtri
 
 from .. import results
-from ..design.given import confidence_level
 from ..errors import DataError
+from ..survival.convention import check_level
 from .counts import one_share
 
 MOST_EXACT = 10**8  # events, and others: beyond, the quantile of the beta distribution loses digits
@@ -59,7 +59,7 @@ def wilson(events: int, total: int, level: float = 0.95) -> Proportion:
     >>> wilson(0, 0).reason
     'there is no subject'
     """
-    level = confidence_level(level)
+    level = check_level(level)
     events, total = one_share(events, total)
     if total == 0:
         return Proportion(estimate=math.nan, conf_int=(math.nan,) * 2, level=level, reason=NOBODY, method=WILSON)
@@ -79,7 +79,7 @@ def clopper_pearson(events: int, total: int, level: float = 0.95) -> Proportion:
     >>> print(clopper_pearson(23, 103))
     Proportion 0.2233 (95% CI 0.1471 to 0.3160)
     """
-    level = confidence_level(level)
+    level = check_level(level)
     events, total = one_share(events, total)
     method = CLOPPER_PEARSON
     if total == 0:
@@ -108,7 +108,7 @@ def difference(events_1: int, total_1: int, events_2: int, total_2: int, level: 
     >>> difference(1, 2, 0, 0).reason
     'there is no subject'
     """
-    level = confidence_level(level)
+    level = check_level(level)
     counts_1 = one_share(events_1, total_1, ("events_1", "total_1"))
     counts_2 = one_share(events_2, total_2, ("events_2", "total_2"))
     first, second = wilson(*counts_1, level), wilson(*counts_2, level)

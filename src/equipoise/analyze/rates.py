@@ -9,9 +9,9 @@ import numpy as np
 from scipy.special import gammaincinv, ndtr, ndtri
 
 from .. import results
-from ..design.given import confidence_level, real_number
+from ..design.given import real_number
 from ..errors import DataError
-from ..survival.convention import ArgumentError
+from ..survival.convention import ArgumentError, check_level
 from ..units import TimeUnit, days, days_per
 from .counts import one_count
 from .two_proportions import NO_CONTROL_EVENTS, NO_EVENTS, Comparison, crossing, smaller_rate
@@ -51,7 +51,7 @@ def exposure_adjusted_rate(
     >>> print(exposure_adjusted_rate(12, 300, unit="years"))
     Rate per 100 years 4.000 (95% CI 2.067 to 6.987)
     """
-    level = confidence_level(level)
+    level = check_level(level)
     x = one_count(events, "events")
     time = _exposure(exposure, unit, "exposure") / _per(per)
     tail = (1 - level) / 2
@@ -83,7 +83,7 @@ def rate_difference(
     >>> print(rate_difference(12, 300, 5, 310, unit="years"))
     Rate difference per 100 years 2.3871 (95% CI -0.2931 to 5.5547), P = 0.0775
     """
-    level = confidence_level(level)
+    level = check_level(level)
     x1, x0 = one_count(events_1, "events_1"), one_count(events_0, "events_0")
     t1 = _exposure(exposure_1, unit, "exposure_1") / _per(per)
     t0 = _exposure(exposure_0, unit, "exposure_0") / _per(per)
@@ -121,7 +121,7 @@ def rate_ratio(
     >>> print(rate_ratio(12, 300, 5, 310, unit="years"))
     Rate ratio 2.4800 (95% CI 0.9115 to 6.7478), P = 0.0775
     """
-    level = confidence_level(level)
+    level = check_level(level)
     x1, x0 = one_count(events_1, "events_1"), one_count(events_0, "events_0")
     t1, t0 = _exposure(exposure_1, unit, "exposure_1"), _exposure(exposure_0, unit, "exposure_0")
     method = f"rate ratio, {_SCORE}"

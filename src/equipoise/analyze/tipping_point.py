@@ -13,11 +13,11 @@ from numpy.typing import ArrayLike
 
 from .. import results
 from ..data import TimeToEvent
-from ..design.given import confidence_level, real_number, whole_number
+from ..design.given import real_number, whole_number
 from ..errors import DataError, EquipoiseError
 from ..results import Origin, Row
 from ..survival import cox
-from ..survival.convention import ArgumentError, resolve_stratified
+from ..survival.convention import ArgumentError, check_level, resolve_stratified
 from .imputation import Pooled, completed, deltas_by_arm, ends, marks, pool, random_numbers, require_plain
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ def tipping_point(
     >>> [results.fixed(step.hazard_ratio, 2) for step in found.steps], found.delta
     (['0.22', '0.29', '0.36'], 10.0)
     """
-    level = confidence_level(level)
+    level = check_level(level)
     require_plain(tte)
     if tte.experimental is None:
         raise ArgumentError("a tipping point compares two arms", remedy="Name control and experimental.")

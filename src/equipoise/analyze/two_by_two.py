@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 from scipy.special import chdtrc, ndtri
 
 from .. import results
-from ..design.given import confidence_level
 from ..errors import DataError
-from ..survival.convention import ArgumentError
+from ..survival.convention import ArgumentError, check_level
 from .counts import Counts, two_by_two
 
 NO_INFORMATION = "no stratum holds both arms with events in some and not in all"
@@ -84,7 +83,7 @@ def cmh(
     >>> round(found.statistic, 4), round(found.odds_ratio, 4)
     (3.8887, 3.3333)
     """
-    level = confidence_level(level)
+    level = check_level(level)
     if not isinstance(correction, bool | np.bool_):
         raise ArgumentError(f"correction takes True or False, not {correction!r}", remedy="Half a patient, or none.")
     a, n1, c, n0 = two_by_two(events_1, total_1, events_0, total_0)

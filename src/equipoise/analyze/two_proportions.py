@@ -12,8 +12,7 @@ from scipy.optimize import brentq
 from scipy.special import expit, ndtr, ndtri
 
 from .. import results
-from ..design.given import confidence_level
-from ..survival.convention import ArgumentError
+from ..survival.convention import ArgumentError, check_level
 from .counts import Counts, Vector, two_by_two
 
 StratumWeights = Literal["cmh", "sample size"]
@@ -75,7 +74,7 @@ def risk_difference(
     Risk difference 0.2279 (95% CI 0.0940 to 0.3538), P = 0.0009
     """
     tables = _tables(events_1, total_1, events_0, total_0)
-    level = confidence_level(level)
+    level = check_level(level)
     w, method = _weights(tables, weights), _method("risk difference", tables, weights)
     if not len(w):
         return _none("Risk difference", NO_STRATUM, tables, level, method)
@@ -114,7 +113,7 @@ def risk_ratio(
     Risk ratio 1.4837 (95% CI 1.1738 to 1.9038), P = 0.0009
     """
     tables = _tables(events_1, total_1, events_0, total_0)
-    level = confidence_level(level)
+    level = check_level(level)
     w, method = _weights(tables, weights), _method("risk ratio", tables, weights)
     if not len(w):
         return _none("Risk ratio", NO_STRATUM, tables, level, method)

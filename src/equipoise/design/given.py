@@ -1,4 +1,4 @@
-"""What callers give: real numbers, levels and numbers by name; and the mapping that frozen results hold."""
+"""What callers give: real numbers and numbers by name; and the mapping that frozen results hold."""
 
 from __future__ import annotations
 
@@ -7,9 +7,6 @@ from collections.abc import Hashable, Iterator, Mapping
 from numbers import Integral, Real
 from typing import TypeVar
 
-from ..survival.convention import ArgumentError
-
-_NEAR = 1e-10
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V", covariant=True)
 
@@ -80,20 +77,6 @@ def whole_number(value: object) -> int | None:
     (3, None, None)
     """
     return None if isinstance(value, bool) or not isinstance(value, Integral) else int(value)
-
-
-def confidence_level(level: object) -> float:
-    """A level of limits as a float; refuses what is none, and what is so near 0 or 1 that limits are not found.
-
-    >>> confidence_level(0.95)
-    0.95
-    """
-    number = real_number(level)
-    if not 0 < number < 1:
-        raise ArgumentError(f"level = {level!r} is not between 0 and 1", remedy="0.95 is the usual one.")
-    if not _NEAR <= number <= 1 - _NEAR:
-        raise ArgumentError(f"level = {level!r} is too near 0 or 1", remedy="0.95 is the usual one.")
-    return number
 
 
 def named(given: object) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from numbers import Real
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -71,7 +71,7 @@ def _resolve(name: str, given: str | None, defaults: Mapping[str, object], known
     return given
 
 
-_HIGHEST = 1 - 1e-12  # beyond, the quantile of a level has lost its digits
+_NEAR = 1e-10  # nearer to 0 or 1 the quantile of a level has lost its digits
 
 
 def is_number(value: object) -> bool:
@@ -79,10 +79,17 @@ def is_number(value: object) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool)
 
 
-def check_level(level: float) -> None:
-    """A confidence level lies between 0 and 1."""
-    if not is_number(level) or not 0 < level <= _HIGHEST:
+def check_level(level: Any) -> float:
+    """A level of limits as a float; refuses what is none, and what is so near 0 or 1 that limits are not found.
+
+    >>> check_level(0.95)
+    0.95
+    """
+    if not (is_number(level) and 0 < level < 1):
         raise ArgumentError(f"level = {level!r} is not between 0 and 1", remedy="0.95 is the usual one.")
+    if not _NEAR <= level <= 1 - _NEAR:
+        raise ArgumentError(f"level = {level!r} is too near 0 or 1", remedy="0.95 is the usual one.")
+    return float(level)
 
 
 def check_flag(name: str, value: object) -> None:

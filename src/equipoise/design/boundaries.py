@@ -124,7 +124,7 @@ def bound_of(going: GoingOn, fraction: float, probability: float) -> float:
         found = going.above(fraction, bound)
         return (math.log(found) if found > 0 else -800.0) - math.log(probability)
 
-    center = going.drift * math.sqrt(fraction)
+    center = going.mean_at(fraction)
     low, high = center - _WIDEST, center + _WIDEST
     if miss(low) <= 0:  # no more is left than what is wanted
         return -math.inf

@@ -45,7 +45,7 @@ def conditional_power(
     if not math.isfinite(z):
         raise DesignError(f"z = {z} is no number", where="z", remedy="Give the statistic at the look.")
     now = times[look - 1]
-    going = GoingOn(z / math.sqrt(now) if drift is None else drift, now, np.array([float(z)]), np.ones(1))
+    going = GoingOn(z / math.sqrt(now) if drift is None else drift, now, np.array([float(z)]), np.ones(1), float(z))
     found = []
     for k in range(look, len(times)):
         found.append(going.above(times[k], float(test.efficacy_bounds[k])))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,13 +58,20 @@ class Crossing:
 class GoingOn:
     """Where Z stands in the trials that went on from a look: nodes ``z`` and their probabilities ``mass``, both (m,).
 
-    ``drift`` is the mean of Z at information fraction 1. Before the first look all mass sits at z = 0, no information.
+    ``drift`` is what the score gains per information; from the start, the mean of Z at information fraction 1. ``mean``
+    is that of Z here, had no trial stopped. Before the first look all mass sits at z = 0, no information.
     """
 
     drift: float
     fraction: float = 0.0
     z: Vector = field(default_factory=lambda: np.zeros(1))
     mass: Vector = field(default_factory=lambda: np.ones(1))
+    mean: float = 0.0
+
+    def mean_at(self, fraction: float) -> float:
+        """The mean of Z at a later fraction, had no trial stopped."""
+        gained = self.drift * (fraction - self.fraction)
+        return (self.mean * math.sqrt(self.fraction) + gained) / math.sqrt(fraction)
 
     def above(self, fraction: float, bound: float) -> float:
         """The probability of going on from here and lying above a bound at the next look."""
@@ -80,12 +87,12 @@ class GoingOn:
 
     def on(self, fraction: float, regions: Sequence[Region], ahead: float) -> GoingOn:
         """At the next look, those who go on: with Z in one of the regions. ``ahead`` is the look after it."""
-        mean = self.drift * math.sqrt(fraction)
+        mean = self.mean_at(fraction)
         narrowest = math.sqrt(min(fraction - self.fraction, ahead - fraction, fraction) / fraction)
         parts = [quadrature(max(a, mean - _FAR), min(b, mean + _FAR), _PANEL * narrowest) for a, b in regions]
         z, weights = (np.concatenate(x) for x in zip(*parts, strict=True))
         mass = carry(self.z, self.mass, self.fraction, fraction, self.drift, z, weights)
-        return GoingOn(self.drift, fraction, z, mass)
+        return GoingOn(self.drift, fraction, z, mass, mean)
 
 
 def crossing(bounds: Bounds, drift: float) -> Crossing:
@@ -98,14 +105,30 @@ def crossing(bounds: Bounds, drift: float) -> Crossing:
     >>> round(float(crossing(fixed, 3.241516).upper[0]), 6)
     0.9
     """
+    return crossing_along(bounds, drift * np.sqrt(bounds.fractions))
+
+
+def crossing_along(bounds: Bounds, means: Vector) -> Crossing:
+    """The same where the mean of Z is any at each look, (k,): an effect that grows or wanes, the covariance as before.
+
+    >>> two = Bounds(np.array([0.5, 1.0]), np.array([np.inf, 1.959964]), np.full(2, -np.inf), np.zeros(2))
+    >>> round(float(crossing_along(two, np.array([0.0, 3.241516])).upper[1]), 6)
+    0.9
+    """
     times = bounds.fractions.tolist()
     found = np.zeros((3, len(times)))
-    going = GoingOn(drift)
+    steps = drifts(bounds.fractions, means).tolist()
+    going = GoingOn(steps[0])
     for k, t in enumerate(times):
         upper, lower, inner = float(bounds.upper[k]), float(bounds.lower[k]), float(bounds.inner[k])
         found[0, k], found[1, k] = going.above(t, upper), going.below(t, min(lower, upper))
         if inner > 0:
             found[2, k] = max(going.above(t, -inner) - going.above(t, inner), 0.0)
         if k + 1 < len(times):
-            going = going.on(t, bounds.regions(k), times[k + 1])
+            going = replace(going.on(t, bounds.regions(k), times[k + 1]), drift=steps[k + 1])
     return Crossing(*found)
+
+
+def drifts(fractions: Vector, means: Vector) -> Vector:
+    """The drift from look to look (k,) under which Z has these means: what its score gains per information."""
+    return np.asarray(np.diff(means * np.sqrt(fractions), prepend=0.0) / np.diff(fractions, prepend=0.0))

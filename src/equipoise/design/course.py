@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +46,12 @@ class Course:
         """Control and experimental hazard."""
         return stratum.control, stratum.control.times(stratum.hazard_ratio)
 
+    def under(self, ratio: float, *, control: float = 1.0) -> Course:
+        """The same trial under a constant hazard ratio, hazards of the control arm multiplied by ``control``."""
+        factor, constant = HazardRatio((0.0,), (control,)), HazardRatio((0.0,), (ratio,))
+        strata = [replace(one, control=one.control.times(factor), hazard_ratio=constant) for one in self.strata]
+        return replace(self, strata=tuple(strata))
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AtRisk:
@@ -85,20 +92,18 @@ def _to_node() -> Vector:
 _TO_NODE = _to_node()
 
 
-def at_risk(course: Course, calendar: float, *, end: float = math.inf) -> AtRisk:
+def at_risk(course: Course, calendar: float, *, end: float = math.inf, knots: Sequence[float] = ()) -> AtRisk:
     """Patients at risk by follow-up time, were the data cut ``calendar`` days after the first patient.
 
     Nobody is at risk after ``calendar`` days of follow-up, or the follow-up of each; integrals may end before, at
-    ``end``. At risk at follow-up s are those who entered by calendar - s and have had neither event nor dropout.
+    ``end``; panels end at further ``knots``. At risk at follow-up s are those who entered by calendar - s and have had neither event nor dropout.
     """
     last = min(calendar, course.follow_up_each, end)
     pairs = [course.hazards(stratum) for stratum in course.strata]
     steps = np.cumsum([0.0, *course.accrual.lengths])
-    knots = {x for pair in (*pairs, course.dropout) for one in pair for x in one.starts} | {
-        calendar - float(x) for x in steps
-    }
     every = [one for pair in (*pairs, course.dropout) for one in pair]
-    time, weight = _panels(sorted(x for x in knots if 0 < x < last), last, every)
+    edges = {x for one in every for x in one.starts} | {calendar - float(x) for x in steps} | {float(x) for x in knots}
+    time, weight = _panels(sorted(x for x in edges if 0 < x < last), last, every)
     entered = course.accrual.entered(calendar - time)
     kept = [one.survival(time) for one in course.dropout]
     shares = (1 - course.experimental_share, course.experimental_share)
@@ -138,7 +143,8 @@ def events_share(course: Course, calendar: float) -> float:
 def dropouts_share(course: Course, calendar: float) -> float:
     """Expected dropouts by a calendar time, per patient randomized in all."""
     found = at_risk(course, calendar)
-    return sum(float((found.at_risk[:, arm] * course.dropout[arm].at(found.time)) @ found.weight @ np.ones(len(course.strata))) for arm in (0, 1))
+    leaving = np.array([one.at(found.time) for one in course.dropout])
+    return float(((found.at_risk * leaving) @ found.weight).sum())
 
 
 def longest(course: Course) -> float:

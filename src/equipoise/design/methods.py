@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -148,8 +148,8 @@ def effect_at(course: Course, calendar: float, method: Method, null_ratio: float
     if isinstance(method, Milestone):
         return milestone(course, calendar, days(method.at))
     if isinstance(method, FlemingHarrington | ModestlyWeighted):
-        found, weight = weighted(course, calendar, method)
-        return score(found, weight, null_ratio)
+        found = at_risk_for(course, calendar, [method])
+        return score(found, weight_at(found, method), null_ratio)
     assert isinstance(method, str)
     found = at_risk(course, calendar)
     if method == "score":
@@ -207,28 +207,27 @@ def score(found: AtRisk, weight: Vector, null_ratio: float) -> Effect:
     return Effect(u / v, v, v)
 
 
-def weighted(course: Course, calendar: float, weight: Weight) -> tuple[AtRisk, Vector]:
-    """Patients at risk, and the weights (s, m) of a log-rank test at them: functions of the pooled Kaplan-Meier curve,
-    as it is expected."""
-    if isinstance(weight, FlemingHarrington):
-        found = at_risk(course, calendar)
-        left = pooled_survival(found)
-        return found, np.asarray(left**weight.rho * (1 - left) ** weight.gamma)
-    knots = [] if weight.delay is None else [days(weight.delay)]
+def at_risk_for(course: Course, calendar: float, weights: Sequence[Weight]) -> AtRisk:
+    """Patients at risk, in panels that end where one of the weights has a kink."""
+    knots = [days(w.delay) for w in weights if isinstance(w, ModestlyWeighted) and w.delay is not None]
     found = at_risk(course, calendar, knots=knots)
-    if weight.survival is not None:  # the weight stops rising where the curve passes it: a panel ends there
-        for one in pooled_survival(found):
-            if one[-1] < weight.survival:
-                knots.append(float(np.interp(-weight.survival, -one, found.time)))
-        found = at_risk(course, calendar, knots=knots)
+    least = [w.survival for w in weights if isinstance(w, ModestlyWeighted) and w.survival is not None]
+    passed = [
+        float(np.interp(-value, -one, found.time)) for one in pooled_survival(found) for value in least if one[-1] < value
+    ]
+    return at_risk(course, calendar, knots=[*knots, *passed]) if passed else found
+
+
+def weight_at(found: AtRisk, weight: Weight) -> Vector:
+    """The weights (s, m) of a log-rank test: functions of the pooled Kaplan-Meier curve, as it is expected."""
     left = pooled_survival(found)
+    if isinstance(weight, FlemingHarrington):
+        return np.asarray(left**weight.rho * (1 - left) ** weight.gamma)
     if weight.delay is None:
         assert weight.survival is not None
-        least = np.full(len(left), weight.survival)
-    else:
-        before = found.time < days(weight.delay)
-        least = np.array([np.exp(-_pooled_hazard(found)[s] @ (found.weight * before)) for s in range(len(left))])
-    return found, np.asarray(1 / np.maximum(left, least[:, None]))
+        return np.asarray(1 / np.maximum(left, weight.survival))
+    until = found.weight * (found.time < days(weight.delay))
+    return np.asarray(1 / np.maximum(left, np.exp(-_pooled_hazard(found) @ until)[:, None]))
 
 
 def _pooled_hazard(found: AtRisk) -> Vector:

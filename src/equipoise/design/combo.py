@@ -38,16 +38,14 @@ def combo_bounds(test: GroupSequential, course: Course, calendar: Vector, method
     return upper
 
 
-def combo_power(
-    test: GroupSequential, course: Course, calendar: Vector, method: MaxCombo, upper: Vector, patients: float
-) -> Crossing:
-    """The probabilities of first crossing at each look with so many patients; 0 patients: under no effect."""
-    _one_sided(test)
+def combo_power(course: Course, calendar: Vector, method: MaxCombo, upper: Vector, root: float) -> Crossing:
+    """The probabilities of first crossing at each look; ``root`` is the square root of the patients, below zero where
+    events are benefit, zero under no effect."""
     means, correlation, look = _law(course, calendar, method)
     below = [1.0]
     for k in range(len(calendar)):
         inside = look <= k
-        limits = upper[look[inside]] - means[inside] * math.sqrt(patients)
+        limits = upper[look[inside]] - means[inside] * root
         below.append(_below(limits, correlation[np.ix_(inside, inside)]))
     none = np.zeros(len(calendar))
     return Crossing(-np.diff(below), none, none)

@@ -28,11 +28,12 @@ _MOST = 1e7  # patients
 @dataclass(frozen=True, slots=True, eq=False)
 class Looks:
     """When a course is looked at: calendar times (days) and events per patient randomized in all, (k,), and what the
-    test sees there."""
+    test sees there. ``sign`` is -1 where events are benefit, so that more of them favour the experimental arm."""
 
     calendar: Vector
     events: Vector
     effects: tuple[Effect, ...]
+    sign: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,18 +51,22 @@ class Powered:
         return float(self.effect.upper.sum())
 
 
-def looks_of(course: Course, end: float, test: GroupSequential, method: Method, null_ratio: float) -> Looks:
+def looks_of(
+    course: Course, end: float, test: GroupSequential, method: Method, null_ratio: float, sign: int = 1
+) -> Looks:
     """Looks at planned shares of the events expected by ``end`` (days); the last look is then."""
     final = events_share(course, end)
     events = final * test.information_fractions
     calendar = np.array([*(time_of(course, float(share)) for share in events[:-1]), end])
-    if isinstance(method, MaxCombo):
-        return Looks(calendar, events, ())
+    effects: tuple[Effect, ...] = ()
     if is_formula(method):
         last = effect_at(course, end, method, null_ratio)
         fractions = test.information_fractions.tolist()
-        return Looks(calendar, events, tuple(Effect(last.size, last.null * t, last.real * t) for t in fractions))
-    return Looks(calendar, events, tuple(effect_at(course, float(at), method, null_ratio) for at in calendar))
+        effects = tuple(Effect(sign * last.size, last.null * t, last.real * t) for t in fractions)
+    elif not isinstance(method, MaxCombo):
+        seen = [effect_at(course, float(at), method, null_ratio) for at in calendar]
+        effects = tuple(replace(one, size=sign * one.size) for one in seen)
+    return Looks(calendar, events, effects, sign)
 
 
 def powered(test: GroupSequential, course: Course, looks: Looks, patients: float, method: Method) -> Powered:
@@ -73,7 +78,7 @@ def powered(test: GroupSequential, course: Course, looks: Looks, patients: float
     """
     if isinstance(method, MaxCombo):
         upper = combo_bounds(test, course, looks.calendar, method)
-        effect, nothing = (combo_power(test, course, looks.calendar, method, upper, n) for n in (patients, 0.0))
+        effect, nothing = (combo_power(course, looks.calendar, method, upper, looks.sign * math.sqrt(n)) for n in (patients, 0.0))
         return Powered(upper, None, effect, nothing)
     if is_formula(method):
         drift = _drift(test, looks.effects[-1], patients)
@@ -100,7 +105,7 @@ def patients_for(test: GroupSequential, course: Course, looks: Looks, power: flo
         upper = combo_bounds(test, course, looks.calendar, method)
 
         def reached(n: float) -> float:
-            return float(combo_power(test, course, looks.calendar, method, upper, n).upper.sum())
+            return float(combo_power(course, looks.calendar, method, upper, looks.sign * math.sqrt(n)).upper.sum())
     else:
 
         def reached(n: float) -> float:

@@ -1,0 +1,180 @@
+"""The plan of a survival trial: what was assumed, what was asked for, and all that follows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import results
+from .accrual import Accrual
+from .course import at_risk, dropouts_share, events_share, longest, time_of
+from .crossing import Crossing
+from .given import FrozenMapping
+from .group_sequential import GroupSequential
+from .hazards import HazardRatio
+from .methods import Method, Milestone, RestrictedMean, is_formula
+from .plan_document import encoded
+from .plan_text import paragraph, table
+from .population import Population
+from .size import Asked, Solved
+from .trial_power import Looks, Powered, looks_of, powered
+
+Vector = NDArray[np.float64]
+
+
+_OPEN = ("ratios", "power", "events", "patients", "follow_up")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Expected:
+    """What a trial is expected to take where it stops at a bound: means over its looks, durations in days."""
+
+    events: float
+    patients: float
+    duration: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Plan:
+    """The plan of a two-arm trial with a time to an event; arrays are (k,), a value a look, durations in days.
+
+    ``test`` is the group sequential test as planned, with ``information_fractions`` of events; ``efficacy_bounds`` and
+    ``futility_bounds`` (None without) are on Z, above zero in favour of the experimental arm, and ``efficacy_effects``
+    and ``futility_effects`` the estimates at them: hazard ratios, or for ``RestrictedMean`` (days) and ``Milestone``
+    differences; None where a test has no estimate. ``look_times`` are expected under the effect, as are
+    ``look_events`` (control, experimental: (k, 2)), ``look_patients`` and ``look_dropouts``. ``stop_for_efficacy`` and
+    ``stop_for_futility`` are the probabilities of stopping at each look under the effect. ``under_effect`` and
+    ``under_none`` are what the trial takes on average. ``solved`` names what was not given; ``inputs`` are what was, as they are saved.
+    """
+
+    test: GroupSequential
+    method: Method
+    population: Population
+    hazard_ratio: Mapping[str, HazardRatio]
+    null_hazard_ratio: float
+    event_is: str
+    power: float
+    events: float
+    patients: float
+    accrual: Accrual
+    follow_up: float
+    solved: tuple[str, ...]
+    efficacy_bounds: Vector
+    futility_bounds: Vector | None
+    efficacy_effects: Vector | None
+    futility_effects: Vector | None
+    look_times: Vector
+    look_events: Vector
+    look_patients: Vector
+    look_dropouts: Vector
+    stop_for_efficacy: Vector
+    stop_for_futility: Vector
+    false_claim: Vector
+    under_effect: Expected
+    under_none: Expected
+    inputs: Mapping[str, object]
+
+    def __post_init__(self) -> None:
+        results.read_only(self)
+
+    @property
+    def duration(self) -> float:
+        """Days from the first patient to the last look."""
+        return self.accrual.duration + self.follow_up
+
+    @property
+    def information_basis(self) -> str:
+        """What information fractions are of."""
+        return "events"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Plan) and encoded(self) == encoded(other)
+
+    def __hash__(self) -> int:
+        return hash(repr(encoded(self)))
+
+    def __str__(self) -> str:
+        return paragraph(self)
+
+    def table(self) -> str:
+        """The looks as a table: times, events, bounds on every scale, error spent and power."""
+        return table(self)
+
+
+def plan_of(asked: Asked, solved: Solved, inputs: Mapping[str, object]) -> Plan:
+    """All that follows from what was solved; ``inputs`` are what the caller gave, as they are saved."""
+    test, method = asked.test, asked.method
+    course = asked.course(solved.ratios, solved.accrual)
+    n = solved.patients
+    looks = looks_of(course, solved.end, test, method, asked.null_ratio, asked.sign)
+    found = powered(test, course, looks, n, method)
+    by_arm = np.array([at_risk(course, float(at)).events.sum(axis=0) for at in looks.calendar]) * n
+    entered = solved.accrual.entered(looks.calendar) * n
+    information = _information(asked, looks, n)
+    futility = found.lower
+    return Plan(
+        test=test,
+        method=method,
+        population=asked.population,
+        hazard_ratio=FrozenMapping(solved.ratios),
+        null_hazard_ratio=asked.null_ratio,
+        event_is="harm" if asked.sign > 0 else "benefit",
+        power=found.power,
+        events=float(looks.events[-1]) * n,
+        patients=n,
+        accrual=solved.accrual,
+        follow_up=solved.follow_up,
+        solved=tuple(name for name in _OPEN if getattr(asked, name) is None),
+        inputs=inputs,
+        efficacy_bounds=found.upper,
+        futility_bounds=futility,
+        efficacy_effects=_effects(asked, found.upper, information),
+        futility_effects=None if futility is None else _effects(asked, futility, information),
+        look_times=looks.calendar,
+        look_events=by_arm,
+        look_patients=entered,
+        look_dropouts=np.array([dropouts_share(course, float(at)) for at in looks.calendar]) * n,
+        stop_for_efficacy=found.effect.upper,
+        stop_for_futility=found.effect.within if test.sided == 2 else found.effect.lower,
+        false_claim=found.nothing.upper,
+        under_effect=_expected(found.effect, looks.events * n, entered, looks.calendar),
+        under_none=_under_none(asked, solved, looks, found),
+    )
+
+
+def _information(asked: Asked, looks: Looks, patients: float) -> Vector | None:
+    """Information on the log hazard ratio, or on what else is estimated, under no effect."""
+    if is_formula(asked.method):
+        share = asked.population.share
+        return np.asarray(looks.events * patients * share * (1 - share))
+    if not looks.effects:
+        return None
+    return np.array([one.null for one in looks.effects]) * patients
+
+
+def _effects(asked: Asked, bounds: Vector, information: Vector | None) -> Vector | None:
+    """The estimates whose Z are the bounds."""
+    if information is None:
+        return None
+    estimate = bounds / np.sqrt(information)
+    if isinstance(asked.method, RestrictedMean | Milestone):
+        return np.asarray(asked.sign * estimate)
+    return np.asarray(asked.null_ratio * np.exp(-asked.sign * estimate))
+
+
+def _expected(stops: Crossing, events: Vector, patients: Vector, calendar: Vector) -> Expected:
+    at = stops.stopping
+    return Expected(events=float(at @ events), patients=float(at @ patients), duration=float(at @ calendar))
+
+
+def _under_none(asked: Asked, solved: Solved, looks: Looks, found: Powered) -> Expected:
+    """Looks come when their events do, which under no effect is earlier, or never: then at the end of all events."""
+    course = asked.course(solved.ratios, solved.accrual).under(asked.null_ratio)
+    last = longest(course)
+    most = events_share(course, last)
+    calendar = np.array([last if share >= most else time_of(course, float(share)) for share in looks.events])
+    entered = solved.accrual.entered(calendar) * solved.patients
+    return _expected(found.nothing, looks.events * solved.patients, entered, calendar)

@@ -1,0 +1,141 @@
+"""A plan in words, as a statistician writes it, and its looks as a table."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.special import ndtr
+
+from ..results import fixed
+from ..units import DAYS_PER_MONTH, MONTH_LENGTH_NOTE
+from .hazards import HazardRatio
+from .methods import Milestone, RestrictedMean, name_of
+
+if TYPE_CHECKING:
+    from .plan import Plan
+
+_GIVEN_AS = {"ratios": "hazard ratio", "follow_up": "follow-up"}
+
+
+def paragraph(plan: Plan) -> str:
+    """The plan as it would stand in a protocol."""
+    people, test = plan.population, plan.test
+    sides = "one" if test.sided == 1 else "two"
+    aim = "superiority" if plan.null_hazard_ratio == 1 else f"against a hazard ratio of {plan.null_hazard_ratio:g}"
+    ratio = ":".join(f"{share:g}" for share in people.allocation)
+    each = "" if math.isinf(people.follow_up_each) else f", none for longer than {_months(people.follow_up_each)} months"
+    solved = " and ".join(_GIVEN_AS.get(name, name) for name in plan.solved)
+    return " ".join(
+        (
+            f"{people.experimental} against {people.control_arm}, {aim}, {sides}-sided alpha {test.alpha:g}:",
+            f"{_number(plan.events)} events among {_number(plan.patients)} patients give a power of",
+            f"{fixed(100 * plan.power, 1)}% for {_effect(plan)}, by {name_of(plan.method)}.",
+            f"Patients are randomized {ratio} ({people.experimental}:{people.control_arm}), {plan.accrual}, and the last",
+            f"is followed for {_months(plan.follow_up)} months{each}. {_assumed(plan)}",
+            _looks(plan),
+            f"On average the trial takes {_taken(plan, 'under_effect')} under that effect and",
+            f"{_taken(plan, 'under_none')} under none.",
+            f"Solved for {solved}; {MONTH_LENGTH_NOTE}." if solved else f"{MONTH_LENGTH_NOTE.capitalize()}.",
+        )
+    )
+
+
+def _effect(plan: Plan) -> str:
+    ratios = {str(one) for one in plan.hazard_ratio.values()}
+    if len(ratios) > 1:
+        return "hazard ratios of " + ", ".join(f"{one} ({name})" for name, one in plan.hazard_ratio.items())
+    one = next(iter(plan.hazard_ratio.values()))
+    return f"a hazard ratio of {_ratio(one)}"
+
+
+def _ratio(one: HazardRatio) -> str:
+    return fixed(one.values[0], 3) if len(one.values) == 1 else str(one)
+
+
+def _assumed(plan: Plan) -> str:
+    people = plan.population
+    named = [f"{name}: {people.control[name]} ({fixed(100 * share, 0)}%)" for name, share in people.strata.items() if name]
+    curve = "; ".join(named) if named else str(people.control[""])
+    leaving = {str(one) for one in people.dropout.values()}
+    lost = "none" if leaving == {"none"} else ", ".join(f"{n} {_yearly(h)}" for n, h in people.dropout.items())
+    return f"Assumed of {people.control_arm}: {curve}; dropout: {lost}."
+
+
+def _yearly(one: object) -> str:
+    return f"{fixed(100 * (1 - float(one.survival(365.25))), 1)}% in a year"  # type: ignore[attr-defined]
+
+
+def _looks(plan: Plan) -> str:
+    test = plan.test
+    if len(plan.look_times) == 1:
+        return f"One look, expected {_months(float(plan.look_times[0]))} months after the first patient."
+    shares = _listed([f"{fixed(100 * t, 1)}%".replace(".0%", "%") for t in test.information_fractions.tolist()])
+    times = _listed([_months(t) for t in plan.look_times.tolist()])
+    futility = f"futility by {test.futility}, {'' if test.binding else 'not '}binding" if test.futility else "no futility bound"
+    return (
+        f"Looks at {shares} of the events, expected {times} months after the first patient, with "
+        f"{test.efficacy}; {futility}."
+    )
+
+
+def _taken(plan: Plan, which: str) -> str:
+    found = getattr(plan, which)
+    return f"{fixed(found.events, 1)} events, {fixed(found.patients, 1)} patients and {_months(found.duration)} months"
+
+
+def _listed(texts: list[str]) -> str:
+    return ", ".join(texts[:-1]) + f" and {texts[-1]}"
+
+
+def _months(time: float) -> str:
+    return fixed(time / DAYS_PER_MONTH, 1)
+
+
+def _number(value: float) -> str:
+    return fixed(value, 0) if abs(value - float(fixed(value, 0))) < 1e-9 else fixed(value, 1)
+
+
+def table(plan: Plan) -> str:
+    """The looks, one a line."""
+    heads, rows = columns(plan)
+    widths = [max(len(head), *(len(row[i]) for row in rows)) for i, head in enumerate(heads)]
+    lines = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in (heads, *rows)]
+    return "\n".join(lines)
+
+
+def columns(plan: Plan) -> tuple[list[str], list[list[str]]]:
+    """Heads and rows of the table of looks."""
+    one_p = "P (one-sided)" if plan.test.sided == 1 else "P (two-sided)"
+    heads = ["look", "months", "events", "patients", "efficacy z", one_p]
+    digits = 2 if isinstance(plan.method, RestrictedMean) else 3
+    unit = {RestrictedMean: "days", Milestone: "difference"}.get(type(plan.method), "HR")  # type: ignore[call-overload]
+    if plan.efficacy_effects is not None:
+        heads.append(f"{unit} at it")
+    heads += ["alpha used", "power"]
+    futile = plan.futility_bounds is not None
+    if futile:
+        heads.append("futility z")
+        if plan.futility_effects is not None:
+            heads.append(f"{unit} at it ")
+        heads.append("P(stop)")
+    rows = []
+    for k in range(len(plan.look_times)):
+        z = float(plan.efficacy_bounds[k])
+        row = [str(k + 1), _months(float(plan.look_times[k])), _number(float(plan.look_events[k].sum()))]
+        row += [_number(float(plan.look_patients[k])), _bound(z), fixed(plan.test.sided * float(ndtr(-z)), 4)]
+        if plan.efficacy_effects is not None:
+            row.append(fixed(float(plan.efficacy_effects[k]), digits))
+        row += [fixed(float(plan.test.alpha_spent[k]), 4), fixed(float(np.cumsum(plan.stop_for_efficacy)[k]), 4)]
+        if plan.futility_bounds is not None:
+            row.append(_bound(float(plan.futility_bounds[k])))
+            if plan.futility_effects is not None:
+                row.append(fixed(float(plan.futility_effects[k]), digits))
+            row.append(fixed(float(plan.stop_for_futility[k]), 4))
+        rows.append(row)
+    return heads, rows
+
+
+def _bound(z: float) -> str:
+    return fixed(z, 3) if math.isfinite(z) else "none"

@@ -38,7 +38,7 @@ _RECORDS = {
         WangTsiatis,
     )
 }
-_TEST = (
+TEST = (
     "alpha",
     "sided",
     "information_fractions",
@@ -58,7 +58,7 @@ def encoded(value: object) -> object:
     ({'record': 'LanDeMets', 'kind': 'pocock'}, [1.0, {'record': 'number', 'text': 'inf'}])
     """
     if isinstance(value, GroupSequential):
-        given = {name: encoded(getattr(value, name)) for name in _TEST}
+        given = {name: encoded(getattr(value, name)) for name in TEST}
         return {_KIND: "GroupSequential", **given}
     if is_dataclass(value) and not isinstance(value, type):
         held = {f.name: encoded(getattr(value, f.name)) for f in fields(value)}

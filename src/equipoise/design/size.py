@@ -126,16 +126,25 @@ def _how_many(asked: Asked) -> Solved:
     if not accrual.open:
         patients = needed(accrual)
         return Solved(ratios=ratios, accrual=accrual.scaled(patients), patients=patients, follow_up=follow_up)
-    duration = _crossing(
-        lambda days: accrual.ending(days).patients - needed(accrual.ending(days)),
-        1.0,
-        _FURTHEST,
-        DesignError(
-            "thirty years of accrual do not bring the patients that are needed",
-            where="accrual",
-            remedy="Give higher rates, a longer follow-up or a larger effect.",
-        ),
+    refusal = DesignError(
+        "thirty years of accrual do not bring the patients that are needed",
+        where="accrual",
+        remedy="Give higher rates, a longer follow-up or a larger effect.",
     )
+
+    def spare(days: float) -> float:
+        nonlocal refusal
+        ending = accrual.ending(days)
+        try:
+            return ending.patients - needed(ending)
+        except DesignError as error:  # a trial as short as that is none: a longer one may be
+            refusal = error
+            return -1.0
+
+    try:
+        duration = _crossing(spare, 1.0, _FURTHEST, refusal)
+    except DesignError:
+        raise refusal from None
     ending = accrual.ending(duration)
     return Solved(ratios=ratios, accrual=ending, patients=ending.patients, follow_up=follow_up)
 

@@ -133,10 +133,16 @@ def _asked(
         patients=_patients(patients, accrual),
         follow_up=_follow_up(follow_up, follow_up_each),
     )
-    rest = [asked.ratios, asked.events, asked.patients, asked.follow_up]
-    if power is None and sum(value is not None for value in rest) == 3:
-        return replace(asked, power=None)  # a test made for a power may be asked which it has
+    if power is None and _known(asked) == 4:
+        asked = replace(asked, power=None)  # a test made for a power may be asked which it has
+    if follow_up is None and follow_up_each is not None and _known(asked) < 3:
+        asked = replace(asked, follow_up=days(follow_up_each))  # the last look comes when the last patient is through
     return asked
+
+
+def _known(asked: Asked) -> int:
+    given = (asked.ratios, asked.power, asked.events, asked.patients, asked.follow_up)
+    return sum(value is not None for value in given)
 
 
 def _null(given: object, method: Method) -> float:
@@ -226,9 +232,9 @@ def _patients(patients: object, accrual: Accrual) -> float | None:
 
 
 def _follow_up(follow_up: str | None, each: str | None) -> float | None:
-    """Follow-up of the last patient; where each is followed for a time, that time."""
+    """Follow-up of the last patient."""
     if follow_up is None:
-        return None if each is None else days(each)
+        return None
     if each is not None and days(follow_up) > days(each):
         raise DesignError(
             f"the last patient is followed for {follow_up}, each for {each} only",

@@ -1,0 +1,100 @@
+"""A plan in whole numbers: events that can be counted, patients in whole blocks of every stratum."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from typing import Any
+
+from ..errors import DesignError
+from ..results import fixed
+from .accrual import Accrual
+from .given import whole_number
+from .group_sequential import GroupSequential, group_sequential
+from .plan import Plan
+from .plan_document import TEST, decoded
+from .survival_design import survival
+
+_ROUNDING = 1e-7  # 150.00000003 events are 150
+
+
+def in_whole_numbers(plan: Plan, *, block_size: int | None = None) -> Plan:
+    """The plan with whole events at each look and whole blocks in each stratum, and the power that it then has.
+
+    The last look has the events rounded up, the others the nearest whole number, and bounds are those of these
+    fractions. Each stratum has its patients rounded up to whole blocks of ``block_size``, by default the smallest that
+    holds the allocation; its share is what it then is. Accrual at relative rates quickens, at absolute rates it lasts as
+    long as is needed; the follow-up is what the events take.
+
+    Raises ``DesignError`` for a block that does not hold the allocation, and for looks that fall on one event.
+
+    >>> from equipoise.design import accrual, group_sequential, median, obrien_fleming
+    >>> test = group_sequential(alpha=0.025, sided=1, information_fractions=[0.5, 1], efficacy=obrien_fleming())
+    >>> plan = survival(test, hazard_ratio=0.65, power=0.9, control=median("6 months"), allocation={"B": 2, "A": 1},
+    ...                 accrual=accrual("24 months"), follow_up="12 months")
+    >>> whole = in_whole_numbers(plan)
+    >>> whole.patients, whole.look_events.sum(axis=1).round(6).tolist(), whole.power > 0.9
+    (300.0, [129.0, 257.0], True)
+    """
+    block = _block(plan.population.allocation, block_size)
+    numbers = {
+        name: block * math.ceil(share * plan.patients / block - _ROUNDING)
+        for name, share in plan.population.strata.items()
+    }
+    patients = sum(numbers.values())
+    planned = plan.test.information_fractions * plan.events
+    events = [int(fixed(float(one), 0)) for one in planned[:-1]] + [math.ceil(plan.events - _ROUNDING)]
+    if any(later <= former for former, later in zip([0, *events], events, strict=False)):
+        raise DesignError(
+            f"looks at {', '.join(map(str, events))} events are not one after the other",
+            where="information_fractions",
+            remedy="Have fewer looks.",
+        )
+    given: dict[str, Any] = {name: decoded(value) for name, value in plan.inputs.items()}
+    strata = given["strata"] and {name: number / patients for name, number in numbers.items()}
+    asked = {
+        **given,
+        "test": _at(plan.test, [one / events[-1] for one in events]),
+        "hazard_ratio": _ratios(plan, given["strata"]),
+        "power": None,
+        "events": events[-1],
+        "patients": patients,
+        "follow_up": None,
+        "strata": strata,
+        "accrual": _accrual(plan, given["accrual"], patients),
+    }
+    return survival(**asked)
+
+
+def _block(allocation: tuple[float, float], block_size: int | None) -> int:
+    ratio = Fraction(allocation[0] / allocation[1]).limit_denominator(100)
+    least = ratio.numerator + ratio.denominator
+    if block_size is None:
+        return least
+    size = whole_number(block_size)
+    if size is None or size < 1 or size % least:
+        raise DesignError(
+            f"a block of {block_size!r} does not hold {ratio.numerator}:{ratio.denominator}",
+            where="block_size",
+            remedy=f"Take a multiple of {least}.",
+        )
+    return size
+
+
+def _at(test: GroupSequential, fractions: list[float]) -> GroupSequential:
+    """The same test at other information fractions; errors are spent at those, unless at others from the start."""
+    made: dict[str, Any] = {name: getattr(test, name) for name in TEST}
+    if (test.spending_fractions == test.information_fractions).all():
+        made["spending_fractions"] = None
+    return group_sequential(**{**made, "information_fractions": fractions})
+
+
+def _ratios(plan: Plan, strata: object) -> object:
+    return plan.hazard_ratio if strata else next(iter(plan.hazard_ratio.values()))
+
+
+def _accrual(plan: Plan, given: Accrual, patients: int) -> Accrual:
+    """Rates that were given stay as they are, and the last period ends when all have entered."""
+    if given.relative:
+        return plan.accrual.scaled(patients)
+    return given.until(patients)

@@ -71,14 +71,14 @@ def formulas(
     >>> test = group_sequential(alpha=0.025, sided=1, information_fractions=[1], efficacy=obrien_fleming())
     >>> print(formulas(test, hazard_ratio=0.68, power=0.9, control=median("9 months"), dropout=hazard(0.003),
     ...                allocation={"B": 2, "A": 1}, accrual=accrual("18 months"), follow_up="18 months"))
-    method                                                             events  patients  power (%)
-    Schoenfeld (1981)                                                  317.90    416.20      90.00
-    Freedman (1982)                                                    285.75    374.11      90.00
-    Hsieh and Freedman (Hsieh 1992)                                    325.81    426.56      90.00
-    Lachin and Foulkes (1986)                                          310.29    406.24      90.00
-    Bernstein and Lagakos (1978)                                       294.56    385.64      90.00
-    mean and variance of the log-rank score (Lu 2021; Yung and Liu 2020)  302.59    396.16      90.00
-    average hazard ratio (Schemper 1992; Mukhopadhyay et al. 2020)     312.36    408.95      90.00
+    method                                                                events  patients  power (%)
+    Schoenfeld (1981)                                                     317.90    416.21      90.00
+    Freedman (1982)                                                       285.75    374.12      90.00
+    Hsieh and Freedman (Hsieh 1992)                                       325.81    426.57      90.00
+    Lachin and Foulkes (1986)                                             310.29    406.25      90.00
+    Bernstein and Lagakos (1978)                                          294.56    385.65      90.00
+    mean and variance of the log-rank score (Lu 2021; Yung and Liu 2020)  302.59    396.17      90.00
+    average hazard ratio (Schemper 1992; Mukhopadhyay et al. 2020)        312.36    408.96      90.00
     """
     plans: dict[str, Plan] = {}
     refused: dict[str, str] = {}

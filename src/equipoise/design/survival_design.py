@@ -228,7 +228,7 @@ def _patients(patients: object, accrual: Accrual) -> float | None:
             where="patients",
             remedy="Give one of them; a last length of None lets accrual go on until all have entered.",
         )
-    return accrual.patients
+    return accrual.patients if number is None else number
 
 
 def _follow_up(follow_up: str | None, each: str | None) -> float | None:

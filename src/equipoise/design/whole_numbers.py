@@ -34,7 +34,7 @@ def in_whole_numbers(plan: Plan, *, block_size: int | None = None) -> Plan:
     ...                 accrual=accrual("24 months"), follow_up="12 months")
     >>> whole = in_whole_numbers(plan)
     >>> whole.patients, whole.look_events.sum(axis=1).round(6).tolist(), whole.power > 0.9
-    (300.0, [129.0, 257.0], True)
+    (306.0, [128.0, 257.0], True)
     """
     block = _block(plan.population.allocation, block_size)
     numbers = {

@@ -213,7 +213,10 @@ def at_risk_for(course: Course, calendar: float, weights: Sequence[Weight]) -> A
     found = at_risk(course, calendar, knots=knots)
     least = [w.survival for w in weights if isinstance(w, ModestlyWeighted) and w.survival is not None]
     passed = [
-        float(np.interp(-value, -one, found.time)) for one in pooled_survival(found) for value in least if one[-1] < value
+        float(np.interp(-value, -one, found.time))
+        for one in pooled_survival(found)
+        for value in least
+        if one[-1] < value
     ]
     return at_risk(course, calendar, knots=[*knots, *passed]) if passed else found
 

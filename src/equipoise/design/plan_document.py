@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 
 import numpy as np
@@ -18,7 +18,7 @@ from .hazards import Hazard, HazardRatio
 from .methods import MaxCombo, Milestone, RestrictedMean
 from .spending import HwangShihDeCani, KimDeMets, LanDeMets, UserSpending
 
-_RECORDS = {
+_RECORDS: dict[str, Callable[..., object]] = {
     kind.__name__: kind
     for kind in (
         Accrual,
@@ -88,7 +88,7 @@ def decoded(saved: object) -> object:
             return group_sequential(**held)  # type: ignore[arg-type]
         if kind not in _RECORDS:
             raise DesignError(f"{kind!r} is no record of a plan", where="plan", remedy="Was it saved by equipoise?")
-        return _RECORDS[kind](**held)
+        return _RECORDS[str(kind)](**held)
     if isinstance(saved, list):
         return tuple(decoded(one) for one in saved)
     return saved

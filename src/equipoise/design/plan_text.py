@@ -25,7 +25,9 @@ def paragraph(plan: Plan) -> str:
     sides = "one" if test.sided == 1 else "two"
     aim = "superiority" if plan.null_hazard_ratio == 1 else f"against a hazard ratio of {plan.null_hazard_ratio:g}"
     ratio = ":".join(f"{share:g}" for share in people.allocation)
-    each = "" if math.isinf(people.follow_up_each) else f", none for longer than {_months(people.follow_up_each)} months"
+    each = (
+        "" if math.isinf(people.follow_up_each) else f", none for longer than {_months(people.follow_up_each)} months"
+    )
     solved = " and ".join(_GIVEN_AS.get(name, name) for name in plan.solved)
     return " ".join(
         (
@@ -56,7 +58,9 @@ def _ratio(one: HazardRatio) -> str:
 
 def _assumed(plan: Plan) -> str:
     people = plan.population
-    named = [f"{name}: {people.control[name]} ({fixed(100 * share, 0)}%)" for name, share in people.strata.items() if name]
+    named = [
+        f"{name}: {people.control[name]} ({fixed(100 * share, 0)}%)" for name, share in people.strata.items() if name
+    ]
     curve = "; ".join(named) if named else str(people.control[""])
     leaving = {str(one) for one in people.dropout.values()}
     lost = "none" if leaving == {"none"} else ", ".join(f"{n} {_yearly(h)}" for n, h in people.dropout.items())
@@ -73,7 +77,11 @@ def _looks(plan: Plan) -> str:
         return f"One look, expected {_months(float(plan.look_times[0]))} months after the first patient."
     shares = _listed([f"{fixed(100 * t, 1)}%".replace(".0%", "%") for t in test.information_fractions.tolist()])
     times = _listed([_months(t) for t in plan.look_times.tolist()])
-    futility = f"futility by {test.futility}, {'' if test.binding else 'not '}binding" if test.futility else "no futility bound"
+    futility = (
+        f"futility by {test.futility}, {'' if test.binding else 'not '}binding"
+        if test.futility
+        else "no futility bound"
+    )
     return (
         f"Looks at {shares} of the events, expected {times} months after the first patient, with "
         f"{test.efficacy}; {futility}."
@@ -110,7 +118,7 @@ def columns(plan: Plan) -> tuple[list[str], list[list[str]]]:
     one_p = "P (one-sided)" if plan.test.sided == 1 else "P (two-sided)"
     heads = ["look", "months", "events", "patients", "efficacy z", one_p]
     digits = 2 if isinstance(plan.method, RestrictedMean) else 3
-    unit = {RestrictedMean: "days", Milestone: "difference"}.get(type(plan.method), "HR")  # type: ignore[call-overload]
+    unit = {RestrictedMean: "days", Milestone: "difference"}.get(type(plan.method), "HR")
     if plan.efficacy_effects is not None:
         heads.append(f"{unit} at it")
     heads += ["alpha used", "power"]

@@ -97,7 +97,9 @@ def _ratio(given: object) -> HazardRatio:
     value = real_number(given)
     if not 0 < value < math.inf:
         raise DesignError(
-            f"a hazard ratio of {given!r} is none", where="hazard_ratio", remedy="Give a number above zero, such as 0.7."
+            f"a hazard ratio of {given!r} is none",
+            where="hazard_ratio",
+            remedy="Give a number above zero, such as 0.7.",
         )
     return HazardRatio((0.0,), (value,))
 
@@ -129,7 +131,9 @@ def _arms(allocation: object) -> tuple[str, str, tuple[float, float]]:
     assert isinstance(allocation, Mapping)
     if len(allocation) > 2:
         raise UnsupportedError(
-            f"a trial of {len(allocation)} arms has no design here", where="allocation", remedy="Two arms can be designed."
+            f"a trial of {len(allocation)} arms has no design here",
+            where="allocation",
+            remedy="Two arms can be designed.",
         )
     pair = [real_number(share) for share in allocation.values()]
     if not all(0 < share < math.inf for share in pair) or max(pair) / min(pair) > 100:

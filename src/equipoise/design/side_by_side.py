@@ -39,7 +39,8 @@ class SideBySide:
         heads = ("method", "events", "patients", "power (%)")
         widths = [max(len(row[i]) for row in (heads, *rows)) for i in range(4)]
         lines = [
-            "  ".join([row[0].ljust(widths[0]), *(row[i].rjust(widths[i]) for i in (1, 2, 3))]) for row in (heads, *rows)
+            "  ".join([row[0].ljust(widths[0]), *(row[i].rjust(widths[i]) for i in (1, 2, 3))])
+            for row in (heads, *rows)
         ]
         return "\n".join([*lines, *(f"{FORMULAS[name]}: {why}" for name, why in self.refused.items())])
 
@@ -126,7 +127,7 @@ def event_fractions(
     >>> from equipoise.design import accrual, median
     >>> event_fractions(["18 months", "36 months"], control=median("9 months"), allocation={"B": 1, "A": 1},
     ...                 accrual=accrual("18 months"), hazard_ratio=0.68).round(6).tolist()
-    [0.472989, 1.0]
+    [0.503234, 1.0]
     """
     if not isinstance(accrual, Accrual) or accrual.open:
         raise DesignError("accrual has no end", where="accrual", remedy="Give its duration.")

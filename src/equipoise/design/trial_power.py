@@ -78,7 +78,9 @@ def powered(test: GroupSequential, course: Course, looks: Looks, patients: float
     """
     if isinstance(method, MaxCombo):
         upper = combo_bounds(test, course, looks.calendar, method)
-        effect, nothing = (combo_power(course, looks.calendar, method, upper, looks.sign * math.sqrt(n)) for n in (patients, 0.0))
+        effect, nothing = (
+            combo_power(course, looks.calendar, method, upper, looks.sign * math.sqrt(n)) for n in (patients, 0.0)
+        )
         return Powered(upper, None, effect, nothing)
     if is_formula(method):
         drift = _drift(test, looks.effects[-1], patients)

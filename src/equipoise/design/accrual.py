@@ -20,8 +20,8 @@ Vector = NDArray[np.float64]
 class Accrual:
     """Patients enter evenly in each period: ``rates`` a day over ``lengths`` (days), one after the other.
 
-    ``relative`` rates say in what proportion; the number of patients makes them absolute. An infinite last length is one
-    to be solved for.
+    ``relative`` rates say in what proportion; the number of patients makes them absolute. An infinite last length is
+    one to be solved for.
     """
 
     lengths: tuple[float, ...]

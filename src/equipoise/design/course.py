@@ -96,7 +96,8 @@ def at_risk(course: Course, calendar: float, *, end: float = math.inf, knots: Se
     """Patients at risk by follow-up time, were the data cut ``calendar`` days after the first patient.
 
     Nobody is at risk after ``calendar`` days of follow-up, or the follow-up of each; integrals may end before, at
-    ``end``; panels end at further ``knots``. At risk at follow-up s are those who entered by calendar - s and have had neither event nor dropout.
+    ``end``; panels end at further ``knots``. At risk at follow-up s are those who entered by calendar - s and have had
+    neither event nor dropout.
     """
     last = min(calendar, course.follow_up_each, end)
     pairs = [course.hazards(stratum) for stratum in course.strata]

@@ -177,9 +177,9 @@ def by_events(events: float, ratio: float, null_ratio: float, share: float, meth
 
 
 def exponential_rates(course: Course, calendar: float, ratio: float, null_ratio: float, method: str) -> Effect:
-    """The log ratio of event rates, of variance 1 / (sum over strata of 1 / (1 / events + 1 / events)), under the effect
-    and under none; under none both arms have the pooled hazard (Lachin and Foulkes 1986) or the control's (Bernstein
-    and Lagakos 1978)."""
+    """The log ratio of event rates, of variance 1 / (sum over strata of 1 / (1 / events + 1 / events)), under the
+    effect and under none; under none both arms have the pooled hazard (Lachin and Foulkes 1986) or the control's
+    (Bernstein and Lagakos 1978)."""
     r = course.experimental_share / (1 - course.experimental_share)
     pooled = (1 + r * ratio) / (1 + r * null_ratio) if method == "lachin-foulkes" else 1.0
     nothing = course.under(null_ratio, control=pooled)
@@ -264,8 +264,8 @@ def average_hazard_ratio(course: Course, found: AtRisk, null_ratio: float) -> Ef
 
 
 def restricted_mean(course: Course, calendar: float, tau: float) -> Effect:
-    """The difference of areas under both curves up to tau, averaged over strata; the variance of an area is the integral
-    of (area from s to tau)^2 h / y (as Kaplan-Meier curves have it)."""
+    """The difference of areas under both curves up to tau, averaged over strata; the variance of an area is the
+    integral of (area from s to tau)^2 h / y (as Kaplan-Meier curves have it)."""
     found = _followed_to(course, calendar, tau, "tau")
     area = (found.survival @ found.weight)[..., None]
     left = area - found.upto(found.survival)

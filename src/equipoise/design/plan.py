@@ -47,7 +47,8 @@ class Plan:
     differences; None where a test has no estimate. ``look_times`` are expected under the effect, as are
     ``look_events`` (control, experimental: (k, 2)), ``look_patients`` and ``look_dropouts``. ``stop_for_efficacy`` and
     ``stop_for_futility`` are the probabilities of stopping at each look under the effect. ``under_effect`` and
-    ``under_none`` are what the trial takes on average. ``solved`` names what was not given; ``inputs`` are what was, as they are saved.
+    ``under_none`` are what the trial takes on average. ``solved`` names what was not given; ``inputs`` are what was,
+    as they are saved.
     """
 
     test: GroupSequential

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from importlib.metadata import version
+from importlib.metadata import version  # noqa: TID251 - reads the version number, imports nothing
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +35,8 @@ def encoded_plan(plan: Plan) -> dict[str, object]:
 def read_plan(path: str | Path) -> Plan:
     """The plan that was saved, solved again from what was given.
 
-    Raises ``DesignError`` for a file that is no plan, and where what is solved now is not what was saved: a file that was
-    changed by hand, or a version with other numbers.
+    Raises ``DesignError`` for a file that is no plan, and where what is solved now is not what was saved: a file that
+    was changed by hand, or a version with other numbers.
     """
     try:
         document = json.loads(Path(path).read_text(encoding="utf-8"))

@@ -21,8 +21,9 @@ _SUM = 1e-9
 class Population:
     """The assumptions of a design that are not solved for.
 
-    ``control`` is the hazard of the control arm by stratum, ``strata`` are the shares of the patients (one stratum without
-    a name where there are none), ``allocation`` goes to the experimental and the control arm, ``dropout`` is by arm.
+    ``control`` is the hazard of the control arm by stratum, ``strata`` are the shares of the patients (one stratum
+    without a name where there are none), ``allocation`` goes to the experimental and the control arm, ``dropout`` is by
+    arm.
     """
 
     experimental: str

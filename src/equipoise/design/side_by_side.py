@@ -45,7 +45,7 @@ class SideBySide:
         return "\n".join([*lines, *(f"{FORMULAS[name]}: {why}" for name, why in self.refused.items())])
 
 
-def formulas(
+def formulas(  # noqa: PLR0913 - the arguments of survival()
     test: GroupSequential,
     *,
     control: Hazard | Mapping[str, Hazard],
@@ -121,8 +121,8 @@ def event_fractions(
     strata: Mapping[str, float] | None = None,
     follow_up_each: str | None = None,
 ) -> Vector:
-    """The shares of the events at the last of some calendar times after the first patient that are expected at each: the
-    information fractions of looks by the calendar. Arguments as in ``survival``.
+    """The shares of the events at the last of some calendar times after the first patient that are expected at each:
+    the information fractions of looks by the calendar. Arguments as in ``survival``.
 
     >>> from equipoise.design import accrual, median
     >>> event_fractions(["18 months", "36 months"], control=median("9 months"), allocation={"B": 1, "A": 1},

@@ -1,10 +1,11 @@
-"""Sizes a survival trial: any two of effect, power, events, patients and follow-up that are left open are solved for."""
+"""Sizes a survival trial: two of effect, power, events, patients and follow-up are left open and solved for."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from scipy.optimize import brentq
 
@@ -17,6 +18,8 @@ from .hazards import HazardRatio
 from .methods import Method
 from .population import Population
 from .trial_power import Looks, looks_of, patients_for, powered
+
+T = TypeVar("T")
 
 _EXACT = 1e-13
 _STRONGEST = 0.02  # the strongest effect that is looked for, as a hazard ratio over the null's
@@ -79,6 +82,12 @@ def solve(asked: Asked) -> Solved:
     return _with_events(asked, asked.ratios)
 
 
+def _given(value: T | None) -> T:
+    """What is known to have been given."""
+    assert value is not None
+    return value
+
+
 def _unknown(asked: Asked) -> set[str]:
     given = {
         "hazard_ratio": asked.ratios,
@@ -92,7 +101,8 @@ def _unknown(asked: Asked) -> set[str]:
     if len(unknown) != 2:
         more = "more" if len(unknown) > 2 else "less"
         raise DesignError(
-            f"{known or 'nothing'} given: of hazard_ratio, power, events, patients and follow_up three must be, no {more}",
+            f"{known or 'nothing'} given: of hazard_ratio, power, events, patients and follow_up three must be, "
+            f"no {more}",
             where="survival",
             remedy="Absolute accrual rates with an end give patients, a test with a power gives power."
             if more == "less"
@@ -115,8 +125,7 @@ def _unknown(asked: Asked) -> set[str]:
 
 def _how_many(asked: Asked) -> Solved:
     """Patients for a power, at a given follow-up."""
-    assert asked.ratios is not None and asked.power is not None and asked.follow_up is not None
-    power, follow_up, ratios = asked.power, asked.follow_up, asked.ratios
+    power, follow_up, ratios = _given(asked.power), _given(asked.follow_up), _given(asked.ratios)
 
     def needed(accrual: Accrual) -> float:
         course = asked.course(ratios, accrual)
@@ -158,8 +167,7 @@ def _entered(asked: Asked, patients: float) -> Accrual:
 
 def _how_long(asked: Asked) -> Solved:
     """Follow-up of the last patient for a power, at given patients."""
-    assert asked.ratios is not None and asked.power is not None and asked.patients is not None
-    ratios, power, patients = asked.ratios, asked.power, asked.patients
+    ratios, power, patients = _given(asked.ratios), _given(asked.power), _given(asked.patients)
     accrual = _entered(asked, patients)
     course = asked.course(ratios, accrual)
     last = min(longest(course), accrual.duration + _FURTHEST)
@@ -188,9 +196,8 @@ def _how_long(asked: Asked) -> Solved:
 def _with_events(asked: Asked, ratios: Mapping[str, HazardRatio]) -> Solved:
     """Patients or follow-up for given events, or neither where both are given."""
     if asked.events is None:
-        assert asked.patients is not None and asked.follow_up is not None
-        accrual = _entered(asked, asked.patients)
-        return Solved(ratios=ratios, accrual=accrual, patients=asked.patients, follow_up=asked.follow_up)
+        patients, follow_up = _given(asked.patients), _given(asked.follow_up)
+        return Solved(ratios=ratios, accrual=_entered(asked, patients), patients=patients, follow_up=follow_up)
     if asked.patients is None:
         return _patients_of_events(asked, ratios, asked.events)
     accrual = _entered(asked, asked.patients)
@@ -216,8 +223,7 @@ def _with_events(asked: Asked, ratios: Mapping[str, HazardRatio]) -> Solved:
 
 
 def _patients_of_events(asked: Asked, ratios: Mapping[str, HazardRatio], events: float) -> Solved:
-    assert asked.follow_up is not None
-    follow_up, accrual = asked.follow_up, asked.accrual
+    follow_up, accrual = _given(asked.follow_up), asked.accrual
     if not accrual.open:
         share = events_share(asked.course(ratios, accrual), accrual.duration + follow_up)
         if not share > 0:
@@ -238,8 +244,7 @@ def _patients_of_events(asked: Asked, ratios: Mapping[str, HazardRatio], events:
 
 def _detectable(asked: Asked) -> Solved:
     """The hazard ratio, constant and the same in all strata, that is found with a power."""
-    assert asked.power is not None
-    power = asked.power
+    power = _given(asked.power)
 
     def solved(log: float) -> Solved:
         ratio = asked.null_ratio * math.exp(-asked.sign * log)

@@ -23,7 +23,7 @@ EventIs = Literal["harm", "benefit"]
 Ratio = float | HazardRatio | Mapping[str, float | HazardRatio]
 
 
-def survival(
+def survival(  # noqa: PLR0913 - the house plan's public name; each is an assumption that a protocol states
     test: GroupSequential,
     *,
     control: Hazard | Mapping[str, Hazard],
@@ -47,17 +47,18 @@ def survival(
     patient) three are given, by themselves, by a test that has a power, or by accrual at absolute rates; the other two
     are solved for. Accrual with an open end is solved for with the patients.
 
-    ``control`` is the hazard of the control arm (``median``, ``hazard``, ``survival_at``), by stratum if ``strata`` gives
-    shares; ``dropout`` is of both arms or by arm; ``allocation`` names the experimental arm first. Without
+    ``control`` is the hazard of the control arm (``median``, ``hazard``, ``survival_at``), by stratum if ``strata``
+    gives shares; ``dropout`` is of both arms or by arm; ``allocation`` names the experimental arm first. Without
     ``follow_up_each`` patients are followed until the last look. ``null_hazard_ratio`` above 1 makes a test of
     non-inferiority where events are harm.
 
     ``method`` says how effect and power are tied: a formula for a constant hazard ratio ("schoenfeld", "freedman",
     "hsieh-freedman", "lachin-foulkes", "bernstein-lagakos"), "score" or "average hazard ratio" for any, a weighted
-    log-rank test (``FlemingHarrington``, ``ModestlyWeighted``), ``RestrictedMean``, ``Milestone`` or ``MaxCombo``. Events
-    and patients are not rounded: see ``Plan.in_whole_numbers``.
+    log-rank test (``FlemingHarrington``, ``ModestlyWeighted``), ``RestrictedMean``, ``Milestone`` or ``MaxCombo``.
+    Events and patients are not rounded: see ``in_whole_numbers``.
 
-    Raises ``DesignError`` for what is no design, with the nearest that is; ``UnsupportedError`` for more than two arms.
+    Raises ``DesignError`` for what is no design, with the nearest that is; ``UnsupportedError`` for more than two
+    arms.
 
     >>> from equipoise.design import accrual, group_sequential, median, obrien_fleming
     >>> test = group_sequential(alpha=0.025, sided=1, information_fractions=[0.4, 0.7, 1], efficacy=obrien_fleming())
@@ -87,7 +88,7 @@ def survival(
     return plan_of(asked, solve(asked), FrozenMapping({name: encoded(value) for name, value in inputs.items()}))
 
 
-def _asked(
+def _asked(  # noqa: PLR0913 - the arguments of survival()
     test: GroupSequential,
     control: Hazard | Mapping[str, Hazard],
     allocation: Mapping[str, float],

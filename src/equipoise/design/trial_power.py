@@ -136,7 +136,7 @@ def _has_effect(looks: Looks, method: Method) -> None:
         raise DesignError(
             "the test sees no effect that favours the experimental arm",
             where="hazard_ratio",
-            remedy="A ratio below null_hazard_ratio favours it where events are harm, one above where they are benefit.",
+            remedy="A ratio below null_hazard_ratio favours it where events are harm, above where they are benefit.",
         )
 
 
@@ -198,14 +198,16 @@ def _along(looks: Looks, patients: float) -> tuple[Vector, Vector, Vector]:
 
 
 def _futility_along(test: GroupSequential, upper: Vector, fractions: Vector, means: Vector) -> Vector:
-    """Bounds below which the planned shares of the error of the second kind are spent, the effect as it is at each look."""
+    """Bounds below which the planned shares of the error of the second kind are spent, the effect as it is at each
+    look."""
     if test.binding:
         raise UnsupportedError(
             "binding futility by spending goes with a formula",
             where="binding",
             remedy='Take binding=False, or method="schoenfeld".',
         )
-    assert isinstance(test.futility, Spending) and test.power is not None
+    assert isinstance(test.futility, Spending)
+    assert test.power is not None
     spend = np.diff(test.futility.spent(test.spending_fractions, 1 - test.power), prepend=0.0)
     steps = drifts(fractions, means).tolist()
     k = len(fractions)

@@ -23,8 +23,8 @@ def in_whole_numbers(plan: Plan, *, block_size: int | None = None) -> Plan:
 
     The last look has the events rounded up, the others the nearest whole number, and bounds are those of these
     fractions. Each stratum has its patients rounded up to whole blocks of ``block_size``, by default the smallest that
-    holds the allocation; its share is what it then is. Accrual at relative rates quickens, at absolute rates it lasts as
-    long as is needed; the follow-up is what the events take.
+    holds the allocation; its share is what it then is. Accrual at relative rates quickens, at absolute rates it lasts
+    as long as is needed; the follow-up is what the events take.
 
     Raises ``DesignError`` for a block that does not hold the allocation, and for looks that fall on one event.
 

@@ -16,6 +16,7 @@ from ..units import days
 from .course import AtRisk, Course, at_risk
 
 Vector = NDArray[np.float64]
+_HALVINGS = 40
 Formula = Literal["schoenfeld", "freedman", "hsieh-freedman", "lachin-foulkes", "bernstein-lagakos"]
 Named = Literal[
     "schoenfeld",
@@ -210,6 +211,8 @@ def score(found: AtRisk, weight: Vector, null_ratio: float) -> Effect:
 def at_risk_for(course: Course, calendar: float, weights: Sequence[Weight]) -> AtRisk:
     """Patients at risk, in panels that end where one of the weights has a kink."""
     knots = [days(w.delay) for w in weights if isinstance(w, ModestlyWeighted) and w.delay is not None]
+    if any(isinstance(w, FlemingHarrington) and w.gamma % 1 for w in weights):
+        knots.extend((calendar * 0.5 ** np.arange(1, _HALVINGS)).tolist())  # (1 - S)^gamma is no polynomial at zero
     found = at_risk(course, calendar, knots=knots)
     least = [w.survival for w in weights if isinstance(w, ModestlyWeighted) and w.survival is not None]
     passed = [

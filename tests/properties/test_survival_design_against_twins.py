@@ -14,7 +14,7 @@ from tests.oracles import twins_survival_design as twin
 from equipoise.design.accrual import Accrual
 from equipoise.design.course import Course, Stratum, at_risk, dropouts_share, events_share, longest, time_of
 from equipoise.design.hazards import Hazard, HazardRatio
-from equipoise.design.methods import milestone, pooled_survival, restricted_mean, score, weight_at
+from equipoise.design.methods import at_risk_for, milestone, pooled_survival, restricted_mean, score, weight_at
 from equipoise.survival.weights import FlemingHarrington
 
 RATE = st.floats(1e-4, 0.02)
@@ -77,8 +77,9 @@ def test_scores(trial: dict[str, Any], null: float, powers: tuple[float, float])
         return float(left ** powers[0] * (1 - left) ** powers[1])
 
     u, v = twin.score(control, experimental, trial["entry"], trial["time"], trial["share"], null, weight)
-    found = at_risk(course, trial["time"])
-    ours = score(found, weight_at(found, FlemingHarrington(*powers)), null)
+    test = FlemingHarrington(*powers)
+    found = at_risk_for(course, trial["time"], [test])
+    ours = score(found, weight_at(found, test), null)
     assert ours.real == pytest.approx(v, rel=2e-8)  # a power of 1/2 of what is zero at zero costs quadrature its digits
     assert ours.size * ours.real == pytest.approx(u, rel=2e-8, abs=1e-12)
     inside = pooled_survival(found)[0]

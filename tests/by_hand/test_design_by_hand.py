@@ -7,16 +7,18 @@ import math
 import numpy as np
 import pytest
 from scipy.integrate import quad
-from scipy.special import ndtr, ndtri
+from scipy.special import log_ndtr, ndtr, ndtri
 
 from equipoise.design import (
     Bounds,
     HaybittlePeto,
     HwangShihDeCani,
     LanDeMets,
+    assurance,
     group_sequential,
     obrien_fleming,
     pocock,
+    predictive_power,
 )
 from equipoise.design.crossing import crossing
 from equipoise.survival.multinormal import outside_probability
@@ -104,3 +106,35 @@ def test_haybittle_peto_leaves_nearly_all_to_the_last_look() -> None:
     assert 2 * (ndtr(-3) + second_look(3, last, 0.5, 0) - second_look(-3, last, 0.5, 0)) == pytest.approx(
         0.05, abs=1e-9
     )
+
+
+def test_an_early_look_that_spends_next_to_nothing_keeps_its_digits() -> None:
+    """1.2e-23 are spent at the second look: a path there may have stood beyond 8.5 at the first."""
+    family, t = LanDeMets("obrien-fleming"), [0.03, 0.05, 1]
+    test = group_sequential(alpha=0.025, sided=1, information_fractions=t, efficacy=family)
+    first, second = test.efficacy_bounds.tolist()[:2]
+    r = math.sqrt(0.03 / 0.05)
+
+    def integrand(x: float) -> float:
+        return math.exp(-x * x / 2 + log_ndtr(-(second - r * x) / math.sqrt(1 - r * r))) / math.sqrt(2 * math.pi)
+
+    crossed = quad(integrand, -5, first, points=[r * second], epsabs=0, epsrel=1e-12, limit=400)[0]
+    spent = np.diff(family.spent(t, 0.025))[0]
+    assert crossed == pytest.approx(spent, rel=1e-9)
+    assert np.diff(test.alpha_spent)[0] == pytest.approx(spent, rel=1e-9)
+
+
+@pytest.mark.parametrize("spread", [0.01, 1, 10, 100])
+def test_assurance_of_one_look(spread: float) -> None:
+    """Z is normal of mean m and variance 1 + s^2, whatever the width of the prior."""
+    test = group_sequential(alpha=0.025, sided=1, information_fractions=[1], efficacy=obrien_fleming())
+    want = ndtr((1.5 + ndtri(0.025)) / math.sqrt(1 + spread**2))
+    assert assurance(test, (1.5, spread)) == pytest.approx(want, rel=1e-9)
+
+
+def test_predictive_power_without_a_prior() -> None:
+    """At fraction t the last Z is normal of mean z / sqrt t and variance (1 - t) / t, looks between left out."""
+    test = group_sequential(alpha=0.025, sided=1, information_fractions=[0.4, 1], efficacy=LanDeMets("pocock"))
+    last = float(test.efficacy_bounds[1])
+    want = ndtr((1.2 / math.sqrt(0.4) - last) / math.sqrt(0.6 / 0.4))
+    assert predictive_power(test, 1.2, look=1) == pytest.approx(want, rel=1e-10)

@@ -14,7 +14,7 @@ from ..kernels import carry, quadrature, tail
 Vector = NDArray[np.float64]
 Region = tuple[float, float]
 
-_FAR = 8.5  # standard deviations: what lies beyond weighs less than 1e-16
+_FAR = 8.5  # standard deviations: what lies beyond weighs less than 1e-16 of all
 _PANEL = 2.5  # standard deviations of the narrowest density in an integrand, see kernels.quadrature
 
 
@@ -59,12 +59,14 @@ class GoingOn:
     """Where Z stands in the trials that went on from a look: nodes ``z`` and their probabilities ``mass``, both (m,).
 
     ``drift`` is the mean of Z at information fraction 1. Before the first look all mass sits at z = 0, no information.
+    ``far`` is the distance from the mean up to which nodes lie, see ``far_enough``.
     """
 
     drift: float
     fraction: float = 0.0
     z: Vector = field(default_factory=lambda: np.zeros(1))
     mass: Vector = field(default_factory=lambda: np.ones(1))
+    far: float = _FAR
 
     def above(self, fraction: float, bound: float) -> float:
         """The probability of going on from here and lying above a bound at the next look."""
@@ -82,13 +84,19 @@ class GoingOn:
         """At the next look, those who go on: with Z in one of the regions. ``ahead`` is the look after it."""
         mean = self.drift * math.sqrt(fraction)
         narrowest = math.sqrt(min(fraction - self.fraction, ahead - fraction, fraction) / fraction)
-        parts = [quadrature(max(a, mean - _FAR), min(b, mean + _FAR), _PANEL * narrowest) for a, b in regions]
+        parts = [quadrature(max(a, mean - self.far), min(b, mean + self.far), _PANEL * narrowest) for a, b in regions]
         z, weights = (np.concatenate(x) for x in zip(*parts, strict=True))
         mass = carry(self.z, self.mass, self.fraction, fraction, self.drift, z, weights)
-        return GoingOn(self.drift, fraction, z, mass)
+        return GoingOn(self.drift, fraction, z, mass, self.far)
 
 
-def crossing(bounds: Bounds, drift: float) -> Crossing:
+def far_enough(deviations: float) -> float:
+    """How far nodes must lie for the digits of a tail probability beyond so many standard deviations: a path to there
+    from outside the nodes weighs 1e-16 of that tail."""
+    return math.hypot(deviations, _FAR)
+
+
+def crossing(bounds: Bounds, drift: float, far: float = _FAR) -> Crossing:
     """Probabilities of stopping at each look, where the mean of Z is drift sqrt(fraction).
 
     The joint law of Z is that of Brownian motion at the fractions (canonical form; Jennison and Turnbull 2000). At the
@@ -100,7 +108,7 @@ def crossing(bounds: Bounds, drift: float) -> Crossing:
     """
     times = bounds.fractions.tolist()
     found = np.zeros((3, len(times)))
-    going = GoingOn(drift)
+    going = GoingOn(drift, far=far)
     for k, t in enumerate(times):
         upper, lower, inner = float(bounds.upper[k]), float(bounds.lower[k]), float(bounds.inner[k])
         found[0, k], found[1, k] = going.above(t, upper), going.below(t, min(lower, upper))

@@ -19,20 +19,18 @@ from .boundaries import (
     WangTsiatis,
     both_spent,
     drift_for,
+    efficacy_bounds,
     efficacy_power,
-    haybittle_peto_bounds,
     none_below,
     pampallona_tsiatis_bounds,
-    scaled_bounds,
-    spent_bounds,
     with_futility,
 )
-from .crossing import Bounds, Crossing, Vector, crossing
-from .given import real_number
+from .crossing import Bounds, Crossing, Vector, crossing, far_enough
+from .given import real_number, whole_number
+from .looks import FURTHEST_Z, LEAST_ALPHA, apart, drift_given, shares
 from .spending import Spending
 
 Sided = Literal[1, 2]
-_ALL = 1e-9  # information fractions written as decimals may miss 1 by rounding
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -78,7 +76,7 @@ class GroupSequential:
         >>> test.crossing(0.0).upper.cumsum().round(6).tolist()
         [0.015503, 0.025]
         """
-        return crossing(self.bounds, drift)
+        return crossing(self.bounds, drift_given(drift))
 
     def expected_information(self, drift: float) -> float:
         """The mean share of the planned information at which the trial stops, futility bounds obeyed."""
@@ -123,13 +121,15 @@ def group_sequential(
     >>> test.efficacy_bounds.round(4).tolist()
     [3.4711, 2.4544, 2.004]
     """
-    fractions = _checked(information_fractions, "information_fractions")
+    fractions = apart(shares(information_fractions, "information_fractions"), "information_fractions")
     side = _side(alpha, sided)
     _check_families(efficacy, futility, binding)
-    spending = fractions if spending_fractions is None else _checked(spending_fractions, "spending_fractions")
+    spending = fractions if spending_fractions is None else shares(spending_fractions, "spending_fractions")
     if len(spending) != len(fractions):
         raise DesignError(
-            f"{len(spending)} spending fractions are given for {len(fractions)} looks", remedy="Give one a look."
+            f"{len(spending)} spending fractions are given for {len(fractions)} looks",
+            where="spending_fractions",
+            remedy="Give one a look.",
         )
     two_sided = sided == 2
     _check_power(power, side, futility, efficacy)
@@ -138,13 +138,14 @@ def group_sequential(
         assert power is not None
         bounds, drift = pampallona_tsiatis_bounds(fractions, efficacy, side, power, two_sided, binding)
     else:
-        bounds = _efficacy(fractions, spending, efficacy, side, two_sided)
+        bounds = efficacy_bounds(fractions, spending, efficacy, side, two_sided)
         drift = math.nan
         if power is not None:
             bounds, drift = _powered(bounds, spending, efficacy, side, futility, binding, power, fixed, two_sided)
     futile = futility is not None or isinstance(efficacy, PampallonaTsiatis)
     upper = bounds.upper
-    alone = crossing(bounds if binding and futile else none_below(fractions, upper, two_sided), 0.0)
+    far = far_enough(float(upper[upper < FURTHEST_Z].max(initial=0.0)))  # so that an early 1e-20 has its digits
+    alone = crossing(bounds if binding and futile else none_below(fractions, upper, two_sided), 0.0, far)
     obeyed = crossing(bounds, drift) if power is not None else None
     return GroupSequential(
         alpha=alpha,
@@ -171,16 +172,6 @@ def _beta_spent(obeyed: Crossing, upper: Vector, two_sided: bool) -> Vector:
     spent = np.cumsum(obeyed.within if two_sided else obeyed.lower)
     spent[-1] = 1 - obeyed.upper.sum()
     return np.asarray(spent)
-
-
-def _efficacy(fractions: Vector, spending: Vector, efficacy: Efficacy, side: float, two_sided: bool) -> Bounds:
-    """Upper bounds without futility."""
-    if isinstance(efficacy, WangTsiatis):
-        return scaled_bounds(fractions, fractions ** (efficacy.delta - 0.5), side, two_sided)
-    if isinstance(efficacy, HaybittlePeto):
-        return haybittle_peto_bounds(fractions, efficacy.z, side, two_sided)
-    assert not isinstance(efficacy, PampallonaTsiatis)
-    return spent_bounds(fractions, np.diff(efficacy.spent(spending, side), prepend=0.0), None, two_sided)
 
 
 def _powered(
@@ -219,36 +210,9 @@ def _powered(
     return both_spent(fractions, alpha, beta, drift), drift
 
 
-def _checked(fractions: Sequence[float], name: str) -> Vector:
-    """Fractions that rise from above 0 to 1."""
-    try:
-        found = np.array(fractions, dtype=float, ndmin=1)
-    except (TypeError, ValueError):
-        found = np.zeros(0)
-    if found.ndim != 1 or not len(found) or not np.isfinite(found).all():
-        raise DesignError(f"{name} = {fractions} are no numbers", remedy="Such as [0.5, 0.75, 1].")
-    steps = np.diff(found, prepend=0.0)
-    if (steps <= 0).any():
-        look = int(np.argmax(steps <= 0))
-        former = found[look - 1] if look else 0.0
-        raise DesignError(
-            f"look {look + 1} at {found[look]:g} does not lie above {former:g}",
-            where=name,
-            remedy=f"Let them rise: {', '.join(f'{x:g}' for x in np.unique(np.append(found[found > 0], 1.0)))}.",
-        )
-    if abs(found[-1] - 1) > _ALL:
-        raise DesignError(
-            f"the last look is at {found[-1]:g} of the information, not at 1",
-            where=name,
-            remedy=f"Give shares of the final information: {', '.join(f'{x:g}' for x in found / found[-1])}.",
-        )
-    found[-1] = 1.0
-    return found
-
-
 def _side(alpha: float, sided: int) -> float:
     """Alpha of one side."""
-    if sided not in (1, 2) or isinstance(sided, bool):
+    if whole_number(sided) not in (1, 2):
         raise DesignError(
             f"sided = {sided!r} is neither 1 nor 2", where="sided", remedy="Say which; there is no default."
         )
@@ -256,6 +220,10 @@ def _side(alpha: float, sided: int) -> float:
     if not 0 < alpha < 0.5:
         nearest = "0.025" if sided == 1 else "0.05"
         raise DesignError(f"alpha = {alpha} is not between 0 and 0.5", where="alpha", remedy=f"Such as {nearest}.")
+    if alpha < LEAST_ALPHA:
+        raise DesignError(
+            f"alpha = {alpha:g} is below {LEAST_ALPHA:g}", where="alpha", remedy=f"Take {LEAST_ALPHA:g}, or more."
+        )
     return alpha / sided
 
 
@@ -267,6 +235,8 @@ def _check_number(name: str, value: object) -> None:
 
 
 def _check_families(efficacy: object, futility: object, binding: bool) -> None:
+    if not isinstance(binding, bool | np.bool_):
+        raise DesignError(f"binding = {binding!r} is neither True nor False", where="binding", remedy="Say which.")
     if not isinstance(efficacy, get_args(Efficacy)):
         raise DesignError(
             f"{efficacy!r} is no family of efficacy bounds",
@@ -300,7 +270,7 @@ def _check_power(power: float | None, side: float, futility: Spending | None, ef
         raise DesignError(
             f"power = {power} is not above the {side:g} that a test without any effect has, and below 1",
             where="power",
-            remedy="Such as 0.9.",
+            remedy=f"Take more than {side:g}, such as 0.9.",
         )
 
 

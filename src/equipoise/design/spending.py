@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
 from ..errors import DesignError
+from .given import real_number
+from .looks import listed
 
 Vector = NDArray[np.float64]
 _LIKE = {"obrien-fleming": "O'Brien-Fleming", "pocock": "Pocock"}
@@ -30,7 +32,7 @@ class LanDeMets:
     kind: Literal["obrien-fleming", "pocock"]
 
     def __post_init__(self) -> None:
-        if self.kind not in _LIKE:
+        if not isinstance(self.kind, str) or self.kind not in _LIKE:
             raise DesignError(
                 f"{self.kind!r} is no kind of Lan-DeMets spending", remedy='Known: "obrien-fleming" and "pocock".'
             )
@@ -40,7 +42,7 @@ class LanDeMets:
 
     def spent(self, fractions: object, error: float) -> Vector:
         """Cumulative error spent at information fractions (k,)."""
-        t = _fractions(fractions)
+        t, error = _fractions(fractions), _error(error)
         if self.kind == "pocock":
             return np.asarray(error * np.log1p((math.e - 1) * t))
         with np.errstate(divide="ignore"):
@@ -58,7 +60,7 @@ class KimDeMets:
     rho: float
 
     def __post_init__(self) -> None:
-        if not (self.rho > 0 and math.isfinite(self.rho)):
+        if not 0 < real_number(self.rho) < math.inf:
             raise DesignError(f"rho = {self.rho} is not above zero", where="Kim-DeMets spending", remedy="Such as 2.")
 
     def __str__(self) -> str:
@@ -66,7 +68,7 @@ class KimDeMets:
 
     def spent(self, fractions: object, error: float) -> Vector:
         """Cumulative error spent at information fractions (k,)."""
-        return np.asarray(error * _fractions(fractions) ** self.rho)
+        return np.asarray(_error(error) * _fractions(fractions) ** self.rho)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,7 @@ class HwangShihDeCani:
     gamma: float
 
     def __post_init__(self) -> None:
-        if not abs(self.gamma) <= 40:
+        if not abs(real_number(self.gamma)) <= 40:
             raise DesignError(
                 f"gamma = {self.gamma} is not between -40 and 40",
                 where="Hwang-Shih-DeCani spending",
@@ -93,7 +95,7 @@ class HwangShihDeCani:
 
     def spent(self, fractions: object, error: float) -> Vector:
         """Cumulative error spent at information fractions (k,)."""
-        t = _fractions(fractions)
+        t, error = _fractions(fractions), _error(error)
         if self.gamma == 0:
             return error * t
         return np.asarray(error * np.expm1(-self.gamma * t) / math.expm1(-self.gamma))
@@ -110,7 +112,7 @@ class UserSpending:
     shares: tuple[float, ...]
 
     def __post_init__(self) -> None:
-        shares = tuple(float(s) for s in self.shares)
+        shares = tuple(real_number(s) for s in listed(self.shares) or ())
         falls = any(later < former for former, later in pairwise(shares))
         if not shares or falls or shares[0] < 0 or shares[-1] != 1 or any(math.isnan(s) for s in shares):
             raise DesignError(
@@ -132,7 +134,7 @@ class UserSpending:
                 where="spending given by the user",
                 remedy="Give one a look, or a spending function, which knows looks that were not planned.",
             )
-        return error * np.array(self.shares)
+        return _error(error) * np.array(self.shares)
 
 
 Spending = LanDeMets | KimDeMets | HwangShihDeCani | UserSpending
@@ -140,4 +142,15 @@ Spending = LanDeMets | KimDeMets | HwangShihDeCani | UserSpending
 
 def _fractions(fractions: object) -> Vector:
     """Fractions above 1 have spent all."""
-    return np.minimum(np.asarray(fractions, dtype=float), 1.0)
+    t = np.array([real_number(x) for x in listed(fractions) or ()])
+    if not len(t) or not (t >= 0).all():
+        raise DesignError(
+            f"fractions = {fractions} are not numbers from 0", where="fractions", remedy="Such as [0.5, 0.75, 1]."
+        )
+    return np.minimum(t, 1.0)
+
+
+def _error(error: float) -> float:
+    if not 0 < real_number(error) < 1:
+        raise DesignError(f"error = {error!r} is not between 0 and 1", where="error", remedy="Such as 0.025.")
+    return float(error)

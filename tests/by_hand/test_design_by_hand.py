@@ -11,9 +11,12 @@ from scipy.special import log_ndtr, ndtr, ndtri
 
 from equipoise.design import (
     Bounds,
+    FutilityBounds,
+    Harm,
     HaybittlePeto,
     HwangShihDeCani,
     LanDeMets,
+    UserSpending,
     assurance,
     group_sequential,
     obrien_fleming,
@@ -138,3 +141,37 @@ def test_predictive_power_without_a_prior() -> None:
     last = float(test.efficacy_bounds[1])
     want = ndtr((1.2 / math.sqrt(0.4) - last) / math.sqrt(0.6 / 0.4))
     assert predictive_power(test, 1.2, look=1) == pytest.approx(want, rel=1e-10)
+
+
+@pytest.mark.parametrize("under", ["trend", "design"])
+def test_futility_by_conditional_power(under: str) -> None:
+    """At the bound, the chance that what is still to come carries Z over the last bound is what was asked for."""
+    futility = FutilityBounds(conditional_power=[0.15], under=under)  # type: ignore[arg-type]
+    for binding in (False, True):
+        test = group_sequential(
+            alpha=0.025, sided=1, information_fractions=[0.4, 1], efficacy=LanDeMets("pocock"), futility=futility,
+            power=0.9, binding=binding,
+        )  # fmt: skip
+        assert test.futility_bounds is not None
+        assert test.drift is not None
+        z, (first, last) = float(test.futility_bounds[0]), test.efficacy_bounds.tolist()
+        drift = z / math.sqrt(0.4) if under == "trend" else test.drift
+        # the increment of Z sqrt t is normal of mean 0.6 drift and variance 0.6
+        assert ndtr((z * math.sqrt(0.4) + 0.6 * drift - last) / math.sqrt(0.6)) == pytest.approx(0.15, rel=1e-9)
+        assert ndtr(test.drift * math.sqrt(0.4) - first) + second_look(first, last, 0.4, test.drift) - second_look(
+            z, last, 0.4, test.drift
+        ) == pytest.approx(0.9, abs=1e-9)
+        stopped = second_look(z, last, 0.4, 0.0) if binding else 0.0
+        assert ndtr(-first) + second_look(first, last, 0.4, 0.0) - stopped == pytest.approx(0.025, abs=1e-10)
+
+
+def test_harm_is_the_mirror_of_a_test_for_benefit() -> None:
+    """An error of 0.1 spent in halves: -1.6449 first, then so that one half more lies below it and not before."""
+    test = group_sequential(
+        alpha=0.025, sided=1, information_fractions=[0.5, 1], efficacy=LanDeMets("pocock"),
+        harm=Harm(UserSpending((0.5, 1)), 0.1),
+    )  # fmt: skip
+    assert test.harm_bounds is not None
+    first, last = test.harm_bounds.tolist()
+    assert first == pytest.approx(ndtri(0.05), abs=1e-12)
+    assert second_look(-first, -last, 0.5, 0.0) == pytest.approx(0.05, abs=1e-10)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +13,8 @@ from tests.oracles import twins_design as twin
 from tests.properties.examples import plenty
 
 from equipoise.design import (
+    FutilityBounds,
+    Harm,
     HwangShihDeCani,
     KimDeMets,
     LanDeMets,
@@ -134,3 +137,53 @@ def test_pampallona_tsiatis(data: st.DataObject) -> None:
         none = twin.stops(t, upper.tolist(), low, [0.0] * len(t), 0.0)
     assert sided * none[0].sum() == pytest.approx(alpha, abs=1e-8)
     assert some[0].sum() == pytest.approx(power, abs=1e-8)
+
+
+@given(st.data())
+@plenty(40)
+def test_futility_that_is_given(data: st.DataObject) -> None:
+    """The twin finds alpha and power, and the conditional power at the bounds; harm keeps its error alone."""
+    t = data.draw(looks().filter(lambda x: len(x) > 1))
+    efficacy, _ = data.draw(st.one_of(spending(len(t)), st.floats(-0.1, 0.5).map(lambda d: (WangTsiatis(d), None))))
+    kind = data.draw(st.sampled_from(["z", "p", "conditional_power", "hazard_ratio"]))
+    ranges = {"z": (-1, 0.4), "p": (0.35, 0.9), "conditional_power": (0.01, 0.3), "hazard_ratio": (0.95, 1.3)}
+    value = st.one_of(st.none(), st.floats(*ranges[kind]))
+    values = data.draw(st.lists(value, min_size=len(t) - 1, max_size=len(t) - 1).filter(lambda v: v != [None] * len(v)))
+    under = data.draw(st.sampled_from(["trend", "design"])) if kind == "conditional_power" else "trend"
+    more: dict[str, Any] = {"information": 40.0} if kind == "hazard_ratio" else {}
+    power, binding = data.draw(st.floats(0.6, 0.97)), data.draw(st.booleans())
+    test = group_sequential(
+        alpha=data.draw(st.floats(0.005, 0.1)), sided=1, information_fractions=t, efficacy=efficacy,  # type: ignore[arg-type]
+        futility=FutilityBounds(**{kind: values}, under=under, **more), power=power, binding=binding,  # type: ignore[arg-type]
+    )  # fmt: skip
+    assert test.drift is not None
+    assert test.futility_bounds is not None
+    upper, lower = test.efficacy_bounds.tolist(), test.futility_bounds.tolist()
+    none, some = (twin.stops(t, upper, lower, [0.0] * len(t), x) for x in (0.0, test.drift))
+    free = twin.stops(t, upper, [-math.inf] * len(t), [0.0] * len(t), 0.0)
+    assert (none if binding else free)[0].sum() == pytest.approx(test.alpha, abs=1e-8)
+    assert some[0].sum() == pytest.approx(power, abs=1e-8)
+    for look, (value_, z) in enumerate(zip(values, lower, strict=False)):
+        assert twin.futility_value(kind, z, t[look], upper[-1], test.drift if under == "design" else None, 40.0) == (
+            pytest.approx(value_, rel=1e-7) if value_ is not None else None
+        )
+
+
+@given(st.data())
+@plenty(20)
+def test_harm(data: st.DataObject) -> None:
+    t = data.draw(looks())
+    ours, plain = data.draw(spending(len(t)))
+    error = data.draw(st.floats(0.01, 0.2))
+    try:
+        test = group_sequential(
+            alpha=0.025, sided=1, information_fractions=t, efficacy=LanDeMets("pocock"), harm=Harm(ours, error)  # type: ignore[arg-type]
+        )  # fmt: skip
+    except DesignError:  # an error that is spent early may meet efficacy
+        return
+    assert test.harm_bounds is not None
+    spent = plain(t, error)  # type: ignore[operator]
+    tiny = np.diff(spent, prepend=0.0) < 1e-12
+    np.testing.assert_allclose(-test.harm_bounds[~tiny], np.array(twin.spent_upper(t, spent, False))[~tiny], atol=ON_Z)
+    below = twin.stops(t, test.efficacy_bounds.tolist(), test.harm_bounds.tolist(), [0.0] * len(t), -1.0)[1]
+    np.testing.assert_allclose(test.harm_crossing(-1.0), below, atol=1e-8)

@@ -28,7 +28,6 @@ from equipoise.design import (
 )
 from equipoise.errors import DesignError, EquipoiseError
 
-
 OF = LanDeMets("obrien-fleming")
 
 

@@ -4,6 +4,7 @@ from .alpha_graph import AlphaGraph, GraphTest
 from .boundaries import HaybittlePeto, PampallonaTsiatis, WangTsiatis, obrien_fleming, pocock
 from .conditional_power import assurance, conditional_power, predictive_power
 from .crossing import Bounds, Crossing
+from .futility import FutilityBounds, Harm
 from .group_sequential import GroupSequential, group_sequential
 from .inference import Repeated, StageWise, events_information, repeated, stagewise
 from .spending import HwangShihDeCani, KimDeMets, LanDeMets, UserSpending
@@ -12,8 +13,10 @@ __all__ = [
     "AlphaGraph",
     "Bounds",
     "Crossing",
+    "FutilityBounds",
     "GraphTest",
     "GroupSequential",
+    "Harm",
     "HaybittlePeto",
     "HwangShihDeCani",
     "KimDeMets",

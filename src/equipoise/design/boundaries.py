@@ -159,40 +159,70 @@ def spent_bounds(fractions: Vector, increments: Vector, lower: Vector | None, tw
         if look + 1 < k:
             low = -upper[look] if two_sided else -math.inf if lower is None else float(lower[look])
             going = going.on(t, ((low, float(upper[look])),), float(fractions[look + 1]))
-    if lower is None:
-        return none_below(fractions, upper, two_sided)
-    return Bounds(fractions, upper, lower, np.zeros(k))
+    return _above(fractions, upper, lower, two_sided)
 
 
-def scaled_bounds(fractions: Vector, shape: Vector, alpha: float, two_sided: bool) -> Bounds:
-    """Upper bounds c shape with the c that gives alpha (a side) in all."""
+def scaled_bounds(
+    fractions: Vector, shape: Vector, alpha: float, two_sided: bool, lower: Vector | None = None
+) -> Bounds:
+    """Upper bounds c shape with the c that gives alpha (a side) in all; ``lower`` as in ``spent_bounds``."""
     far = far_enough(-float(ndtri(alpha)))
 
     def excess(c: float) -> float:
-        return float(crossing(none_below(fractions, c * shape, two_sided), 0.0, far).upper.sum()) - alpha
+        return float(crossing(_above(fractions, c * shape, lower, two_sided), 0.0, far).upper.sum()) - alpha
 
-    least = -float(ndtri(alpha)) / float(shape.max())
-    most = -float(ndtri(alpha / len(shape))) / float(shape.min())  # Bonferroni
-    c = brentq(excess, least * (1 - 1e-9), most * (1 + 1e-9), xtol=_EXACT, rtol=_EXACT)
-    return none_below(fractions, c * shape, two_sided)
+    least = -float(ndtri(alpha)) / float(shape.max()) * (1 - 1e-9)
+    most = -float(ndtri(alpha / len(shape))) / float(shape.min()) * (1 + 1e-9)  # Bonferroni
+    while lower is not None and excess(least) < 0:
+        least /= 2
+        if least < 1e-6:
+            raise _no_bounds()
+    c = brentq(excess, least, most, xtol=_EXACT, rtol=_EXACT)
+    return _above(fractions, c * shape, lower, two_sided)
 
 
-def haybittle_peto_bounds(fractions: Vector, z: float, alpha: float, two_sided: bool) -> Bounds:
-    """The bound z at interim looks, and at the last the one that gives alpha (a side) in all."""
-    upper = np.append(np.full(len(fractions) - 1, z), math.inf)
+def left_over_bounds(
+    fractions: Vector,
+    interim: Vector,
+    alpha: float,
+    two_sided: bool,
+    lower: Vector | None = None,
+    where: str = "Haybittle-Peto bounds",
+) -> Bounds:
+    """Upper bounds ``interim`` (k - 1,), and at the last look the one that gives alpha (a side) in all."""
+    upper = np.append(interim, math.inf)
     far = far_enough(-float(ndtri(alpha)))
-    left = alpha - float(crossing(none_below(fractions, upper, two_sided), 0.0, far).upper.sum())
+    found = crossing(_above(fractions, upper, lower, two_sided), 0.0, far).upper.cumsum()
+    left = alpha - float(found[-1])
     if left <= 0:
+        look = int(np.argmax(found >= alpha))
         raise DesignError(
-            f"bounds of {z:g} at {len(fractions) - 1} interim looks use up more than alpha",
-            where="Haybittle-Peto bounds",
+            f"bounds of {', '.join(f'{z:.4g}' for z in interim[: look + 1])} at {look + 1} interim looks use up more "
+            "than alpha",
+            where=where,
             remedy=f"Take a z above {fixed(-float(ndtri(alpha)), 2)}, such as 3, or fewer looks.",
         )
     going = GoingOn(0.0, far=far)
+    bounds = _above(fractions, upper, lower, two_sided)
     for look, t in enumerate(fractions[:-1].tolist()):
-        going = going.on(t, ((-z if two_sided else -math.inf, z),), float(fractions[look + 1]))
+        going = going.on(t, bounds.regions(look), float(fractions[look + 1]))
     upper[-1] = bound_of(going, float(fractions[-1]), left)
-    return none_below(fractions, upper, two_sided)
+    return _above(fractions, upper, lower, two_sided)
+
+
+def _above(fractions: Vector, upper: Vector, lower: Vector | None, two_sided: bool) -> Bounds:
+    """Upper bounds over lower ones that are binding, or over none; at the last look they meet."""
+    if lower is None:
+        return none_below(fractions, upper, two_sided)
+    return Bounds(fractions, upper, np.append(lower[:-1], upper[-1]), np.zeros(len(upper)))
+
+
+def _no_bounds() -> DesignError:
+    return DesignError(
+        "under futility that binds so early, no bounds for efficacy use up alpha",
+        where="futility",
+        remedy="Lower the bounds for futility, or take binding=False.",
+    )
 
 
 def efficacy_bounds(
@@ -201,13 +231,14 @@ def efficacy_bounds(
     efficacy: Spending | WangTsiatis | HaybittlePeto,
     side: float,
     two_sided: bool,
+    lower: Vector | None = None,
 ) -> Bounds:
-    """Upper bounds without futility that keep alpha (a side)."""
+    """Upper bounds that keep alpha (a side) over ``lower`` ones that are binding, or over none."""
     if isinstance(efficacy, WangTsiatis):
-        return scaled_bounds(fractions, fractions ** (efficacy.delta - 0.5), side, two_sided)
+        return scaled_bounds(fractions, fractions ** (efficacy.delta - 0.5), side, two_sided, lower)
     if isinstance(efficacy, HaybittlePeto):
-        return haybittle_peto_bounds(fractions, efficacy.z, side, two_sided)
-    return spent_bounds(fractions, np.diff(efficacy.spent(spending, side), prepend=0.0), None, two_sided)
+        return left_over_bounds(fractions, np.full(len(fractions) - 1, efficacy.z), side, two_sided, lower)
+    return spent_bounds(fractions, np.diff(efficacy.spent(spending, side), prepend=0.0), lower, two_sided)
 
 
 # --------------------------------------------------------------------------------------------- power, and futility too

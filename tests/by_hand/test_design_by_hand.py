@@ -175,3 +175,34 @@ def test_harm_is_the_mirror_of_a_test_for_benefit() -> None:
     first, last = test.harm_bounds.tolist()
     assert first == pytest.approx(ndtri(0.05), abs=1e-12)
     assert second_look(-first, -last, 0.5, 0.0) == pytest.approx(0.05, abs=1e-10)
+
+
+@pytest.mark.parametrize("last", [150.0, 200.0, 260.0])
+@pytest.mark.parametrize("family", [LanDeMets("pocock"), pocock(), HaybittlePeto(3)])
+def test_observed_information_is_one_integral(last: float, family: object) -> None:
+    """Planned at 100 of 200 events, looked at with 90: what is spent there is known, the last look takes the rest."""
+    plan = group_sequential(alpha=0.025, sided=1, information_fractions=[0.5, 1], efficacy=family, power=0.9)  # type: ignore[arg-type]
+    test = plan.observed([90, last], planned=200, final=True)
+    first, second = test.efficacy_bounds.tolist()
+    want = (
+        -ndtri(0.025 * math.log(1 + (math.e - 1) * 0.45)) if isinstance(family, LanDeMets) else plan.efficacy_bounds[0]
+    )
+    assert first == pytest.approx(want, abs=1e-12)  # Pocock's and Haybittle's bounds are the same at every share
+    t = 90 / last
+    assert test.information_fractions.tolist() == [t, 1]
+    assert ndtr(-first) + second_look(first, second, t, 0.0) == pytest.approx(0.025, abs=1e-10)
+    assert plan.drift is not None
+    drift = plan.drift * math.sqrt(last / 200)  # the planned effect, at the information there is
+    assert test.drift == pytest.approx(drift, rel=1e-12)
+    power = ndtr(drift * math.sqrt(t) - first) + second_look(first, second, t, drift)
+    assert test.power == pytest.approx(power, abs=1e-9)
+
+
+def test_constants_of_obrien_fleming_at_other_looks() -> None:
+    """The constant over the root of the planned share, and two-sided the last look by the rectangle."""
+    plan = group_sequential(alpha=0.05, sided=2, information_fractions=[0.5, 1], efficacy=obrien_fleming())
+    test = plan.observed([90, 190], planned=200, final=True)
+    c, (first, last), t = float(plan.efficacy_bounds[1]), test.efficacy_bounds.tolist(), 90 / 190
+    assert first == pytest.approx(c / math.sqrt(0.45), rel=1e-12)
+    crossed = ndtr(-first) + second_look(first, last, t, 0.0) - second_look(-first, last, t, 0.0)
+    assert crossed == pytest.approx(0.025, abs=1e-10)

@@ -7,7 +7,7 @@ from .crossing import Bounds, Crossing
 from .futility import FutilityBounds, Harm
 from .group_sequential import GroupSequential, group_sequential
 from .inference import Repeated, StageWise, events_information, repeated, stagewise
-from .spending import HwangShihDeCani, KimDeMets, LanDeMets, UserSpending
+from .spending import HwangShihDeCani, KimDeMets, LanDeMets, UserSpending, calendar_fractions, lesser_fractions
 
 __all__ = [
     "AlphaGraph",
@@ -27,9 +27,11 @@ __all__ = [
     "UserSpending",
     "WangTsiatis",
     "assurance",
+    "calendar_fractions",
     "conditional_power",
     "events_information",
     "group_sequential",
+    "lesser_fractions",
     "obrien_fleming",
     "pocock",
     "predictive_power",

@@ -188,13 +188,15 @@ def left_over_bounds(
     two_sided: bool,
     lower: Vector | None = None,
     where: str = "Haybittle-Peto bounds",
+    may_be_none: bool = False,
 ) -> Bounds:
-    """Upper bounds ``interim`` (k - 1,), and at the last look the one that gives alpha (a side) in all."""
+    """Upper bounds ``interim`` (k - 1,), and at the last look the one that gives alpha (a side) in all. Where nothing
+    is left, that is refused, or no bound."""
     upper = np.append(interim, math.inf)
     far = far_enough(-float(ndtri(alpha)))
     found = crossing(_above(fractions, upper, lower, two_sided), 0.0, far).upper.cumsum()
     left = alpha - float(found[-1])
-    if left <= 0:
+    if left <= 0 and not may_be_none:
         look = int(np.argmax(found >= alpha))
         raise DesignError(
             f"bounds of {', '.join(f'{z:.4g}' for z in interim[: look + 1])} at {look + 1} interim looks use up more "
@@ -206,7 +208,7 @@ def left_over_bounds(
     bounds = _above(fractions, upper, lower, two_sided)
     for look, t in enumerate(fractions[:-1].tolist()):
         going = going.on(t, bounds.regions(look), float(fractions[look + 1]))
-    upper[-1] = bound_of(going, float(fractions[-1]), left)
+    upper[-1] = bound_of(going, float(fractions[-1]), left)  # infinite where nothing is left
     return _above(fractions, upper, lower, two_sided)
 
 

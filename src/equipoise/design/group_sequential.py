@@ -13,12 +13,12 @@ from scipy.special import ndtr, ndtri
 from .. import results
 from ..errors import DesignError
 from .asked import Asked, Futility, check_asked, side_of
-from .boundaries import Efficacy, PampallonaTsiatis, none_below, pampallona_tsiatis_bounds
+from .boundaries import Efficacy, PampallonaTsiatis, efficacy_power, none_below, pampallona_tsiatis_bounds
 from .crossing import Bounds, Crossing, GoingOn, Vector, crossing, far_enough
-from .futility import Harm
+from .futility import FutilityBounds, Harm
 from .looks import FURTHEST_Z, apart, drift_given, shares
-from .observed import Seen
-from .solved import harm_bounds, solved
+from .observed import Seen, as_observed, drift_seen
+from .solved import bounds_under, check_order, harm_bounds, solved
 
 Sided = Literal[1, 2]
 
@@ -35,6 +35,7 @@ class GroupSequential:
     ``power`` for the experimental arm, and ``inflation`` the information that it needs over that of a test without
     looks; None where no power was asked for. ``harm_bounds`` (None without harm) lie below those for futility: at or
     below them the experimental arm is claimed to be worse. A futility bound of ``-inf`` is none.
+    ``seen`` tells of the plan, where the test is one at observed information.
     """
 
     alpha: float
@@ -75,6 +76,46 @@ class GroupSequential:
     def expected_information(self, drift: float) -> float:
         """The mean share of the planned information at which the trial stops, futility bounds obeyed."""
         return float(self.crossing(drift).stopping @ self.information_fractions)
+
+    def observed(
+        self,
+        information: Sequence[float],
+        *,
+        planned: float,
+        final: bool = False,
+        spending_fractions: Sequence[float] | None = None,
+        futility: FutilityBounds | None = None,
+    ) -> GroupSequential:
+        """This test at the information, or events, seen at the looks done so far (m,): added, skipped, early or late.
+
+        ``planned`` is the final information of the plan. The planned looks beyond the last one seen follow, unless that
+        is the ``final`` one or had all the planned information; fractions are of what there is in the end. A spending
+        function spends at the share of the planned information, 1 at most, or at ``spending_fractions`` of the looks
+        done (m,) or of all, such as ``calendar_fractions`` or ``lesser_fractions``; the last look spends all that is
+        left, and bounds before it stay what they were (Lan and DeMets 1983; Wassmer and Brannath 2016). Alpha is kept
+        where looks are not timed by what was seen of the effect.
+        Wang-Tsiatis and Haybittle-Peto bounds keep their constants at interim looks, and the last takes what these
+        leave of alpha. Futility and harm are spent in the same way, at the effect that is planned, of which ``power``
+        becomes what these looks have; ``FutilityBounds`` hold look by look, or are given anew as ``futility``.
+
+        Always called on the plan, with all looks so far. Raises ``DesignError`` for information that does not rise,
+        Pampallona-Tsiatis bounds, and looks that leave nothing of alpha.
+
+        >>> from equipoise.design import LanDeMets
+        >>> test = group_sequential(alpha=0.025, sided=1, information_fractions=[0.5, 1],
+        ...                         efficacy=LanDeMets("obrien-fleming"))
+        >>> test.observed([105], planned=200).efficacy_bounds.round(4).tolist()
+        [2.8816, 1.9711]
+        >>> test.observed([105, 190], planned=200, final=True).efficacy_bounds.round(4).tolist()
+        [2.8816, 1.9699]
+        """
+        asked, seen = as_observed(self, information, planned, final, spending_fractions, futility)
+        drift = drift_seen(self, seen.share)
+        bounds = bounds_under(asked, None if self.power is None else 1 - self.power)(drift)
+        check_order(asked, bounds)
+        if self.power is None:
+            return assembled(asked, bounds, None, None, seen)
+        return assembled(asked, bounds, efficacy_power(bounds, drift), drift, seen)
 
     def harm_crossing(self, drift: float) -> Vector:
         """The probability of a claim of harm at each look (k,), the trial stopping at the first bound of any kind
@@ -166,6 +207,13 @@ def assembled(
 ) -> GroupSequential:
     """The record of a test whose bounds are known; ``seen`` are the looks done so far of a test that was planned."""
     futile = asked.futility is not None or isinstance(asked.efficacy, PampallonaTsiatis)
+    if (bounds.upper == -math.inf).any():
+        look = int(np.argmax(bounds.upper == -math.inf)) + 1
+        raise DesignError(
+            f"so few trials go on to look {look} that the alpha to be spent there is more than they are",
+            where="binding",
+            remedy="Take binding=False, lower bounds for futility, or leave a look out that lies close to another.",
+        )
     binding, upper, sides = asked.binding and futile, bounds.upper, 2 if asked.two_sided else 1
     far = far_enough(float(upper[upper < FURTHEST_Z].max(initial=0.0)))  # so that an early 1e-20 has its digits
     alone = crossing(bounds if binding else none_below(asked.fractions, upper, asked.two_sided), 0.0, far)
@@ -189,7 +237,7 @@ def assembled(
         drift=drift,
         inflation=_inflation(asked.side, power, drift),
         bounds=bounds,
-        method=_method(asked),
+        method=_method(asked) + (", at the information observed" if seen else ""),
         seen=seen,
     )
 

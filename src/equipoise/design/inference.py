@@ -13,10 +13,11 @@ from scipy.special import ndtr
 from .. import results
 from ..errors import DesignError
 from ..survival.convention import check_level
-from .boundaries import HaybittlePeto, PampallonaTsiatis, WangTsiatis, efficacy_bounds, none_below
+from .boundaries import HaybittlePeto, PampallonaTsiatis, WangTsiatis, efficacy_bounds, left_over_bounds, none_below
 from .crossing import Bounds, GoingOn, Vector, far_enough
 from .group_sequential import GroupSequential
 from .looks import FURTHEST_Z, above_zero, information_seen, z_seen
+from .observed import constant_at, interim_bounds
 
 Limits = tuple[float, float]
 _FURTHEST = 40.0  # standard errors from the estimate of one look
@@ -189,6 +190,11 @@ def repeated(test: GroupSequential, z: Sequence[float], information: Sequence[fl
 
 def bounds_at(test: GroupSequential, side: float) -> Vector:
     """Efficacy bounds of a test without its futility, at another alpha (a side)."""
+    if test.seen is not None and isinstance(test.efficacy, WangTsiatis):
+        constant = constant_at(test.seen.plan, side)
+        interim = interim_bounds(test.seen.plan, constant, test.information_fractions[:-1] * test.seen.share)
+        assert interim is not None
+        return left_over_bounds(test.information_fractions, interim, side, test.sided == 2, may_be_none=True).upper
     family = WangTsiatis(test.efficacy.delta) if isinstance(test.efficacy, PampallonaTsiatis) else test.efficacy
     return efficacy_bounds(test.information_fractions, test.spending_fractions, family, side, test.sided == 2).upper
 

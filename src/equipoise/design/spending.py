@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
@@ -13,7 +14,7 @@ from scipy.special import ndtr, ndtri
 
 from ..errors import DesignError
 from .given import real_number
-from .looks import listed
+from .looks import above_zero, listed, numbers, rising
 
 Vector = NDArray[np.float64]
 _LIKE = {"obrien-fleming": "O'Brien-Fleming", "pocock": "Pocock"}
@@ -135,6 +136,34 @@ class UserSpending:
                 remedy="Give one a look, or a spending function, which knows looks that were not planned.",
             )
         return _error(error) * np.array(self.shares)
+
+
+def calendar_fractions(times: Sequence[float], planned: float) -> Vector:
+    """Shares of the planned duration at which looks take place, 1 at most: errors may be spent at them.
+
+    ``times`` rise, in the unit of ``planned``, both since the start (Lan and DeMets 1989). Raises ``DesignError`` for
+    what is no time.
+
+    >>> calendar_fractions([12, 24, 40], planned=36).round(4).tolist()
+    [0.3333, 0.6667, 1.0]
+    """
+    found = numbers(times, "times", "Give the times of the looks since the start.")
+    rising(found, "times")
+    return np.minimum(found / above_zero(planned, "planned", "Give the planned duration, in the unit of the times."), 1)
+
+
+def lesser_fractions(information: Sequence[float], calendar: Sequence[float]) -> Vector:
+    """The lesser of two shares at each look, so that errors are spent neither before information nor before time.
+
+    >>> lesser_fractions([0.5, 0.7, 1], [0.4, 0.8, 1]).tolist()
+    [0.4, 0.7, 1.0]
+    """
+    one, other = _fractions(information), _fractions(calendar)
+    if len(one) != len(other):
+        raise DesignError(
+            f"{len(one)} and {len(other)} fractions are given", where="lesser_fractions", remedy="Give one a look."
+        )
+    return np.minimum(one, other)
 
 
 Spending = LanDeMets | KimDeMets | HwangShihDeCani | UserSpending

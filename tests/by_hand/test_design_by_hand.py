@@ -7,16 +7,21 @@ import math
 import numpy as np
 import pytest
 from scipy.integrate import quad
-from scipy.special import ndtr, ndtri
+from scipy.special import log_ndtr, ndtr, ndtri
 
 from equipoise.design import (
     Bounds,
+    FutilityBounds,
+    Harm,
     HaybittlePeto,
     HwangShihDeCani,
     LanDeMets,
+    UserSpending,
+    assurance,
     group_sequential,
     obrien_fleming,
     pocock,
+    predictive_power,
 )
 from equipoise.design.crossing import crossing
 from equipoise.survival.multinormal import outside_probability
@@ -104,3 +109,100 @@ def test_haybittle_peto_leaves_nearly_all_to_the_last_look() -> None:
     assert 2 * (ndtr(-3) + second_look(3, last, 0.5, 0) - second_look(-3, last, 0.5, 0)) == pytest.approx(
         0.05, abs=1e-9
     )
+
+
+def test_an_early_look_that_spends_next_to_nothing_keeps_its_digits() -> None:
+    """1.2e-23 are spent at the second look: a path there may have stood beyond 8.5 at the first."""
+    family, t = LanDeMets("obrien-fleming"), [0.03, 0.05, 1]
+    test = group_sequential(alpha=0.025, sided=1, information_fractions=t, efficacy=family)
+    first, second = test.efficacy_bounds.tolist()[:2]
+    r = math.sqrt(0.03 / 0.05)
+
+    def integrand(x: float) -> float:
+        return math.exp(-x * x / 2 + log_ndtr(-(second - r * x) / math.sqrt(1 - r * r))) / math.sqrt(2 * math.pi)
+
+    crossed = quad(integrand, -5, first, points=[r * second], epsabs=0, epsrel=1e-12, limit=400)[0]
+    spent = np.diff(family.spent(t, 0.025))[0]
+    assert crossed == pytest.approx(spent, rel=1e-9)
+    assert np.diff(test.alpha_spent)[0] == pytest.approx(spent, rel=1e-9)
+
+
+@pytest.mark.parametrize("spread", [0.01, 1, 10, 100])
+def test_assurance_of_one_look(spread: float) -> None:
+    """Z is normal of mean m and variance 1 + s^2, whatever the width of the prior."""
+    test = group_sequential(alpha=0.025, sided=1, information_fractions=[1], efficacy=obrien_fleming())
+    want = ndtr((1.5 + ndtri(0.025)) / math.sqrt(1 + spread**2))
+    assert assurance(test, (1.5, spread)) == pytest.approx(want, rel=1e-9)
+
+
+def test_predictive_power_without_a_prior() -> None:
+    """At fraction t the last Z is normal of mean z / sqrt t and variance (1 - t) / t, looks between left out."""
+    test = group_sequential(alpha=0.025, sided=1, information_fractions=[0.4, 1], efficacy=LanDeMets("pocock"))
+    last = float(test.efficacy_bounds[1])
+    want = ndtr((1.2 / math.sqrt(0.4) - last) / math.sqrt(0.6 / 0.4))
+    assert predictive_power(test, 1.2, look=1) == pytest.approx(want, rel=1e-10)
+
+
+@pytest.mark.parametrize("under", ["trend", "design"])
+def test_futility_by_conditional_power(under: str) -> None:
+    """At the bound, the chance that what is still to come carries Z over the last bound is what was asked for."""
+    futility = FutilityBounds(conditional_power=[0.15], under=under)  # type: ignore[arg-type]
+    for binding in (False, True):
+        test = group_sequential(
+            alpha=0.025, sided=1, information_fractions=[0.4, 1], efficacy=LanDeMets("pocock"), futility=futility,
+            power=0.9, binding=binding,
+        )  # fmt: skip
+        assert test.futility_bounds is not None
+        assert test.drift is not None
+        z, (first, last) = float(test.futility_bounds[0]), test.efficacy_bounds.tolist()
+        drift = z / math.sqrt(0.4) if under == "trend" else test.drift
+        # the increment of Z sqrt t is normal of mean 0.6 drift and variance 0.6
+        assert ndtr((z * math.sqrt(0.4) + 0.6 * drift - last) / math.sqrt(0.6)) == pytest.approx(0.15, rel=1e-9)
+        assert ndtr(test.drift * math.sqrt(0.4) - first) + second_look(first, last, 0.4, test.drift) - second_look(
+            z, last, 0.4, test.drift
+        ) == pytest.approx(0.9, abs=1e-9)
+        stopped = second_look(z, last, 0.4, 0.0) if binding else 0.0
+        assert ndtr(-first) + second_look(first, last, 0.4, 0.0) - stopped == pytest.approx(0.025, abs=1e-10)
+
+
+def test_harm_is_the_mirror_of_a_test_for_benefit() -> None:
+    """An error of 0.1 spent in halves: -1.6449 first, then so that one half more lies below it and not before."""
+    test = group_sequential(
+        alpha=0.025, sided=1, information_fractions=[0.5, 1], efficacy=LanDeMets("pocock"),
+        harm=Harm(UserSpending((0.5, 1)), 0.1),
+    )  # fmt: skip
+    assert test.harm_bounds is not None
+    first, last = test.harm_bounds.tolist()
+    assert first == pytest.approx(ndtri(0.05), abs=1e-12)
+    assert second_look(-first, -last, 0.5, 0.0) == pytest.approx(0.05, abs=1e-10)
+
+
+@pytest.mark.parametrize("last", [150.0, 200.0, 260.0])
+@pytest.mark.parametrize("family", [LanDeMets("pocock"), pocock(), HaybittlePeto(3)])
+def test_observed_information_is_one_integral(last: float, family: object) -> None:
+    """Planned at 100 of 200 events, looked at with 90: what is spent there is known, the last look takes the rest."""
+    plan = group_sequential(alpha=0.025, sided=1, information_fractions=[0.5, 1], efficacy=family, power=0.9)  # type: ignore[arg-type]
+    test = plan.observed([90, last], planned=200, final=True)
+    first, second = test.efficacy_bounds.tolist()
+    want = (
+        -ndtri(0.025 * math.log(1 + (math.e - 1) * 0.45)) if isinstance(family, LanDeMets) else plan.efficacy_bounds[0]
+    )
+    assert first == pytest.approx(want, abs=1e-12)  # Pocock's and Haybittle's bounds are the same at every share
+    t = 90 / last
+    assert test.information_fractions.tolist() == [t, 1]
+    assert ndtr(-first) + second_look(first, second, t, 0.0) == pytest.approx(0.025, abs=1e-10)
+    assert plan.drift is not None
+    drift = plan.drift * math.sqrt(last / 200)  # the planned effect, at the information there is
+    assert test.drift == pytest.approx(drift, rel=1e-12)
+    power = ndtr(drift * math.sqrt(t) - first) + second_look(first, second, t, drift)
+    assert test.power == pytest.approx(power, abs=1e-9)
+
+
+def test_constants_of_obrien_fleming_at_other_looks() -> None:
+    """The constant over the root of the planned share, and two-sided the last look by the rectangle."""
+    plan = group_sequential(alpha=0.05, sided=2, information_fractions=[0.5, 1], efficacy=obrien_fleming())
+    test = plan.observed([90, 190], planned=200, final=True)
+    c, (first, last), t = float(plan.efficacy_bounds[1]), test.efficacy_bounds.tolist(), 90 / 190
+    assert first == pytest.approx(c / math.sqrt(0.45), rel=1e-12)
+    crossed = ndtr(-first) + second_look(first, last, t, 0.0) - second_look(-first, last, t, 0.0)
+    assert crossed == pytest.approx(0.025, abs=1e-10)

@@ -116,3 +116,18 @@ def lan_demets(kind: str, t: list[float], error: float) -> list[float]:
     if kind == "pocock":
         return [error * math.log(1 + (math.e - 1) * x) for x in t]
     return [2 * float(ndtr(ndtri(error / 2) / math.sqrt(x))) for x in t]
+
+
+def futility_value(kind: str, z: float, t: float, last: float, drift: float | None, information: float) -> float | None:
+    """What a futility bound z at fraction t says on another scale; without a drift under the trend."""
+    if math.isinf(z):
+        return None
+    if kind == "z":
+        return z
+    if kind == "p":
+        return float(ndtr(-z))
+    if kind == "hazard_ratio":
+        return math.exp(-z / math.sqrt(information * t))
+    trial = Trial(z / math.sqrt(t) if drift is None else drift)
+    trial.t, trial.z = t, np.array([z])
+    return trial.above(1.0, last)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +13,8 @@ from tests.oracles import twins_design as twin
 from tests.properties.examples import plenty
 
 from equipoise.design import (
+    FutilityBounds,
+    Harm,
     HwangShihDeCani,
     KimDeMets,
     LanDeMets,
@@ -134,3 +137,98 @@ def test_pampallona_tsiatis(data: st.DataObject) -> None:
         none = twin.stops(t, upper.tolist(), low, [0.0] * len(t), 0.0)
     assert sided * none[0].sum() == pytest.approx(alpha, abs=1e-8)
     assert some[0].sum() == pytest.approx(power, abs=1e-8)
+
+
+@given(st.data())
+@plenty(40)
+def test_futility_that_is_given(data: st.DataObject) -> None:
+    """The twin finds alpha and power, and the conditional power at the bounds; harm keeps its error alone."""
+    t = data.draw(looks().filter(lambda x: len(x) > 1))
+    efficacy, _ = data.draw(st.one_of(spending(len(t)), st.floats(-0.1, 0.5).map(lambda d: (WangTsiatis(d), None))))
+    kind = data.draw(st.sampled_from(["z", "p", "conditional_power", "hazard_ratio"]))
+    ranges = {"z": (-1, 0.4), "p": (0.35, 0.9), "conditional_power": (0.01, 0.3), "hazard_ratio": (0.95, 1.3)}
+    value = st.one_of(st.none(), st.floats(*ranges[kind]))
+    values = data.draw(st.lists(value, min_size=len(t) - 1, max_size=len(t) - 1).filter(lambda v: v != [None] * len(v)))
+    under = data.draw(st.sampled_from(["trend", "design"])) if kind == "conditional_power" else "trend"
+    more: dict[str, Any] = {"information": 40.0} if kind == "hazard_ratio" else {}
+    power, binding = data.draw(st.floats(0.6, 0.97)), data.draw(st.booleans())
+    test = group_sequential(
+        alpha=data.draw(st.floats(0.005, 0.1)), sided=1, information_fractions=t, efficacy=efficacy,  # type: ignore[arg-type]
+        futility=FutilityBounds(**{kind: values}, under=under, **more), power=power, binding=binding,  # type: ignore[arg-type]
+    )  # fmt: skip
+    assert test.drift is not None
+    assert test.futility_bounds is not None
+    upper, lower = test.efficacy_bounds.tolist(), test.futility_bounds.tolist()
+    none, some = (twin.stops(t, upper, lower, [0.0] * len(t), x) for x in (0.0, test.drift))
+    free = twin.stops(t, upper, [-math.inf] * len(t), [0.0] * len(t), 0.0)
+    assert (none if binding else free)[0].sum() == pytest.approx(test.alpha, abs=1e-8)
+    assert some[0].sum() == pytest.approx(power, abs=1e-8)
+    for look, (value_, z) in enumerate(zip(values, lower, strict=False)):
+        assert twin.futility_value(kind, z, t[look], upper[-1], test.drift if under == "design" else None, 40.0) == (
+            pytest.approx(value_, rel=1e-7) if value_ is not None else None
+        )
+
+
+@given(st.data())
+@plenty(20)
+def test_harm(data: st.DataObject) -> None:
+    t = data.draw(looks())
+    ours, plain = data.draw(spending(len(t)))
+    error = data.draw(st.floats(0.01, 0.2))
+    try:
+        test = group_sequential(
+            alpha=0.025, sided=1, information_fractions=t, efficacy=LanDeMets("pocock"), harm=Harm(ours, error)  # type: ignore[arg-type]
+        )  # fmt: skip
+    except DesignError:  # an error that is spent early may meet efficacy
+        return
+    assert test.harm_bounds is not None
+    spent = plain(t, error)  # type: ignore[operator]
+    tiny = np.diff(spent, prepend=0.0) < 1e-12
+    np.testing.assert_allclose(-test.harm_bounds[~tiny], np.array(twin.spent_upper(t, spent, False))[~tiny], atol=ON_Z)
+    below = twin.stops(t, test.efficacy_bounds.tolist(), test.harm_bounds.tolist(), [0.0] * len(t), -1.0)[1]
+    np.testing.assert_allclose(test.harm_crossing(-1.0), below, atol=1e-8)
+
+
+@given(st.data())
+@plenty(40)
+def test_observed(data: st.DataObject) -> None:
+    """At looks that were not planned the twin spends what the function says, at the last the rest; the same effect."""
+    t = data.draw(looks())
+    up, plain_up = data.draw(spending(5).filter(lambda s: not isinstance(s[0], UserSpending)))
+    down, plain_down = data.draw(spending(5).filter(lambda s: not isinstance(s[0], UserSpending)))
+    futile, binding = data.draw(st.booleans()), data.draw(st.booleans())
+    power, planned = data.draw(st.floats(0.6, 0.97)), data.draw(st.floats(50, 1000))
+    plan = group_sequential(
+        alpha=0.025, sided=1, information_fractions=t, efficacy=up, futility=down if futile else None, power=power,  # type: ignore[arg-type]
+        binding=binding and futile,
+    )  # fmt: skip
+    steps = data.draw(st.lists(st.floats(0.1, 0.4), min_size=1, max_size=4))
+    over = next((i for i, x in enumerate(np.cumsum(steps)) if x >= 1), len(steps) - 1)
+    seen, final = (planned * np.cumsum(steps)[: over + 1]).tolist(), data.draw(st.booleans())
+    try:
+        test = plan.observed(seen, planned=planned, final=final)
+    except DesignError:  # futility that is binding may leave less than what is to be spent
+        if binding:
+            return
+        raise
+    everything = seen if final else seen + [planned * x for x in t if planned * x > seen[-1] * (1 + 1e-9)]
+    fractions = [x / everything[-1] for x in everything]
+    np.testing.assert_allclose(test.information_fractions, fractions, rtol=1e-12)
+    shares = [*(x / planned for x in everything[:-1]), 1.0]
+    assert plan.drift is not None
+    assert test.drift == pytest.approx(plan.drift * math.sqrt(everything[-1] / planned))
+    k = len(fractions)
+    upper = test.efficacy_bounds.tolist()
+    lower = [-math.inf] * k if test.futility_bounds is None else test.futility_bounds.tolist()
+    none, some = (twin.stops(fractions, upper, lower, [0.0] * k, x) for x in (0.0, test.drift))
+    free = twin.stops(fractions, upper, [-math.inf] * k, [0.0] * k, 0.0)
+    spent = (none if test.binding else free)[0].cumsum()
+    np.testing.assert_allclose(spent, plain_up(shares, 0.025), atol=1e-8)  # type: ignore[operator]
+    assert some[0].sum() == pytest.approx(test.power, abs=1e-8)
+    if futile:
+        met = (np.array(lower) < np.array(upper) - 1e-9)[:-1]
+        want = np.array(plain_down(shares, 1 - power))[:-1]  # type: ignore[operator]
+        np.testing.assert_allclose(some[1].cumsum()[:-1][met], want[met], atol=1e-8)
+    earlier = plan.observed(seen[:1], planned=planned)  # what comes later does not change a bound
+    if seen[0] < planned and len(seen) > 1:
+        assert earlier.efficacy_bounds[0] == pytest.approx(upper[0], abs=1e-9)

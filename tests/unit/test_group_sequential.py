@@ -37,6 +37,19 @@ USUAL: dict[str, Any] = {"alpha": 0.025, "sided": 1, "information_fractions": [0
         ({"alpha": "0.025"}, "alpha = '0.025' is no number"),
         ({"sided": 3}, "sided = 3 is neither 1 nor 2 (sided). Say which; there is no default."),
         ({"sided": True}, "sided = True is neither 1 nor 2"),
+        ({"alpha": 1e-13}, "alpha = 1e-13 is below 1e-12 (alpha). Take 1e-12, or more."),
+        ({"sided": [1]}, "sided = [1] is neither 1 nor 2"),
+        ({"binding": "yes"}, "binding = 'yes' is neither True nor False"),
+        ({"information_fractions": "1"}, "information_fractions = 1 are no numbers"),
+        ({"information_fractions": ["0.5", 1]}, "are no numbers"),
+        ({"information_fractions": 1.0}, "information_fractions = 1.0 are no numbers"),
+        ({"information_fractions": None}, "are no numbers"),
+        (
+            {"information_fractions": [0.5, 0.500001, 1]},
+            "look 2 at 0.500001 is less than 0.0001 of the information from look 1 (information_fractions). Leave it "
+            "out, or take it at 0.5001 or later.",
+        ),
+        ({"information_fractions": [1e-9, 1]}, "less than 0.0001 of the information from the start"),
         ({"power": 0.02}, "power = 0.02 is not above the 0.025 that a test without any effect has"),
         ({"power": 1}, "and below 1"),
         ({"power": math.nan}, "power = nan"),
@@ -77,6 +90,20 @@ def test_refused(changed: dict[str, Any], sentence: str) -> None:
     ("make", "sentence"),
     [
         (lambda: LanDeMets("asOF"), "'asOF' is no kind of Lan-DeMets spending"),  # type: ignore[arg-type]
+        (lambda: LanDeMets(["pocock"]), "is no kind"),  # type: ignore[arg-type]
+        (lambda: LanDeMets("pocock").spent([-1, 0.5], 0.025), "fractions = [-1, 0.5] are not numbers from 0"),
+        (lambda: KimDeMets(2).spent(["a"], 0.025), "are not numbers from 0"),
+        (lambda: KimDeMets(2).spent(0.5, 0.025), "are not numbers from 0"),
+        (lambda: HwangShihDeCani(2).spent([0.5], 1.0), "error = 1.0 is not between 0 and 1"),
+        (lambda: UserSpending((1,)).spent([1], "0.1"), "error = '0.1' is not between 0 and 1"),  # type: ignore[arg-type]
+        (lambda: KimDeMets("2"), "rho = 2 is not above zero"),  # type: ignore[arg-type]
+        (lambda: HwangShihDeCani(None), "gamma = None"),  # type: ignore[arg-type]
+        (lambda: UserSpending("1"), "do not rise"),  # type: ignore[arg-type]
+        (lambda: UserSpending(("a", 1)), "do not rise"),  # type: ignore[arg-type]
+        (lambda: WangTsiatis("0"), "delta = 0 is not between"),  # type: ignore[arg-type]
+        (lambda: HaybittlePeto(None), "z = None is not above zero"),  # type: ignore[arg-type]
+        (lambda: HaybittlePeto(40), "z = 40 is above 37"),
+        (lambda: PampallonaTsiatis("0"), "delta = 0 is not between"),  # type: ignore[arg-type]
         (lambda: KimDeMets(0), "rho = 0 is not above zero"),
         (lambda: KimDeMets(math.nan), "rho = nan is not above zero"),
         (lambda: HwangShihDeCani(99), "gamma = 99 is not between -40 and 40"),

@@ -6,6 +6,8 @@ from .alpha_graph import AlphaGraph, GraphTest
 from .boundaries import HaybittlePeto, PampallonaTsiatis, WangTsiatis, obrien_fleming, pocock
 from .conditional_power import assurance, conditional_power, predictive_power
 from .crossing import Bounds, Crossing
+from .decision import Decision
+from .futility import FutilityBounds, Harm
 from .group_sequential import GroupSequential, group_sequential
 from .hazards import Hazard, HazardRatio, dropout, hazard, median, piecewise_hazard_ratio, survival_at
 from .inference import Repeated, StageWise, events_information, repeated, stagewise
@@ -14,7 +16,7 @@ from .plan import Expected, Plan
 from .plan_file import read_plan, save_plan
 from .population import Population
 from .side_by_side import SideBySide, event_fractions, formulas
-from .spending import HwangShihDeCani, KimDeMets, LanDeMets, UserSpending
+from .spending import HwangShihDeCani, KimDeMets, LanDeMets, UserSpending, calendar_fractions, lesser_fractions
 from .survival_design import survival
 from .whole_numbers import in_whole_numbers
 
@@ -23,9 +25,12 @@ __all__ = [
     "AlphaGraph",
     "Bounds",
     "Crossing",
+    "Decision",
     "Expected",
+    "FutilityBounds",
     "GraphTest",
     "GroupSequential",
+    "Harm",
     "HaybittlePeto",
     "Hazard",
     "HazardRatio",
@@ -45,6 +50,7 @@ __all__ = [
     "WangTsiatis",
     "accrual",
     "assurance",
+    "calendar_fractions",
     "conditional_power",
     "dropout",
     "event_fractions",
@@ -53,6 +59,7 @@ __all__ = [
     "group_sequential",
     "hazard",
     "in_whole_numbers",
+    "lesser_fractions",
     "median",
     "obrien_fleming",
     "piecewise_hazard_ratio",

@@ -12,11 +12,14 @@ from scipy.special import ndtri
 
 from ..errors import DesignError
 from ..results import fixed
-from .crossing import Bounds, GoingOn, Vector, crossing
+from .crossing import Bounds, GoingOn, Vector, crossing, far_enough
+from .given import real_number
+from .looks import FURTHEST_Z, number
 from .spending import Spending
 
 _EXACT = 1e-13
 _WIDEST = 38.0  # a normal tail beyond is no number
+_NOTHING = 1e-300  # a smaller probability is none
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,7 @@ class WangTsiatis:
     delta: float
 
     def __post_init__(self) -> None:
-        if not -1 <= self.delta <= 1:
+        if not -1 <= real_number(self.delta) <= 1:
             raise DesignError(
                 f"delta = {self.delta} is not between -1 and 1",
                 where="Wang-Tsiatis bounds",
@@ -71,8 +74,9 @@ class HaybittlePeto:
     z: float = 3.0
 
     def __post_init__(self) -> None:
-        if not (self.z > 0 and math.isfinite(self.z)):
+        if not real_number(self.z) > 0:
             raise DesignError(f"z = {self.z} is not above zero", where="Haybittle-Peto bounds", remedy="Such as 3.")
+        number(self.z, "z", "Haybittle-Peto bounds are such as 3.", most=FURTHEST_Z)
 
     def __str__(self) -> str:
         return f"Haybittle-Peto bounds (z {self.z:g} at interim looks)"
@@ -92,7 +96,7 @@ class PampallonaTsiatis:
 
     def __post_init__(self) -> None:
         for value in (self.delta, self.delta_futility):
-            if not -1 <= value <= 1:
+            if not -1 <= real_number(value) <= 1:
                 raise DesignError(
                     f"delta = {value} is not between -1 and 1",
                     where="Pampallona-Tsiatis bounds",
@@ -117,7 +121,7 @@ def bound_of(going: GoingOn, fraction: float, probability: float) -> float:
 
     Its logarithm is nearly a parabola of the bound, so that digits are kept however small the probability is.
     """
-    if probability < 1e-300:
+    if probability < _NOTHING:
         return math.inf
 
     def miss(bound: float) -> float:
@@ -135,6 +139,12 @@ def bound_of(going: GoingOn, fraction: float, probability: float) -> float:
     return float(brentq(miss, low, high, xtol=_EXACT, rtol=_EXACT))
 
 
+def _far(increments: Vector) -> float:
+    """How far nodes must lie where the least that is spent shall have its digits."""
+    spent = increments[increments > _NOTHING]
+    return far_enough(-float(ndtri(min(spent.min(), 0.5)))) if len(spent) else far_enough(0.0)
+
+
 # ------------------------------------------------------------------------------------------------------ efficacy alone
 def spent_bounds(fractions: Vector, increments: Vector, lower: Vector | None, two_sided: bool) -> Bounds:
     """Upper bounds that spend ``increments`` (a side) of alpha look by look, under no drift.
@@ -143,44 +153,94 @@ def spent_bounds(fractions: Vector, increments: Vector, lower: Vector | None, tw
     """
     k = len(fractions)
     upper = np.empty(k)
-    going = GoingOn(0.0)
+    going = GoingOn(0.0, far=_far(increments))
     for look, (t, spend) in enumerate(zip(fractions.tolist(), increments.tolist(), strict=True)):
         upper[look] = bound_of(going, t, spend)
         if look + 1 < k:
             low = -upper[look] if two_sided else -math.inf if lower is None else float(lower[look])
             going = going.on(t, ((low, float(upper[look])),), float(fractions[look + 1]))
-    if lower is None:
-        return none_below(fractions, upper, two_sided)
-    return Bounds(fractions, upper, lower, np.zeros(k))
+    return _above(fractions, upper, lower, two_sided)
 
 
-def scaled_bounds(fractions: Vector, shape: Vector, alpha: float, two_sided: bool) -> Bounds:
-    """Upper bounds c shape with the c that gives alpha (a side) in all."""
+def scaled_bounds(
+    fractions: Vector, shape: Vector, alpha: float, two_sided: bool, lower: Vector | None = None
+) -> Bounds:
+    """Upper bounds c shape with the c that gives alpha (a side) in all; ``lower`` as in ``spent_bounds``."""
+    far = far_enough(-float(ndtri(alpha)))
 
     def excess(c: float) -> float:
-        return float(crossing(none_below(fractions, c * shape, two_sided), 0.0).upper.sum()) - alpha
+        return float(crossing(_above(fractions, c * shape, lower, two_sided), 0.0, far).upper.sum()) - alpha
 
-    least = -float(ndtri(alpha)) / float(shape.max())
-    most = -float(ndtri(alpha / len(shape))) / float(shape.min())  # Bonferroni
-    c = brentq(excess, least * (1 - 1e-9), most * (1 + 1e-9), xtol=_EXACT, rtol=_EXACT)
-    return none_below(fractions, c * shape, two_sided)
+    least = -float(ndtri(alpha)) / float(shape.max()) * (1 - 1e-9)
+    most = -float(ndtri(alpha / len(shape))) / float(shape.min()) * (1 + 1e-9)  # Bonferroni
+    while lower is not None and excess(least) < 0:
+        least /= 2
+        if least < 1e-6:
+            raise _no_bounds()
+    c = brentq(excess, least, most, xtol=_EXACT, rtol=_EXACT)
+    return _above(fractions, c * shape, lower, two_sided)
 
 
-def haybittle_peto_bounds(fractions: Vector, z: float, alpha: float, two_sided: bool) -> Bounds:
-    """The bound z at interim looks, and at the last the one that gives alpha (a side) in all."""
-    upper = np.append(np.full(len(fractions) - 1, z), math.inf)
-    left = alpha - float(crossing(none_below(fractions, upper, two_sided), 0.0).upper.sum())
-    if left <= 0:
+def left_over_bounds(
+    fractions: Vector,
+    interim: Vector,
+    alpha: float,
+    two_sided: bool,
+    lower: Vector | None = None,
+    where: str = "Haybittle-Peto bounds",
+    may_be_none: bool = False,
+) -> Bounds:
+    """Upper bounds ``interim`` (k - 1,), and at the last look the one that gives alpha (a side) in all. Where nothing
+    is left, that is refused, or no bound."""
+    upper = np.append(interim, math.inf)
+    far = far_enough(-float(ndtri(alpha)))
+    found = crossing(_above(fractions, upper, lower, two_sided), 0.0, far).upper.cumsum()
+    left = alpha - float(found[-1])
+    if left <= 0 and not may_be_none:
+        look = int(np.argmax(found >= alpha))
         raise DesignError(
-            f"bounds of {z:g} at {len(fractions) - 1} interim looks use up more than alpha",
-            where="Haybittle-Peto bounds",
+            f"bounds of {', '.join(f'{z:.4g}' for z in interim[: look + 1])} at {look + 1} interim looks use up more "
+            "than alpha",
+            where=where,
             remedy=f"Take a z above {fixed(-float(ndtri(alpha)), 2)}, such as 3, or fewer looks.",
         )
-    going = GoingOn(0.0)
+    going = GoingOn(0.0, far=far)
+    bounds = _above(fractions, upper, lower, two_sided)
     for look, t in enumerate(fractions[:-1].tolist()):
-        going = going.on(t, ((-z if two_sided else -math.inf, z),), float(fractions[look + 1]))
-    upper[-1] = bound_of(going, float(fractions[-1]), left)
-    return none_below(fractions, upper, two_sided)
+        going = going.on(t, bounds.regions(look), float(fractions[look + 1]))
+    upper[-1] = bound_of(going, float(fractions[-1]), left)  # infinite where nothing is left
+    return _above(fractions, upper, lower, two_sided)
+
+
+def _above(fractions: Vector, upper: Vector, lower: Vector | None, two_sided: bool) -> Bounds:
+    """Upper bounds over lower ones that are binding, or over none; at the last look they meet."""
+    if lower is None:
+        return none_below(fractions, upper, two_sided)
+    return Bounds(fractions, upper, np.append(lower[:-1], upper[-1]), np.zeros(len(upper)))
+
+
+def _no_bounds() -> DesignError:
+    return DesignError(
+        "under futility that binds so early, no bounds for efficacy use up alpha",
+        where="futility",
+        remedy="Lower the bounds for futility, or take binding=False.",
+    )
+
+
+def efficacy_bounds(
+    fractions: Vector,
+    spending: Vector,
+    efficacy: Spending | WangTsiatis | HaybittlePeto,
+    side: float,
+    two_sided: bool,
+    lower: Vector | None = None,
+) -> Bounds:
+    """Upper bounds that keep alpha (a side) over ``lower`` ones that are binding, or over none."""
+    if isinstance(efficacy, WangTsiatis):
+        return scaled_bounds(fractions, fractions ** (efficacy.delta - 0.5), side, two_sided, lower)
+    if isinstance(efficacy, HaybittlePeto):
+        return left_over_bounds(fractions, np.full(len(fractions) - 1, efficacy.z), side, two_sided, lower)
+    return spent_bounds(fractions, np.diff(efficacy.spent(spending, side), prepend=0.0), lower, two_sided)
 
 
 # --------------------------------------------------------------------------------------------- power, and futility too
@@ -189,8 +249,12 @@ def drift_for(power: Callable[[float], float], wanted: float, fixed: float) -> f
     high = fixed
     while power(high) < wanted:
         high *= 1.5
-        if high > 50 * fixed:
-            raise DesignError("no drift gives that power", where=f"power = {wanted:g}", remedy="Change the bounds.")
+        if high > 50 * max(fixed, 1.0):
+            raise DesignError(
+                f"no effect gives a power of {wanted:g} under these bounds",
+                where="power",
+                remedy="Take less power, or bounds for futility that are lower.",
+            )
     low = fixed * (1 - 1e-9) if power(fixed * (1 - 1e-9)) < wanted else 0.0
     return float(brentq(lambda x: power(x) - wanted, low, high, xtol=_EXACT, rtol=_EXACT))
 
@@ -205,7 +269,7 @@ def with_futility(efficacy: Bounds, increments: Vector, drift: float) -> Bounds:
     bounds as they are; the last is the upper one, whatever is spent there."""
     k = len(efficacy.fractions)
     lower = np.empty(k)
-    going = GoingOn(-drift)  # turned round, so that below is above
+    going = GoingOn(-drift, far=_far(increments))  # turned round, so that below is above
     for look, (t, spend) in enumerate(zip(efficacy.fractions.tolist(), increments.tolist(), strict=True)):
         upper = float(efficacy.upper[look])
         lower[look] = upper if look + 1 == k else min(-bound_of(going, t, spend), upper)
@@ -218,7 +282,7 @@ def both_spent(fractions: Vector, alpha: Vector, beta: Vector, drift: float) -> 
     """Bounds of which the lower are binding: alpha spent under no drift and beta under ``drift``, look by look."""
     k = len(fractions)
     upper, lower = np.empty(k), np.empty(k)
-    none, some = GoingOn(0.0), GoingOn(-drift)
+    none, some = GoingOn(0.0, far=_far(alpha)), GoingOn(-drift, far=_far(beta))
     for look, t in enumerate(fractions.tolist()):
         upper[look] = bound_of(none, t, float(alpha[look]))
         lower[look] = upper[look] if look + 1 == k else min(-bound_of(some, t, float(beta[look])), upper[look])

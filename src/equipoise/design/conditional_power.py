@@ -8,11 +8,15 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from ..errors import DesignError
+from ..kernels import quadrature
 from .crossing import GoingOn, Vector
+from .given import real_number
 from .group_sequential import GroupSequential
+from .looks import FURTHEST_DRIFT, apart, drift_given, listed, look_given, numbers, rising, z_given
 
-_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(64)
-_FAR = 8.5
+_FAR = 8.5  # standard deviations of a prior
+_PANEL = 2.5
+_NARROWEST, _WIDEST = 1e-6, 100.0  # a prior that is wider takes minutes, and says no more
 
 
 def conditional_power(
@@ -29,7 +33,9 @@ def conditional_power(
     ``drift`` is the mean of Z at the last look: ``test.drift`` is the effect of the design, 0 none; without it the
     trend goes on, z / sqrt(fraction). With ``obey_futility`` the trial also stops at its futility bounds. At no drift
     this is the conditional rejection probability. ``fractions`` are those of all looks as they will be, if not as
-    planned.
+    planned, up to 1.
+
+    Raises ``DesignError`` for a look that has none after it, z beyond 37, and fractions that do not rise.
 
     >>> from equipoise.design import LanDeMets, group_sequential
     >>> test = group_sequential(alpha=0.025, sided=1, information_fractions=[0.6, 1], power=0.9,
@@ -37,15 +43,13 @@ def conditional_power(
     >>> [round(float(conditional_power(test, 1.5, look=1, drift=d)[-1]), 6) for d in (None, 0.0, test.drift)]
     [0.47197, 0.097649, 0.777301]
     """
-    times = test.information_fractions.tolist() if fractions is None else [float(t) for t in fractions]
-    if len(times) != len(test.information_fractions):
-        raise DesignError(f"{len(times)} fractions are given for {len(test.information_fractions)} looks", where="look")
-    if not 1 <= look < len(times):
-        raise DesignError(f"look {look} has no look after it", where="look", remedy=f"1 to {len(times) - 1}.")
-    if not math.isfinite(z):
-        raise DesignError(f"z = {z} is no number", where="z", remedy="Give the statistic at the look.")
+    times = test.information_fractions.tolist() if fractions is None else _as_they_will_be(test, fractions)
+    look, z = look_given(look, len(times)), z_given(z)
+    drift = None if drift is None else drift_given(drift)
     now = times[look - 1]
-    going = GoingOn(z / math.sqrt(now) if drift is None else drift, now, np.array([float(z)]), np.ones(1), float(z))
+    going = GoingOn(
+        z / math.sqrt(now) if drift is None else drift, now, np.array([float(z)]), np.ones(1), mean=float(z)
+    )
     found = []
     for k in range(look, len(times)):
         found.append(going.above(times[k], float(test.efficacy_bounds[k])))
@@ -68,14 +72,16 @@ def predictive_power(
 
     ``prior`` is the normal mean and standard deviation of the drift before the trial; without it every drift was as
     likely as any other, so that the trend is believed with the error of z (Spiegelhalter, Freedman and Blackburn 1986).
+
+    Raises ``DesignError`` as ``conditional_power``, and for a prior that is not two numbers.
     """
-    now = float(test.information_fractions[look - 1]) if 1 <= look < len(test.information_fractions) else math.nan
-    if math.isnan(now):
-        raise DesignError(f"look {look} has no look after it", where="look")
+    look, z = look_given(look, len(test.information_fractions)), z_given(z)
+    now = float(test.information_fractions[look - 1])
     weight, mean = now, z / math.sqrt(now)
     if prior is not None:
-        known = 1 / _spread(prior) ** 2
-        weight, mean = now + known, (now * mean + known * prior[0]) / (now + known)
+        believed, spread = _believed(prior)
+        known = 1 / spread**2
+        weight, mean = now + known, (now * mean + known * believed) / (now + known)
 
     def power(drift: float) -> float:
         return float(conditional_power(test, z, look=look, drift=drift, obey_futility=obey_futility)[-1])
@@ -108,22 +114,45 @@ def assurance(test: GroupSequential, prior: tuple[float, float], *, obey_futilit
                 going = going.on(t, ((-bound if test.sided == 2 else low, bound),), times[k + 1])
         return total
 
-    return _averaged(power, prior[0], _spread(prior))
+    return _averaged(power, *_believed(prior))
 
 
-def _spread(prior: tuple[float, float]) -> float:
-    mean, spread = (float(x) for x in prior)
-    if not (math.isfinite(mean) and math.isfinite(spread) and spread > 0):
+def _believed(prior: object) -> tuple[float, float]:
+    """Mean and standard deviation of a prior of the drift."""
+    remedy = (
+        f"Give two numbers, mean and standard deviation of the drift, the second from {_NARROWEST:g} to {_WIDEST:g}."
+    )
+    members = listed(prior)
+    if members is None or len(members) != 2:
+        raise DesignError(f"prior = {prior!r} is not two numbers", where="prior", remedy=remedy)
+    mean, spread = (real_number(x) for x in members)
+    if not (abs(mean) <= FURTHEST_DRIFT and _NARROWEST <= spread <= _WIDEST):
         raise DesignError(
-            f"a prior of mean {mean:g} and standard deviation {spread:g} is none",
-            where="prior",
-            remedy="Give two numbers, the second above zero.",
+            f"a prior of mean {mean:g} and standard deviation {spread:g} is none", where="prior", remedy=remedy
         )
-    return spread
+    return mean, spread
+
+
+def _as_they_will_be(test: GroupSequential, fractions: object) -> list[float]:
+    """Information fractions of all looks that are not those planned."""
+    looks = len(test.information_fractions)
+    found = numbers(fractions, "fractions", "Such as [0.5, 0.75, 1].")
+    if len(found) != looks:
+        raise DesignError(
+            f"{len(found)} fractions are given for {looks} looks", where="fractions", remedy="Give one a look."
+        )
+    rising(found, "fractions")
+    if found[-1] > 1 + 1e-9:
+        raise DesignError(
+            f"the last look is at {found[-1]:g} of the information, beyond 1",
+            where="fractions",
+            remedy="Bounds for more than the planned information: GroupSequential.observed.",
+        )
+    return [float(x) for x in apart(found, "fractions")]
 
 
 def _averaged(power: Callable[[float], float], mean: float, spread: float) -> float:
-    """The mean of a power over a normal drift."""
-    x = _FAR * _NODES
+    """The mean of a power, which rises over a drift of about 1, over a normal drift."""
+    x, weights = quadrature(-_FAR, _FAR, _PANEL / max(spread, 1.0))
     density = np.exp(-x * x / 2) / math.sqrt(2 * math.pi)
-    return float(sum(w * power(mean + spread * at) for w, at in zip(_FAR * _WEIGHTS * density, x, strict=True)))
+    return float(sum(w * power(mean + spread * at) for w, at in zip(weights * density, x, strict=True)))

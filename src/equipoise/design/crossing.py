@@ -14,7 +14,7 @@ from ..kernels import carry, quadrature, tail
 Vector = NDArray[np.float64]
 Region = tuple[float, float]
 
-_FAR = 8.5  # standard deviations: what lies beyond weighs less than 1e-16
+_FAR = 8.5  # standard deviations: what lies beyond weighs less than 1e-16 of all
 _PANEL = 2.5  # standard deviations of the narrowest density in an integrand, see kernels.quadrature
 
 
@@ -59,13 +59,15 @@ class GoingOn:
     """Where Z stands in the trials that went on from a look: nodes ``z`` and their probabilities ``mass``, both (m,).
 
     ``drift`` is what the score gains per information; from the start, the mean of Z at information fraction 1. ``mean``
-    is that of Z here, had no trial stopped. Before the first look all mass sits at z = 0, no information.
+    is that of Z here, had no trial stopped. Before the first look all mass sits at z = 0, no information. ``far`` is
+    the distance from the mean up to which nodes lie, see ``far_enough``.
     """
 
     drift: float
     fraction: float = 0.0
     z: Vector = field(default_factory=lambda: np.zeros(1))
     mass: Vector = field(default_factory=lambda: np.ones(1))
+    far: float = _FAR
     mean: float = 0.0
 
     def mean_at(self, fraction: float) -> float:
@@ -89,13 +91,19 @@ class GoingOn:
         """At the next look, those who go on: with Z in one of the regions. ``ahead`` is the look after it."""
         mean = self.mean_at(fraction)
         narrowest = math.sqrt(min(fraction - self.fraction, ahead - fraction, fraction) / fraction)
-        parts = [quadrature(max(a, mean - _FAR), min(b, mean + _FAR), _PANEL * narrowest) for a, b in regions]
+        parts = [quadrature(max(a, mean - self.far), min(b, mean + self.far), _PANEL * narrowest) for a, b in regions]
         z, weights = (np.concatenate(x) for x in zip(*parts, strict=True))
         mass = carry(self.z, self.mass, self.fraction, fraction, self.drift, z, weights)
-        return GoingOn(self.drift, fraction, z, mass, mean)
+        return GoingOn(self.drift, fraction, z, mass, self.far, mean)
 
 
-def crossing(bounds: Bounds, drift: float) -> Crossing:
+def far_enough(deviations: float) -> float:
+    """How far nodes must lie for the digits of a tail probability beyond so many standard deviations: a path to there
+    from outside the nodes weighs 1e-16 of that tail."""
+    return math.hypot(deviations, _FAR)
+
+
+def crossing(bounds: Bounds, drift: float, far: float = _FAR) -> Crossing:
     """Probabilities of stopping at each look, where the mean of Z is drift sqrt(fraction).
 
     The joint law of Z is that of Brownian motion at the fractions (canonical form; Jennison and Turnbull 2000). At the
@@ -105,10 +113,10 @@ def crossing(bounds: Bounds, drift: float) -> Crossing:
     >>> round(float(crossing(fixed, 3.241516).upper[0]), 6)
     0.9
     """
-    return crossing_along(bounds, drift * np.sqrt(bounds.fractions))
+    return crossing_along(bounds, drift * np.sqrt(bounds.fractions), far)
 
 
-def crossing_along(bounds: Bounds, means: Vector) -> Crossing:
+def crossing_along(bounds: Bounds, means: Vector, far: float = _FAR) -> Crossing:
     """The same where the mean of Z is any at each look, (k,): an effect that grows or wanes, the covariance as before.
 
     >>> two = Bounds(np.array([0.5, 1.0]), np.array([np.inf, 1.959964]), np.full(2, -np.inf), np.zeros(2))
@@ -118,7 +126,7 @@ def crossing_along(bounds: Bounds, means: Vector) -> Crossing:
     times = bounds.fractions.tolist()
     found = np.zeros((3, len(times)))
     steps = drifts(bounds.fractions, means).tolist()
-    going = GoingOn(steps[0])
+    going = GoingOn(steps[0], far=far)
     for k, t in enumerate(times):
         upper, lower, inner = float(bounds.upper[k]), float(bounds.lower[k]), float(bounds.inner[k])
         found[0, k], found[1, k] = going.above(t, upper), going.below(t, min(lower, upper))

@@ -5,34 +5,22 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 from scipy.special import ndtr, ndtri
 
 from .. import results
 from ..errors import DesignError
-from .boundaries import (
-    Efficacy,
-    HaybittlePeto,
-    PampallonaTsiatis,
-    WangTsiatis,
-    both_spent,
-    drift_for,
-    efficacy_power,
-    haybittle_peto_bounds,
-    none_below,
-    pampallona_tsiatis_bounds,
-    scaled_bounds,
-    spent_bounds,
-    with_futility,
-)
-from .crossing import Bounds, Crossing, Vector, crossing
-from .given import real_number
-from .spending import Spending
+from .asked import Asked, Futility, check_asked, side_of
+from .boundaries import Efficacy, PampallonaTsiatis, efficacy_power, none_below, pampallona_tsiatis_bounds
+from .crossing import Bounds, Crossing, GoingOn, Vector, crossing, far_enough
+from .futility import FutilityBounds, Harm
+from .looks import FURTHEST_Z, apart, drift_given, shares
+from .observed import Seen, as_observed, drift_seen
+from .solved import bounds_under, check_order, harm_bounds, solved
 
 Sided = Literal[1, 2]
-_ALL = 1e-9  # information fractions written as decimals may miss 1 by rounding
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -45,7 +33,9 @@ class GroupSequential:
     are obeyed or not. ``nominal_p`` is the P value (one- or two-sided, as the test is) at the efficacy bounds;
     ``alpha_spent`` and ``beta_spent`` are cumulative. ``drift`` is the mean of Z at the last look at which the test has
     ``power`` for the experimental arm, and ``inflation`` the information that it needs over that of a test without
-    looks; None where no power was asked for.
+    looks; None where no power was asked for. ``harm_bounds`` (None without harm) lie below those for futility: at or
+    below them the experimental arm is claimed to be worse. A futility bound of ``-inf`` is none.
+    ``seen`` tells of the plan, where the test is one at observed information.
     """
 
     alpha: float
@@ -53,11 +43,13 @@ class GroupSequential:
     information_fractions: Vector
     spending_fractions: Vector
     efficacy: Efficacy
-    futility: Spending | None
+    futility: Futility | None
     binding: bool
+    harm: Harm | None
     power: float | None
     efficacy_bounds: Vector
     futility_bounds: Vector | None
+    harm_bounds: Vector | None
     nominal_p: Vector
     alpha_spent: Vector
     beta_spent: Vector | None
@@ -65,6 +57,7 @@ class GroupSequential:
     inflation: float | None
     bounds: Bounds
     method: str
+    seen: Seen | None = None
 
     def __post_init__(self) -> None:
         results.read_only(self)
@@ -78,11 +71,65 @@ class GroupSequential:
         >>> test.crossing(0.0).upper.cumsum().round(6).tolist()
         [0.015503, 0.025]
         """
-        return crossing(self.bounds, drift)
+        return crossing(self.bounds, drift_given(drift))
 
     def expected_information(self, drift: float) -> float:
         """The mean share of the planned information at which the trial stops, futility bounds obeyed."""
         return float(self.crossing(drift).stopping @ self.information_fractions)
+
+    def observed(
+        self,
+        information: Sequence[float],
+        *,
+        planned: float,
+        final: bool = False,
+        spending_fractions: Sequence[float] | None = None,
+        futility: FutilityBounds | None = None,
+    ) -> GroupSequential:
+        """This test at the information, or events, seen at the looks done so far (m,): added, skipped, early or late.
+
+        ``planned`` is the final information of the plan. The planned looks beyond the last one seen follow, unless that
+        is the ``final`` one or had all the planned information; fractions are of what there is in the end. A spending
+        function spends at the share of the planned information, 1 at most, or at ``spending_fractions`` of the looks
+        done (m,) or of all, such as ``calendar_fractions`` or ``lesser_fractions``; the last look spends all that is
+        left, and bounds before it stay what they were (Lan and DeMets 1983; Wassmer and Brannath 2016). Alpha is kept
+        where looks are not timed by what was seen of the effect.
+        Wang-Tsiatis and Haybittle-Peto bounds keep their constants at interim looks, and the last takes what these
+        leave of alpha. Futility and harm are spent in the same way, at the effect that is planned, of which ``power``
+        becomes what these looks have; ``FutilityBounds`` hold look by look, or are given anew as ``futility``.
+
+        Always called on the plan, with all looks so far. Raises ``DesignError`` for information that does not rise,
+        Pampallona-Tsiatis bounds, and looks that leave nothing of alpha.
+
+        >>> from equipoise.design import LanDeMets
+        >>> test = group_sequential(alpha=0.025, sided=1, information_fractions=[0.5, 1],
+        ...                         efficacy=LanDeMets("obrien-fleming"))
+        >>> test.observed([105], planned=200).efficacy_bounds.round(4).tolist()
+        [2.8816, 1.9711]
+        >>> test.observed([105, 190], planned=200, final=True).efficacy_bounds.round(4).tolist()
+        [2.8816, 1.9699]
+        """
+        asked, seen = as_observed(self, information, planned, final, spending_fractions, futility)
+        drift = drift_seen(self, seen.share)
+        bounds = bounds_under(asked, None if self.power is None else 1 - self.power)(drift)
+        check_order(asked, bounds)
+        if self.power is None:
+            return assembled(asked, bounds, None, None, seen)
+        return assembled(asked, bounds, efficacy_power(bounds, drift), drift, seen)
+
+    def harm_crossing(self, drift: float) -> Vector:
+        """The probability of a claim of harm at each look (k,), the trial stopping at the first bound of any kind
+        that it reaches. Raises ``DesignError`` where the test has no bounds for harm."""
+        if self.harm_bounds is None:
+            raise DesignError("the test has no bounds for harm", where="harm", remedy="Give it Harm(spending, error).")
+        going, found = GoingOn(drift_given(drift)), []
+        times = self.information_fractions.tolist()
+        for look, t in enumerate(times):
+            found.append(going.below(t, float(self.harm_bounds[look])))
+            if look + 1 < len(times):
+                low = max(float(self.bounds.lower[look]), float(self.harm_bounds[look]))
+                going = going.on(t, ((low, float(self.efficacy_bounds[look])),), times[look + 1])
+        return np.array(found)
 
     def __str__(self) -> str:
         looks = ", ".join(
@@ -99,8 +146,9 @@ def group_sequential(
     sided: Sided,
     information_fractions: Sequence[float],
     efficacy: Efficacy,
-    futility: Spending | None = None,
+    futility: Futility | None = None,
     binding: bool = False,
+    harm: Harm | None = None,
     power: float | None = None,
     spending_fractions: Sequence[float] | None = None,
 ) -> GroupSequential:
@@ -110,8 +158,10 @@ def group_sequential(
     rise to 1. ``efficacy`` is a family of bounds (``WangTsiatis``, ``obrien_fleming``, ``pocock``, ``HaybittlePeto``,
     ``PampallonaTsiatis``) or a spending function (``LanDeMets``, ``KimDeMets``, ``HwangShihDeCani``, ``UserSpending``).
     ``futility`` spends the error of the second kind, 1 - power, at the drift at which the test has ``power``; its
-    bounds are not binding unless said so. ``spending_fractions`` are the shares at which errors are spent, where these
-    are not those of the information (calendar time, or the lesser of both).
+    bounds are not binding unless said so. ``FutilityBounds`` sets them on other scales, and needs no power unless they
+    are under the effect of the design; binding, they lower the efficacy bounds as far as alpha allows. ``harm`` adds
+    bounds for a claim of harm, on which neither alpha nor power counts. ``spending_fractions`` are the shares at which
+    errors are spent, where these are not those of the information (calendar time, or the lesser of both).
 
     Z at the looks has the law of Brownian motion at the fractions; probabilities by recursive integration (Armitage,
     McPherson and Rowe 1969; Jennison and Turnbull 2000), bounds to about 1e-12.
@@ -123,48 +173,80 @@ def group_sequential(
     >>> test.efficacy_bounds.round(4).tolist()
     [3.4711, 2.4544, 2.004]
     """
-    fractions = _checked(information_fractions, "information_fractions")
-    side = _side(alpha, sided)
-    _check_families(efficacy, futility, binding)
-    spending = fractions if spending_fractions is None else _checked(spending_fractions, "spending_fractions")
+    fractions = apart(shares(information_fractions, "information_fractions"), "information_fractions")
+    side = side_of(alpha, sided)
+    check_asked(efficacy, futility, binding, harm, power, side, sided)
+    spending = fractions if spending_fractions is None else shares(spending_fractions, "spending_fractions")
     if len(spending) != len(fractions):
         raise DesignError(
-            f"{len(spending)} spending fractions are given for {len(fractions)} looks", remedy="Give one a look."
+            f"{len(spending)} spending fractions are given for {len(fractions)} looks",
+            where="spending_fractions",
+            remedy="Give one a look.",
         )
     two_sided = sided == 2
-    _check_power(power, side, futility, efficacy)
-    fixed = math.nan if power is None else -float(ndtri(side)) + float(ndtri(power))
-    if isinstance(efficacy, PampallonaTsiatis):
-        assert power is not None
-        bounds, drift = pampallona_tsiatis_bounds(fractions, efficacy, side, power, two_sided, binding)
-    else:
-        bounds = _efficacy(fractions, spending, efficacy, side, two_sided)
-        drift = math.nan
-        if power is not None:
-            bounds, drift = _powered(bounds, spending, efficacy, side, futility, binding, power, fixed, two_sided)
-    futile = futility is not None or isinstance(efficacy, PampallonaTsiatis)
-    upper = bounds.upper
-    alone = crossing(bounds if binding and futile else none_below(fractions, upper, two_sided), 0.0)
-    obeyed = crossing(bounds, drift) if power is not None else None
-    return GroupSequential(
-        alpha=alpha,
-        sided=sided,
-        information_fractions=fractions,
-        spending_fractions=spending,
+    asked = Asked(
+        fractions=fractions,
+        spending=spending,
+        side=side,
+        two_sided=two_sided,
         efficacy=efficacy,
         futility=futility,
-        binding=binding and futile,
+        binding=bool(binding),
+        harm=harm,
+    )
+    if isinstance(efficacy, PampallonaTsiatis):
+        assert power is not None
+        bounds, drift = pampallona_tsiatis_bounds(fractions, efficacy, side, power, two_sided, asked.binding)
+    else:
+        bounds, drift = solved(asked, power)
+    return assembled(asked, bounds, power, None if power is None else drift)
+
+
+def assembled(
+    asked: Asked, bounds: Bounds, power: float | None, drift: float | None, seen: Seen | None = None
+) -> GroupSequential:
+    """The record of a test whose bounds are known; ``seen`` are the looks done so far of a test that was planned."""
+    futile = asked.futility is not None or isinstance(asked.efficacy, PampallonaTsiatis)
+    if (bounds.upper == -math.inf).any():
+        look = int(np.argmax(bounds.upper == -math.inf)) + 1
+        raise DesignError(
+            f"so few trials go on to look {look} that the alpha to be spent there is more than they are",
+            where="binding",
+            remedy="Take binding=False, lower bounds for futility, or leave a look out that lies close to another.",
+        )
+    binding, upper, sides = asked.binding and futile, bounds.upper, 2 if asked.two_sided else 1
+    far = far_enough(float(upper[upper < FURTHEST_Z].max(initial=0.0)))  # so that an early 1e-20 has its digits
+    alone = crossing(bounds if binding else none_below(asked.fractions, upper, asked.two_sided), 0.0, far)
+    obeyed = None if drift is None else crossing(bounds, drift)
+    return GroupSequential(
+        alpha=sides * asked.side,
+        sided=2 if asked.two_sided else 1,
+        information_fractions=asked.fractions,
+        spending_fractions=asked.spending,
+        efficacy=asked.efficacy,
+        futility=asked.futility,
+        binding=binding,
+        harm=asked.harm,
         power=power,
         efficacy_bounds=upper,
-        futility_bounds=(bounds.inner if two_sided else bounds.lower) if futile else None,
-        nominal_p=sided * ndtr(-upper),
-        alpha_spent=sided * np.cumsum(alone.upper),
-        beta_spent=_beta_spent(obeyed, upper, two_sided) if futile and obeyed else None,
-        drift=None if power is None else drift,
-        inflation=None if power is None else (drift / fixed) ** 2,
+        futility_bounds=(bounds.inner if asked.two_sided else bounds.lower) if futile else None,
+        harm_bounds=harm_bounds(asked, bounds, futile),
+        nominal_p=sides * ndtr(-upper),
+        alpha_spent=sides * np.cumsum(alone.upper),
+        beta_spent=_beta_spent(obeyed, upper, asked.two_sided) if futile and obeyed else None,
+        drift=drift,
+        inflation=_inflation(asked.side, power, drift),
         bounds=bounds,
-        method=_method(efficacy, futility, binding),
+        method=_method(asked) + (", at the information observed" if seen else ""),
+        seen=seen,
     )
+
+
+def _inflation(side: float, power: float | None, drift: float | None) -> float | None:
+    """The information over that of a test without looks; None without power above alpha."""
+    if power is None or drift is None or power <= side:
+        return None
+    return float(drift / (float(ndtri(power)) - float(ndtri(side)))) ** 2
 
 
 def _beta_spent(obeyed: Crossing, upper: Vector, two_sided: bool) -> Vector:
@@ -173,141 +255,10 @@ def _beta_spent(obeyed: Crossing, upper: Vector, two_sided: bool) -> Vector:
     return np.asarray(spent)
 
 
-def _efficacy(fractions: Vector, spending: Vector, efficacy: Efficacy, side: float, two_sided: bool) -> Bounds:
-    """Upper bounds without futility."""
-    if isinstance(efficacy, WangTsiatis):
-        return scaled_bounds(fractions, fractions ** (efficacy.delta - 0.5), side, two_sided)
-    if isinstance(efficacy, HaybittlePeto):
-        return haybittle_peto_bounds(fractions, efficacy.z, side, two_sided)
-    assert not isinstance(efficacy, PampallonaTsiatis)
-    return spent_bounds(fractions, np.diff(efficacy.spent(spending, side), prepend=0.0), None, two_sided)
-
-
-def _powered(
-    bounds: Bounds,
-    spending: Vector,
-    efficacy: Efficacy,
-    side: float,
-    futility: Spending | None,
-    binding: bool,
-    power: float,
-    fixed: float,
-    two_sided: bool,
-) -> tuple[Bounds, float]:
-    """Bounds with futility, if that is asked for, and the drift at which they have power."""
-    if futility is None:
-        return bounds, drift_for(lambda drift: efficacy_power(bounds, drift), power, fixed)
-    if two_sided:
-        raise DesignError(
-            "futility by spending is for one-sided tests",
-            where="futility",
-            remedy="Take sided=1 with half of alpha, or PampallonaTsiatis().",
-        )
-    beta = np.diff(futility.spent(spending, 1 - power), prepend=0.0)
-    fractions = bounds.fractions
-    if not binding:
-        drift = drift_for(lambda x: efficacy_power(with_futility(bounds, beta, x), x), power, fixed)
-        return with_futility(bounds, beta, drift), drift
-    if isinstance(efficacy, WangTsiatis | HaybittlePeto | PampallonaTsiatis):
-        raise DesignError(
-            f"binding futility goes with an efficacy that is spent, not with {efficacy}",
-            where="binding",
-            remedy="Take binding=False, or a spending function.",
-        )
-    alpha = np.diff(efficacy.spent(spending, side), prepend=0.0)
-    drift = drift_for(lambda x: efficacy_power(both_spent(fractions, alpha, beta, x), x), power, fixed)
-    return both_spent(fractions, alpha, beta, drift), drift
-
-
-def _checked(fractions: Sequence[float], name: str) -> Vector:
-    """Fractions that rise from above 0 to 1."""
-    try:
-        found = np.array(fractions, dtype=float, ndmin=1)
-    except (TypeError, ValueError):
-        found = np.zeros(0)
-    if found.ndim != 1 or not len(found) or not np.isfinite(found).all():
-        raise DesignError(f"{name} = {fractions} are no numbers", remedy="Such as [0.5, 0.75, 1].")
-    steps = np.diff(found, prepend=0.0)
-    if (steps <= 0).any():
-        look = int(np.argmax(steps <= 0))
-        former = found[look - 1] if look else 0.0
-        raise DesignError(
-            f"look {look + 1} at {found[look]:g} does not lie above {former:g}",
-            where=name,
-            remedy=f"Let them rise: {', '.join(f'{x:g}' for x in np.unique(np.append(found[found > 0], 1.0)))}.",
-        )
-    if abs(found[-1] - 1) > _ALL:
-        raise DesignError(
-            f"the last look is at {found[-1]:g} of the information, not at 1",
-            where=name,
-            remedy=f"Give shares of the final information: {', '.join(f'{x:g}' for x in found / found[-1])}.",
-        )
-    found[-1] = 1.0
-    return found
-
-
-def _side(alpha: float, sided: int) -> float:
-    """Alpha of one side."""
-    if sided not in (1, 2) or isinstance(sided, bool):
-        raise DesignError(
-            f"sided = {sided!r} is neither 1 nor 2", where="sided", remedy="Say which; there is no default."
-        )
-    _check_number("alpha", alpha)
-    if not 0 < alpha < 0.5:
-        nearest = "0.025" if sided == 1 else "0.05"
-        raise DesignError(f"alpha = {alpha} is not between 0 and 0.5", where="alpha", remedy=f"Such as {nearest}.")
-    return alpha / sided
-
-
-def _check_number(name: str, value: object) -> None:
-    if math.isnan(real_number(value)) and not isinstance(value, float):
-        raise DesignError(
-            f"{name} = {value!r} is no number", where=name, remedy="Such as 0.025 of alpha, 0.9 of power."
-        )
-
-
-def _check_families(efficacy: object, futility: object, binding: bool) -> None:
-    if not isinstance(efficacy, get_args(Efficacy)):
-        raise DesignError(
-            f"{efficacy!r} is no family of efficacy bounds",
-            where="efficacy",
-            remedy='Give such as obrien_fleming() or LanDeMets("obrien-fleming").',
-        )
-    if futility is None:
-        if binding and not isinstance(efficacy, PampallonaTsiatis):
-            raise DesignError("there is no futility that could be binding", where="binding", remedy="Give futility.")
-    elif isinstance(efficacy, PampallonaTsiatis):
-        raise DesignError(
-            "Pampallona-Tsiatis bounds bring their own futility", where="futility", remedy="Leave futility out."
-        )
-    elif not isinstance(futility, get_args(Spending)):
-        raise DesignError(
-            f"{futility!r} is no spending function", where="futility", remedy="Give such as HwangShihDeCani(-2)."
-        )
-
-
-def _check_power(power: float | None, side: float, futility: Spending | None, efficacy: Efficacy) -> None:
-    if power is None:
-        if futility is not None or isinstance(efficacy, PampallonaTsiatis):
-            raise DesignError(
-                "bounds for futility depend on the power that the test shall have",
-                where="power",
-                remedy="Give it, such as power=0.9.",
-            )
-        return
-    _check_number("power", power)
-    if not side < power < 1:
-        raise DesignError(
-            f"power = {power} is not above the {side:g} that a test without any effect has, and below 1",
-            where="power",
-            remedy="Such as 0.9.",
-        )
-
-
-def _method(efficacy: Efficacy, futility: Spending | None, binding: bool) -> str:
-    text = f"group sequential test with {efficacy}"
-    if futility is not None:
-        text += f", {'' if binding else 'non-'}binding futility by {futility}"
-    elif isinstance(efficacy, PampallonaTsiatis):
-        text += f", futility {'' if binding else 'not '}binding"
-    return text
+def _method(asked: Asked) -> str:
+    text = f"group sequential test with {asked.efficacy}"
+    if asked.futility is not None:
+        text += f", {'' if asked.binding else 'non-'}binding futility by {asked.futility}"
+    elif isinstance(asked.efficacy, PampallonaTsiatis):
+        text += f", futility {'' if asked.binding else 'not '}binding"
+    return text + (f", harm by {asked.harm}" if asked.harm is not None else "")

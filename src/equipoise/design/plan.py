@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .. import results
+from ..survival.cox_result import Cox
+from ..survival.logrank import LogRank
 from .accrual import Accrual
 from .course import at_risk, dropouts_share, events_share, longest, time_of
 from .crossing import Crossing
+from .decision import Decision, decide
 from .given import FrozenMapping
 from .group_sequential import GroupSequential
 from .hazards import HazardRatio
@@ -41,14 +44,14 @@ class Expected:
 class Plan:
     """The plan of a two-arm trial with a time to an event; arrays are (k,), a value a look, durations in days.
 
-    ``test`` is the group sequential test as planned, with ``information_fractions`` of events; ``efficacy_bounds`` and
-    ``futility_bounds`` (None without) are on Z, above zero in favour of the experimental arm, and ``efficacy_effects``
-    and ``futility_effects`` the estimates at them: hazard ratios, or for ``RestrictedMean`` (days) and ``Milestone``
-    differences; None where a test has no estimate. ``look_times`` are expected under the effect, as are
-    ``look_events`` (control, experimental: (k, 2)), ``look_patients`` and ``look_dropouts``. ``stop_for_efficacy`` and
-    ``stop_for_futility`` are the probabilities of stopping at each look under the effect. ``under_effect`` and
-    ``under_none`` are what the trial takes on average. ``solved`` names what was not given; ``inputs`` are what was,
-    as they are saved.
+    ``test`` is the group sequential test as planned, with ``information_fractions`` of events; ``efficacy_bounds``,
+    ``futility_bounds`` and ``harm_bounds`` (None without) are on Z, above zero in favour of the experimental arm, and
+    ``efficacy_effects`` and ``futility_effects`` the estimates at them: hazard ratios, or for ``RestrictedMean`` (days)
+    and ``Milestone`` differences; None where a test has no estimate. ``look_times`` are expected under the effect, as
+    are ``look_events`` (control, experimental: (k, 2)), ``look_patients`` and ``look_dropouts``. ``stop_for_efficacy``
+    and ``stop_for_futility`` are the probabilities of stopping at each look under the effect, ``false_claim`` that of
+    efficacy under none. ``under_effect`` and ``under_none`` are what the trial takes on average. ``solved`` names what
+    was not given; ``inputs`` are what was, as they are saved.
     """
 
     test: GroupSequential
@@ -65,6 +68,7 @@ class Plan:
     solved: tuple[str, ...]
     efficacy_bounds: Vector
     futility_bounds: Vector | None
+    harm_bounds: Vector | None
     efficacy_effects: Vector | None
     futility_effects: Vector | None
     look_times: Vector
@@ -100,6 +104,33 @@ class Plan:
     def __str__(self) -> str:
         return paragraph(self)
 
+    def decide(
+        self,
+        look: int,
+        result: LogRank | Cox | float,
+        *,
+        favours: str | None = None,
+        events: float | None = None,
+        earlier: Sequence[float] = (),
+        final: bool | None = None,
+    ) -> Decision:
+        """The verdict at a look (from 1), by the bounds at the events observed.
+
+        ``result`` is a log-rank test or a Cox model of the arms of the plan, which know their direction and their
+        events; a z alone needs ``favours``, the arm that it favours where it is above zero, and ``events``. ``earlier``
+        are the events at the looks before. The last look, by default the last that was planned, spends what is left.
+
+        Raises ``DesignError`` for a result of other arms or of another test than the plan's.
+
+        >>> from equipoise.design import accrual, group_sequential, median, obrien_fleming, survival
+        >>> test = group_sequential(alpha=0.025, sided=1, information_fractions=[0.5, 1], efficacy=obrien_fleming())
+        >>> plan = survival(test, hazard_ratio=0.65, power=0.9, control=median("6 months"), allocation={"B": 1, "A": 1},
+        ...                 accrual=accrual("24 months"), follow_up="12 months")
+        >>> plan.decide(1, 2.9, favours="B", events=114).verdict
+        'efficacy'
+        """
+        return decide(self, look, result, favours=favours, events=events, earlier=earlier, final=final)
+
     def table(self) -> str:
         """The looks as a table: times, events, bounds on every scale, error spent and power."""
         return table(self)
@@ -132,6 +163,7 @@ def plan_of(asked: Asked, solved: Solved, inputs: Mapping[str, object]) -> Plan:
         inputs=inputs,
         efficacy_bounds=found.upper,
         futility_bounds=futility,
+        harm_bounds=test.harm_bounds,
         efficacy_effects=_effects(asked, found.upper, information),
         futility_effects=None if futility is None else _effects(asked, futility, information),
         look_times=looks.calendar,

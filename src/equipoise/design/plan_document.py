@@ -12,6 +12,7 @@ from ..errors import DesignError
 from ..survival.weights import FlemingHarrington, ModestlyWeighted
 from .accrual import Accrual
 from .boundaries import HaybittlePeto, PampallonaTsiatis, WangTsiatis
+from .futility import FutilityBounds, Harm
 from .given import real_number
 from .group_sequential import GroupSequential, group_sequential
 from .hazards import Hazard, HazardRatio
@@ -23,6 +24,8 @@ _RECORDS: dict[str, Callable[..., object]] = {
     for kind in (
         Accrual,
         FlemingHarrington,
+        FutilityBounds,
+        Harm,
         HaybittlePeto,
         Hazard,
         HazardRatio,
@@ -47,6 +50,7 @@ TEST = (
     "binding",
     "power",
     "spending_fractions",
+    "harm",
 )
 _KIND = "record"
 
@@ -61,7 +65,7 @@ def encoded(value: object) -> object:
         given = {name: encoded(getattr(value, name)) for name in TEST}
         return {_KIND: "GroupSequential", **given}
     if is_dataclass(value) and not isinstance(value, type):
-        held = {f.name: encoded(getattr(value, f.name)) for f in fields(value)}
+        held = {f.name: encoded(getattr(value, f.name)) for f in fields(value) if f.init}
         return {_KIND: type(value).__name__, **held}
     if isinstance(value, Mapping):
         return {str(name): encoded(one) for name, one in value.items()}

@@ -128,6 +128,8 @@ def columns(plan: Plan) -> tuple[list[str], list[list[str]]]:
         if plan.futility_effects is not None:
             heads.append(f"{unit} at it ")
         heads.append("P(stop)")
+    if plan.harm_bounds is not None:
+        heads.append("harm z")
     rows = []
     for k in range(len(plan.look_times)):
         z = float(plan.efficacy_bounds[k])
@@ -141,6 +143,8 @@ def columns(plan: Plan) -> tuple[list[str], list[list[str]]]:
             if plan.futility_effects is not None:
                 row.append(fixed(float(plan.futility_effects[k]), digits))
             row.append(fixed(float(plan.stop_for_futility[k]), 4))
+        if plan.harm_bounds is not None:
+            row.append(_bound(float(plan.harm_bounds[k])))
         rows.append(row)
     return heads, rows
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
@@ -12,6 +13,8 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
 from ..errors import DesignError
+from .given import real_number
+from .looks import above_zero, listed, numbers, rising
 
 Vector = NDArray[np.float64]
 _LIKE = {"obrien-fleming": "O'Brien-Fleming", "pocock": "Pocock"}
@@ -30,7 +33,7 @@ class LanDeMets:
     kind: Literal["obrien-fleming", "pocock"]
 
     def __post_init__(self) -> None:
-        if self.kind not in _LIKE:
+        if not isinstance(self.kind, str) or self.kind not in _LIKE:
             raise DesignError(
                 f"{self.kind!r} is no kind of Lan-DeMets spending", remedy='Known: "obrien-fleming" and "pocock".'
             )
@@ -40,7 +43,7 @@ class LanDeMets:
 
     def spent(self, fractions: object, error: float) -> Vector:
         """Cumulative error spent at information fractions (k,)."""
-        t = _fractions(fractions)
+        t, error = _fractions(fractions), _error(error)
         if self.kind == "pocock":
             return np.asarray(error * np.log1p((math.e - 1) * t))
         with np.errstate(divide="ignore"):
@@ -58,7 +61,7 @@ class KimDeMets:
     rho: float
 
     def __post_init__(self) -> None:
-        if not (self.rho > 0 and math.isfinite(self.rho)):
+        if not 0 < real_number(self.rho) < math.inf:
             raise DesignError(f"rho = {self.rho} is not above zero", where="Kim-DeMets spending", remedy="Such as 2.")
 
     def __str__(self) -> str:
@@ -66,7 +69,7 @@ class KimDeMets:
 
     def spent(self, fractions: object, error: float) -> Vector:
         """Cumulative error spent at information fractions (k,)."""
-        return np.asarray(error * _fractions(fractions) ** self.rho)
+        return np.asarray(_error(error) * _fractions(fractions) ** self.rho)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +84,7 @@ class HwangShihDeCani:
     gamma: float
 
     def __post_init__(self) -> None:
-        if not abs(self.gamma) <= 40:
+        if not abs(real_number(self.gamma)) <= 40:
             raise DesignError(
                 f"gamma = {self.gamma} is not between -40 and 40",
                 where="Hwang-Shih-DeCani spending",
@@ -93,7 +96,7 @@ class HwangShihDeCani:
 
     def spent(self, fractions: object, error: float) -> Vector:
         """Cumulative error spent at information fractions (k,)."""
-        t = _fractions(fractions)
+        t, error = _fractions(fractions), _error(error)
         if self.gamma == 0:
             return error * t
         return np.asarray(error * np.expm1(-self.gamma * t) / math.expm1(-self.gamma))
@@ -110,7 +113,7 @@ class UserSpending:
     shares: tuple[float, ...]
 
     def __post_init__(self) -> None:
-        shares = tuple(float(s) for s in self.shares)
+        shares = tuple(real_number(s) for s in listed(self.shares) or ())
         falls = any(later < former for former, later in pairwise(shares))
         if not shares or falls or shares[0] < 0 or shares[-1] != 1 or any(math.isnan(s) for s in shares):
             raise DesignError(
@@ -132,7 +135,35 @@ class UserSpending:
                 where="spending given by the user",
                 remedy="Give one a look, or a spending function, which knows looks that were not planned.",
             )
-        return error * np.array(self.shares)
+        return _error(error) * np.array(self.shares)
+
+
+def calendar_fractions(times: Sequence[float], planned: float) -> Vector:
+    """Shares of the planned duration at which looks take place, 1 at most: errors may be spent at them.
+
+    ``times`` rise, in the unit of ``planned``, both since the start (Lan and DeMets 1989). Raises ``DesignError`` for
+    what is no time.
+
+    >>> calendar_fractions([12, 24, 40], planned=36).round(4).tolist()
+    [0.3333, 0.6667, 1.0]
+    """
+    found = numbers(times, "times", "Give the times of the looks since the start.")
+    rising(found, "times")
+    return np.minimum(found / above_zero(planned, "planned", "Give the planned duration, in the unit of the times."), 1)
+
+
+def lesser_fractions(information: Sequence[float], calendar: Sequence[float]) -> Vector:
+    """The lesser of two shares at each look, so that errors are spent neither before information nor before time.
+
+    >>> lesser_fractions([0.5, 0.7, 1], [0.4, 0.8, 1]).tolist()
+    [0.4, 0.7, 1.0]
+    """
+    one, other = _fractions(information), _fractions(calendar)
+    if len(one) != len(other):
+        raise DesignError(
+            f"{len(one)} and {len(other)} fractions are given", where="lesser_fractions", remedy="Give one a look."
+        )
+    return np.minimum(one, other)
 
 
 Spending = LanDeMets | KimDeMets | HwangShihDeCani | UserSpending
@@ -140,4 +171,15 @@ Spending = LanDeMets | KimDeMets | HwangShihDeCani | UserSpending
 
 def _fractions(fractions: object) -> Vector:
     """Fractions above 1 have spent all."""
-    return np.minimum(np.asarray(fractions, dtype=float), 1.0)
+    t = np.array([real_number(x) for x in listed(fractions) or ()])
+    if not len(t) or not (t >= 0).all():
+        raise DesignError(
+            f"fractions = {fractions} are not numbers from 0", where="fractions", remedy="Such as [0.5, 0.75, 1]."
+        )
+    return np.minimum(t, 1.0)
+
+
+def _error(error: float) -> float:
+    if not 0 < real_number(error) < 1:
+        raise DesignError(f"error = {error!r} is not between 0 and 1", where="error", remedy="Such as 0.025.")
+    return float(error)

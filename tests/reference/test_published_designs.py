@@ -10,6 +10,7 @@ import pytest
 from scipy.special import ndtr
 
 from equipoise.design import (
+    FutilityBounds,
     HwangShihDeCani,
     LanDeMets,
     MaxCombo,
@@ -26,6 +27,7 @@ from equipoise.design import (
     pocock,
     survival,
 )
+from equipoise.design.crossing import Bounds, crossing_along
 from equipoise.design.methods import at_risk_for, effect_at, score, weight_at
 from equipoise.design.trial_power import looks_of, powered
 from equipoise.results import fixed
@@ -104,7 +106,8 @@ def test_delayed_effect_by_the_average_hazard_ratio() -> None:
         looks, hazard_ratio=late, control=median("12 months"), allocation=ONE, accrual=entering, dropout=hazard(0.001)
     )
     assert printed(fractions, 2) == ["0.30", "0.49", "0.80", "1.00"]
-    test = group_sequential(alpha=0.025, sided=1, information_fractions=fractions, efficacy=OF)
+    futility = FutilityBounds(p=[0.95, 0.95, None])  # z -1.64
+    test = group_sequential(alpha=0.025, sided=1, information_fractions=fractions, efficacy=OF, futility=futility)
     plan = survival(
         test, hazard_ratio=late, control=median("12 months"), allocation=ONE, accrual=entering, dropout=hazard(0.001),
         patients=461.6, follow_up="24 months", method="average hazard ratio",
@@ -117,7 +120,16 @@ def test_delayed_effect_by_the_average_hazard_ratio() -> None:
     assert printed(plan.efficacy_bounds, 2) == ["3.94", "3.01", "2.26", "2.03"]
     assert printed(ndtr(-plan.efficacy_bounds), 4) == ["0.0000", "0.0013", "0.0120", "0.0212"]
     assert plan.efficacy_effects == pytest.approx([0.4545, 0.6250, 0.7598, 0.8013], abs=1e-4)
-    assert np.cumsum(plan.stop_for_efficacy) == pytest.approx([0.0005, 0.0496, 0.6677, 0.9000], abs=0.004)
+    # Its power takes the bounds as they are under the effect too, ours as they are on the scale of the estimate.
+    real = np.array([effect_at(course, float(t), "average hazard ratio", 1.0).real for t in plan.look_times])
+    assert plan.futility_bounds is not None
+    as_they_are = Bounds(real / real[-1], plan.efficacy_bounds, plan.futility_bounds, np.zeros(4))
+    theirs = crossing_along(as_they_are, np.array(sizes) * np.sqrt(real * 461.6))
+    assert np.cumsum(theirs.upper) == pytest.approx([0.0005, 0.0496, 0.6677, 0.9000], abs=2e-4)
+    assert np.cumsum(plan.stop_for_efficacy) == pytest.approx([0.0005, 0.0496, 0.6677, 0.9000], abs=0.009)
+    assert np.cumsum(plan.stop_for_futility)[:2] == pytest.approx([0.0115, 0.0119], abs=1e-4)
+    assert plan.futility_effects is not None
+    assert plan.futility_effects[:2] == pytest.approx([1.3896, 1.2932], abs=1e-4)
 
 
 def test_maxcombo_with_an_interim_logrank() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from scipy.special import ndtr
@@ -14,7 +14,9 @@ from ..results import fixed, p_equals
 from ..survival.cox_result import Cox
 from ..survival.logrank import LogRank
 from ..survival.weights import FlemingHarrington, ModestlyWeighted
+from .futility import FutilityBounds
 from .given import real_number, whole_number
+from .group_sequential import GroupSequential
 from .methods import MaxCombo, is_formula, name_of
 
 if TYPE_CHECKING:
@@ -33,9 +35,12 @@ _SAID: dict[str, str] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """What one look of a trial says: ``z``, above zero in favour of the experimental arm, beside the bounds at the
-    events that were observed (``information_fraction`` of those planned); None where there is no such bound. ``basis`` names
-    what information is measured by, ``binding`` whether a bound for futility must be obeyed."""
+    """What one look of a trial says.
+
+    ``z``, above zero in favour of the experimental arm, stands beside the bounds at the events that were observed
+    (``information_fraction`` of those planned); None where there is no such bound. ``basis`` names what information is
+    measured by, ``binding`` whether a bound for futility must be obeyed.
+    """
 
     look: int
     z: float
@@ -78,8 +83,8 @@ def decide(
 
     ``result`` is a log-rank test or a Cox model of the arms of the plan, which know their direction and their events; a
     z alone needs ``favours``, the arm that it favours where it is above zero, and ``events``. ``earlier`` are the
-    events at the looks before, one each; spending functions take the share of the planned events that was seen, and
-    the last look, by default the last that was planned, all that is left of alpha.
+    events at the looks before, one each, which may have come early or late; spending functions take the share of the
+    planned events that was seen, and the last look, by default the last that was planned, all that is left of alpha.
 
     Raises ``DesignError`` for a result of other arms or another test than the plan's, and for events that do not rise;
     ``UnsupportedError`` for a MaxCombo plan.
@@ -99,8 +104,7 @@ def decide(
         )
     z, seen = _read(plan, result, favours, events)
     planned = plan.events
-    last = number >= len(plan.look_times) if final is None else bool(final)
-    test = plan.test.observed([*earlier, seen], planned=planned, final=last)
+    test, last = _test_at(plan, [*(real_number(one) for one in earlier), seen], final)
     at = number - 1
     efficacy = float(test.efficacy_bounds[at])
     futility = _some(test.futility_bounds, at)
@@ -120,6 +124,28 @@ def decide(
         basis=f"information by {plan.information_basis}",
         method=f"{test.efficacy}, {'one' if test.sided == 1 else 'two'}-sided alpha {test.alpha:g}",
     )
+
+
+def _test_at(plan: Plan, events: list[float], final: bool | None) -> tuple[GroupSequential, bool]:
+    """The test at the events of the looks so far and those planned for the looks to come, and whether there are none.
+
+    The second look is the second planned one, early or late; planned looks that lie behind it by now are left out.
+    """
+    done = len(events)
+    planned = (plan.test.information_fractions * plan.events).tolist()
+    ahead = [] if final else [k for k in range(done, len(planned)) if planned[k] > events[-1]]
+    futility = plan.test.futility
+    if isinstance(futility, FutilityBounds):
+        held = [value for k, value in enumerate(futility.values) if k < done or k in ahead[:-1]]
+        held = held[: done + len(ahead) - 1]
+        futility = replace(futility, **{futility.kind: held}) if any(v is not None for v in held) else None
+    test = plan.test.observed(
+        [*events, *(planned[k] for k in ahead)],
+        planned=plan.events,
+        final=True,
+        futility=futility if isinstance(futility, FutilityBounds) else None,
+    )
+    return test, not ahead
 
 
 def _some(bounds: object, at: int) -> float | None:
@@ -174,7 +200,8 @@ def _logrank(plan: Plan, result: LogRank, events: object) -> tuple[float, float]
     people = plan.population
     if result.z is None or result.groups != (people.control_arm, people.experimental):
         raise DesignError(
-            f"the test compares {' and '.join(result.groups)}, the plan {people.experimental} with {people.control_arm}",
+            f"the test compares {' and '.join(result.groups)}, the plan {people.experimental} with "
+            f"{people.control_arm}",
             where="result",
             remedy="Name control and experimental arm as the plan does.",
         )

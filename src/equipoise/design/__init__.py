@@ -6,6 +6,7 @@ from .conditional_power import assurance, conditional_power, predictive_power
 from .crossing import Bounds, Crossing
 from .group_sequential import GroupSequential, group_sequential
 from .inference import Repeated, StageWise, events_information, repeated, stagewise
+from .sequential_graph import SequentialGraphTest, Standing, sequential_graph
 from .spending import HwangShihDeCani, KimDeMets, LanDeMets, UserSpending
 
 __all__ = [
@@ -20,7 +21,9 @@ __all__ = [
     "LanDeMets",
     "PampallonaTsiatis",
     "Repeated",
+    "SequentialGraphTest",
     "StageWise",
+    "Standing",
     "UserSpending",
     "WangTsiatis",
     "assurance",
@@ -31,5 +34,6 @@ __all__ = [
     "pocock",
     "predictive_power",
     "repeated",
+    "sequential_graph",
     "stagewise",
 ]

@@ -4,6 +4,7 @@ from .alpha_graph import AlphaGraph, GraphTest
 from .boundaries import HaybittlePeto, PampallonaTsiatis, WangTsiatis, obrien_fleming, pocock
 from .conditional_power import assurance, conditional_power, predictive_power
 from .crossing import Bounds, Crossing
+from .forecast import EventForecast, event_forecast
 from .group_sequential import GroupSequential, group_sequential
 from .inference import Repeated, StageWise, events_information, repeated, stagewise
 from .sequential_graph import SequentialGraphTest, Standing, sequential_graph
@@ -13,6 +14,7 @@ __all__ = [
     "AlphaGraph",
     "Bounds",
     "Crossing",
+    "EventForecast",
     "GraphTest",
     "GroupSequential",
     "HaybittlePeto",
@@ -28,6 +30,7 @@ __all__ = [
     "WangTsiatis",
     "assurance",
     "conditional_power",
+    "event_forecast",
     "events_information",
     "group_sequential",
     "obrien_fleming",

@@ -148,8 +148,9 @@ def event_forecast(
     fixed number and enter at random at their rates. The number of events by a day then has a mean M and a variance V:
     that of independent events, and that of the estimated hazards by the delta method. The forecast is the day on which
     M = events - 1/2, by which the event is as likely as not to have happened; limits are where M +- z sqrt(V) is
-    there. The design is Bagiella and Heitjan's (2001), who simulate what is a normal approximation here. As hazards
-    are of all arms together, a forecast far ahead takes for granted that their mixture changes no more.
+    there. Bagiella and Heitjan (2001) take the day on which M = events, half an event later, and simulate the interval.
+    As hazards are of all arms together, the forecast takes for granted that their mixture does not change within a
+    piece; under a strong effect it falls, and a single piece then gives dates that are too early.
 
     Raises ``DataError`` for flags that do not fit and weighted data, ``DesignError`` for a number of events that has
     been reached, and for pieces without an event, whose hazard and its uncertainty nobody can tell.

@@ -7,6 +7,7 @@ from .boundaries import HaybittlePeto, PampallonaTsiatis, WangTsiatis, obrien_fl
 from .conditional_power import assurance, conditional_power, predictive_power
 from .crossing import Bounds, Crossing
 from .decision import Decision
+from .forecast import EventForecast, event_forecast
 from .futility import FutilityBounds, Harm
 from .group_sequential import GroupSequential, group_sequential
 from .hazards import Hazard, HazardRatio, dropout, hazard, median, piecewise_hazard_ratio, survival_at
@@ -15,6 +16,7 @@ from .methods import MaxCombo, Milestone, RestrictedMean
 from .plan import Expected, Plan
 from .plan_file import read_plan, save_plan
 from .population import Population
+from .sequential_graph import SequentialGraphTest, Standing, sequential_graph
 from .side_by_side import SideBySide, event_fractions, formulas
 from .spending import HwangShihDeCani, KimDeMets, LanDeMets, UserSpending, calendar_fractions, lesser_fractions
 from .survival_design import survival
@@ -26,6 +28,7 @@ __all__ = [
     "Bounds",
     "Crossing",
     "Decision",
+    "EventForecast",
     "Expected",
     "FutilityBounds",
     "GraphTest",
@@ -44,8 +47,10 @@ __all__ = [
     "Population",
     "Repeated",
     "RestrictedMean",
+    "SequentialGraphTest",
     "SideBySide",
     "StageWise",
+    "Standing",
     "UserSpending",
     "WangTsiatis",
     "accrual",
@@ -53,6 +58,7 @@ __all__ = [
     "calendar_fractions",
     "conditional_power",
     "dropout",
+    "event_forecast",
     "event_fractions",
     "events_information",
     "formulas",
@@ -68,6 +74,7 @@ __all__ = [
     "read_plan",
     "repeated",
     "save_plan",
+    "sequential_graph",
     "stagewise",
     "survival",
     "survival_at",

@@ -44,6 +44,7 @@ def asked(**changed: Any) -> GroupSequential:
         (lambda: FutilityBounds(conditional_power=[10]), "Give probabilities between 0 and 1"),
         (lambda: FutilityBounds(hazard_ratio=[0]), "Give hazard ratios above 0"),
         (lambda: FutilityBounds(conditional_power=[0.1], under="none"), "under = 'none'"),
+        (lambda: FutilityBounds(conditional_power=[0.1], under=np.ones(2)), "under = array([1., 1.])"),
         (lambda: FutilityBounds(z=[0], under="design"), "bounds by z are under no effect"),
         (
             lambda: FutilityBounds(z=[0], information=10),

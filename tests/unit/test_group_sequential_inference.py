@@ -60,6 +60,7 @@ EVENTS = "is not above zero (events). Give a number of events."
         (lambda: stagewise(TEST, [1], -3), "information = -3 is not above zero"),
         (lambda: stagewise(TEST, [1], "x"), "information = 'x' is no number"),  # type: ignore[arg-type]
         (lambda: stagewise(TEST, [1], math.inf), "information = inf is no number"),
+        (lambda: stagewise(TEST, [1], 1e308), "information = 1e+308 is above 1e+100"),
         (lambda: stagewise(TEST, [1], 1e-9), "information of 1e-09 is too little for a hazard ratio"),
         (lambda: stagewise(TEST, [1], 10, level=2), "level = 2 is not between 0 and 1"),
         (lambda: repeated(TEST, [1, 2], [5]), "2 z and 1 numbers of information are given (information). One a look."),

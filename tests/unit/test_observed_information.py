@@ -54,6 +54,8 @@ CP = FutilityBounds(conditional_power=[0.1, 0.1])
         ({}, [-5], {}, "look 1 at -5 does not lie above 0"),
         ({}, [100, 100.001], {}, "look 2 at 0.500005 is less than 0.0001 of the information from look 1 (information)"),
         ({}, [100], {"planned": 0}, "planned = 0 is not above zero (planned). Give the planned final information"),
+        ({}, [100], {"planned": 1e-308}, "planned = 1e-308 is not above zero"),
+        ({}, [1e308], {}, "information = [1e+308] are no numbers"),
         ({}, [100], {"planned": "200"}, "planned = '200' is no number"),
         ({}, [100], {"final": "no"}, "final = 'no' is neither True nor False"),
         ({}, [100, 200, 220], {}, "look 2 had 200 of the information, all of the 200 that are planned (information). "

@@ -67,7 +67,7 @@ class FutilityBounds:
             )
         object.__setattr__(self, "kind", given[0])
         object.__setattr__(self, given[0], _values(given[0], getattr(self, given[0])))
-        if self.under not in get_args(Under):
+        if not isinstance(self.under, str) or self.under not in get_args(Under):
             raise DesignError(f"under = {self.under!r}", where="futility bounds", remedy='Say "trend" or "design".')
         if self.under == "design" and self.kind != "conditional_power":
             raise DesignError(

@@ -116,7 +116,7 @@ def stagewise(test: GroupSequential, z: Sequence[float], information: float, *, 
     bounds = _for_inference(test)
 
     def more_extreme(log: float) -> float:
-        return stagewise_p(bounds, last, float(seen[-1]), log * scale)
+        return stagewise_p(bounds, last, float(seen[-1]), log * scale, far_enough(0.0))
 
     center = float(seen[-1]) / math.sqrt(information)
     reach = _FURTHEST / math.sqrt(information)
@@ -131,7 +131,7 @@ def stagewise(test: GroupSequential, z: Sequence[float], information: float, *, 
     return StageWise(
         look=last + 1,
         z=float(seen[-1]),
-        p_one_sided=more_extreme(0.0),
+        p_one_sided=stagewise_p(bounds, last, float(seen[-1]), 0.0, far_enough(float(seen[-1]))),
         hazard_ratio=math.exp(-median),
         conf_int=(math.exp(-high), math.exp(-low)),
         observed_hazard_ratio=math.exp(-center),
@@ -140,10 +140,11 @@ def stagewise(test: GroupSequential, z: Sequence[float], information: float, *, 
     )
 
 
-def stagewise_p(bounds: Bounds, look: int, z: float, drift: float) -> float:
-    """The probability under a drift of stopping for efficacy before a look (from 0), or of lying above z at it."""
+def stagewise_p(bounds: Bounds, look: int, z: float, drift: float, far: float) -> float:
+    """The probability under a drift of stopping for efficacy before a look (from 0), or of lying above z at it; ``far``
+    as in ``GoingOn``."""
     times = bounds.fractions.tolist()
-    going, total = GoingOn(drift, far=far_enough(z - drift * math.sqrt(times[look]))), 0.0
+    going, total = GoingOn(drift, far=far), 0.0
     for k in range(look):
         total += going.above(times[k], float(bounds.upper[k]))
         going = going.on(times[k], bounds.regions(k), times[k + 1])
@@ -242,10 +243,9 @@ def _solve(rising: Callable[[float], float], center: float, reach: float) -> flo
     """Where a rising function is zero; beyond the reach where an early look decides."""
     low, high = center - reach, center + reach
     for _ in range(20):
-        if rising(low) < 0 < rising(high):
+        below, above = rising(low) < 0, rising(high) > 0
+        if below and above:
             return float(brentq(rising, low, high, xtol=1e-13 * reach, rtol=1e-12))
-        low, high = (
-            (low if rising(low) < 0 else low - 2 * (high - low)),
-            (high if rising(high) > 0 else high + 2 * (high - low)),
-        )
+        step = 2 * (high - low)
+        low, high = (low if below else low - step), (high if above else high + step)
     raise DesignError("no effect makes these z likely", where="z", remedy="Compare them with the bounds of the test.")

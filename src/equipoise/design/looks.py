@@ -17,6 +17,7 @@ LEAST_ALPHA = 1e-12
 LEAST_DISTANCE = 1e-4  # of the final information; nearer to each other looks take minutes, and are one look
 FURTHEST_Z = 37.0  # a normal tail beyond is no number
 FURTHEST_DRIFT = 1e6
+_LARGEST = 1e100  # of a number of information, events or time, which is squared and divided by others
 _ALL = 1e-9  # information fractions written as decimals may miss 1 by rounding
 
 
@@ -34,7 +35,7 @@ def numbers(values: object, name: str, remedy: str) -> Vector:
     """A sequence of finite numbers as an array, or why it is none."""
     members = listed(values)
     found = np.array([real_number(v) for v in members or ()])
-    if not len(found) or not np.isfinite(found).all():
+    if not len(found) or not (abs(found) <= _LARGEST).all():
         raise DesignError(f"{name} = {values!r} are no numbers", where=name, remedy=remedy)
     return found
 
@@ -52,8 +53,8 @@ def number(value: object, name: str, remedy: str, *, least: float = -math.inf, m
 
 def above_zero(value: object, name: str, remedy: str) -> float:
     """A finite number above zero, or why it is none."""
-    found = number(value, name, remedy)
-    if found <= 0:
+    found = number(value, name, remedy, most=_LARGEST)
+    if found < 1 / _LARGEST:
         raise DesignError(f"{name} = {found:g} is not above zero", where=name, remedy=remedy)
     return found
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from scipy.special import ndtr
 
@@ -138,7 +138,8 @@ def _test_at(plan: Plan, events: list[float], final: bool | None) -> tuple[Group
     if isinstance(futility, FutilityBounds):
         held = [value for k, value in enumerate(futility.values) if k < done or k in ahead[:-1]]
         held = held[: done + len(ahead) - 1]
-        futility = replace(futility, **{futility.kind: held}) if any(v is not None for v in held) else None
+        change: dict[str, Any] = {futility.kind: held}
+        futility = replace(futility, **change) if any(v is not None for v in held) else None
     test = plan.test.observed(
         [*events, *(planned[k] for k in ahead)],
         planned=plan.events,

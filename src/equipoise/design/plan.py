@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .. import results
+from ..results import Row
 from ..survival.cox_result import Cox
 from ..survival.logrank import LogRank
 from .accrual import Accrual
@@ -20,10 +22,14 @@ from .group_sequential import GroupSequential
 from .hazards import HazardRatio
 from .methods import Method, Milestone, RestrictedMean, is_formula
 from .plan_document import encoded
+from .plan_rows import plan_rows
 from .plan_text import paragraph, table
 from .population import Population
 from .size import Asked, Solved
 from .trial_power import Looks, Powered, looks_of, powered
+
+if TYPE_CHECKING:
+    import polars as pl
 
 Vector = NDArray[np.float64]
 
@@ -104,6 +110,10 @@ class Plan:
     def __str__(self) -> str:
         return paragraph(self)
 
+    def looks(self) -> str:
+        """The looks as a table of text: times, events, bounds on every scale, error spent and power."""
+        return table(self)
+
     def decide(
         self,
         look: int,
@@ -131,9 +141,22 @@ class Plan:
         """
         return decide(self, look, result, favours=favours, events=events, earlier=earlier, final=final)
 
-    def table(self) -> str:
-        """The looks as a table: times, events, bounds on every scale, error spent and power."""
-        return table(self)
+    def rows(self) -> list[Row]:
+        """Assumptions, looks, bounds and curves as rows of the long table; ``at`` is the number of a look, or as
+        ``plan_rows`` says.
+
+        >>> from equipoise.design import accrual, group_sequential, median, obrien_fleming, survival
+        >>> test = group_sequential(alpha=0.025, sided=1, information_fractions=[0.5, 1], efficacy=obrien_fleming())
+        >>> plan = survival(test, hazard_ratio=0.65, power=0.9, control=median("6 months"), allocation={"B": 1, "A": 1},
+        ...                 accrual=accrual("24 months"), follow_up="12 months")
+        >>> [(row.at, row.statistic, row.text) for row in plan.rows() if row.statistic.startswith("efficacy bound z")]
+        [(1, 'efficacy bound z', '2.797'), (2, 'efficacy bound z', '1.977')]
+        """
+        return plan_rows(self)
+
+    def table(self) -> pl.DataFrame:
+        """The long table of the plan."""
+        return results.long_table(self.rows())
 
 
 def plan_of(asked: Asked, solved: Solved, inputs: Mapping[str, object]) -> Plan:

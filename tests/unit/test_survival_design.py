@@ -27,7 +27,6 @@ from equipoise.design import (
     hazard,
     in_whole_numbers,
     median,
-    obrien_fleming,
     piecewise_hazard_ratio,
     pocock,
     read_plan,
@@ -42,6 +41,7 @@ from equipoise.survival.weights import FlemingHarrington, ModestlyWeighted
 ONE = {"E": 1, "C": 1}
 OF = LanDeMets("obrien-fleming")
 TEST = group_sequential(alpha=0.025, sided=1, information_fractions=[0.5, 1], efficacy=OF)
+EARLY = group_sequential(alpha=0.025, sided=1, information_fractions=[0.05, 1], efficacy=OF)
 POWERED = group_sequential(
     alpha=0.025, sided=1, information_fractions=[0.5, 1], efficacy=OF, power=0.9, futility=HwangShihDeCani(-2)
 )
@@ -105,7 +105,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "a number for a duration": ({"follow_up": 12}, "12 is not a duration"),
     "more events than patients have": (
         {"power": None, "events": 310, "patients": 300, "follow_up": None},
-        "never have 310 events: at most 300 are expected (events). Ask for 300 events or fewer, or take 310 patients",
+        "never have 310 events: at most 300 are expected (events). Ask for 299 events or fewer, or take 311 patients",
     ),
     "events before the last enters": (
         {"power": None, "events": 20, "patients": 300, "follow_up": None}, "before the last enters at 24",
@@ -116,7 +116,8 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "more patients than are needed": ({"patients": 900, "follow_up": None}, "before the last of them enters"),
     "no ratio can be found": ({"hazard_ratio": None, "patients": 5}, "no hazard ratio above 0.02"),
     "tau after the end": ({"method": RestrictedMean("40 months")}, "nobody is followed for"),
-    "milestone after a look": ({"method": Milestone("30 months")}, "Look later, follow longer"),
+    "milestone after a look": ({"method": Milestone("40 months")}, "Look later, follow longer"),
+    "look before the milestone": ({"method": Milestone("30 months"), "test": EARLY}, "before anybody is followed"),
     "crossing hazards that cancel": (
         {"hazard_ratio": piecewise_hazard_ratio([1.5, 1.0], until=["3 months"]), "method": "score"},
         "the test sees no effect that favours the experimental arm",
@@ -218,7 +219,10 @@ def test_a_test_with_power_gives_power_and_can_be_asked_for_it() -> None:
 def test_every_method_makes_a_plan_that_is_saved_and_read_again(method: Any, tmp_path: Path) -> None:
     plan = made(method=method)
     assert plan.power == pytest.approx(0.9, rel=1e-7)
-    assert plan.false_claim.sum() == pytest.approx(0.025, rel=1e-6)
+    near = (
+        2e-3 if method in ("score", "average hazard ratio") else 1e-9
+    )  # bounds at fractions of events, not of variance
+    assert plan.false_claim.sum() == pytest.approx(0.025, rel=near)
     assert (np.diff(plan.look_times) > 0).all()
     assert str(plan)
     assert plan.looks().count("\n") == 2
@@ -247,7 +251,9 @@ def test_every_method_makes_a_plan_that_is_saved_and_read_again(method: Any, tmp
     ],
 )  # fmt: skip
 def test_plans_of_other_tests_are_saved_too(test: Any, tmp_path: Path) -> None:
-    plan = made(test, power=None if test.power else 0.85, strata={"a": 0.5, "b": 0.5}, dropout=dropout(0.1, by="1 year"))
+    plan = made(
+        test, power=None if test.power else 0.85, strata={"a": 0.5, "b": 0.5}, dropout=dropout(0.1, by="1 year")
+    )
     save_plan(plan, tmp_path / "plan.json")
     assert read_plan(tmp_path / "plan.json") == plan
     assert in_whole_numbers(plan).power > 0.79
@@ -257,7 +263,13 @@ def test_files_that_are_no_plans(tmp_path: Path) -> None:
     path = tmp_path / "plan.json"
     with pytest.raises(DesignError, match="cannot be read"):
         read_plan(path)
-    for text in ("", "[]", "{}", '{"equipoise": "1", "inputs": 3, "solved": {}}', '{"inputs": {"test": {"record": "x"}}}'):
+    for text in (
+        "",
+        "[]",
+        "{}",
+        '{"equipoise": "1", "inputs": 3, "solved": {}}',
+        '{"inputs": {"test": {"record": "x"}}}',
+    ):
         path.write_text(text)
         with pytest.raises(EquipoiseError):
             read_plan(path)
@@ -273,9 +285,7 @@ def data(plan: Plan, n: int = 160, seed: int = 1) -> TimeToEvent:
     draws = np.random.default_rng(seed)
     arm = np.array(["C", "E"])[np.arange(n) % 2]
     time = draws.exponential(np.where(arm == "E", 400, 180))
-    return TimeToEvent(
-        np.minimum(time, 700), (time < 700).astype(int), arm, control="C", experimental="E", unit="days"
-    )
+    return TimeToEvent(np.minimum(time, 700), (time < 700).astype(int), arm, control="C", experimental="E", unit="days")
 
 
 def test_decisions_read_results() -> None:
@@ -283,45 +293,45 @@ def test_decisions_read_results() -> None:
     tte = data(plan)
     test, model = logrank(tte), cox(tte)
     first = plan.decide(1, test)
-    assert first.events == test.observed.sum()
+    assert first.information == test.observed.sum()
     assert first.z == test.z
     assert first.verdict == "efficacy"
-    assert first.information_fraction == pytest.approx(first.events / plan.events)
-    spent = TEST.observed([first.events], planned=plan.events).efficacy_bounds[0]
+    assert first.information_fraction == pytest.approx(first.information / plan.events)
+    spent = TEST.observed([first.information], planned=plan.events).efficacy_bounds[0]
     assert first.efficacy_bound == pytest.approx(spent, rel=1e-12)
-    assert "information by events" in str(first)
+    assert "of 331.5 events" in str(first)
     second = plan.decide(1, model)
-    assert second.events == first.events
+    assert second.information == first.information
     assert second.z == pytest.approx(-model.coef[0] / model.se[0])
-    raw = plan.decide(1, -3.0, favours="C", events=165)
+    raw = plan.decide(1, -3.0, favours="C", information=165)
     assert raw.z == 3.0
-    assert plan.decide(1, 0.5, favours="E", events=165).verdict == "go on"
-    assert plan.decide(2, 0.5, favours="E", events=330, earlier=[165]).verdict == "no claim"
-    assert plan.decide(1, 0.5, favours="E", events=165, final=True).verdict == "no claim"
-    swapped = plan.decide(1, logrank(tte).z, favours="E", events=first.events)
+    assert plan.decide(1, 0.5, favours="E", information=165).verdict == "go on"
+    assert plan.decide(2, 0.5, favours="E", information=330, earlier=[165]).verdict == "no claim"
+    assert plan.decide(1, 0.5, favours="E", information=165, final=True).verdict == "no claim"
+    swapped = plan.decide(1, logrank(tte).z, favours="E", information=first.information)
     assert swapped.verdict == first.verdict
 
 
 def test_decisions_on_futility_harm_and_two_sides() -> None:
     plan = made(POWERED, power=None)
-    assert plan.decide(1, -0.5, favours="E", events=plan.events / 2).verdict == "futility"
-    assert "not binding" in str(plan.decide(1, 1.5, favours="E", events=plan.events / 2))
-    early = plan.decide(1, 1.0, favours="E", events=0.4 * plan.events)
-    late = plan.decide(1, 1.0, favours="E", events=0.6 * plan.events)
+    assert plan.decide(1, -0.5, favours="E", information=plan.events / 2).verdict == "futility"
+    assert "not binding" in str(plan.decide(1, 1.5, favours="E", information=plan.events / 2))
+    early = plan.decide(1, 1.0, favours="E", information=0.4 * plan.events)
+    late = plan.decide(1, 1.0, favours="E", information=0.6 * plan.events)
     assert early.efficacy_bound > late.efficacy_bound
     two = made(group_sequential(alpha=0.05, sided=2, information_fractions=[0.5, 1], efficacy=OF))
-    assert two.decide(1, 3.5, favours="C", events=two.events / 2).verdict == "efficacy of the control arm"
+    assert two.decide(1, 3.5, favours="C", information=two.events / 2).verdict == "efficacy of the control arm"
 
 
 DECIDED: dict[str, tuple[Any, str]] = {
-    "z without an arm": (lambda p: p.decide(1, 2.0, events=100), "does not say which arm it favours"),
-    "another arm": (lambda p: p.decide(1, 2.0, favours="B", events=100), "Say 'E' or 'C'"),
-    "z without events": (lambda p: p.decide(1, 2.0, favours="E"), "needs its number of events"),
-    "no z": (lambda p: p.decide(1, "2", favours="E", events=100), "is no result"),
-    "nan": (lambda p: p.decide(1, math.nan, favours="E", events=100), "is no result"),
-    "look 0": (lambda p: p.decide(0, 2.0, favours="E", events=100), "Looks count from 1"),
-    "no earlier look": (lambda p: p.decide(2, 2.0, favours="E", events=100), "0 earlier looks"),
-    "events that fall": (lambda p: p.decide(2, 2.0, favours="E", events=100, earlier=[120]), ""),
+    "z without an arm": (lambda p: p.decide(1, 2.0, information=100), "does not say which arm it favours"),
+    "another arm": (lambda p: p.decide(1, 2.0, favours="B", information=100), "Say 'E' or 'C'"),
+    "z without events": (lambda p: p.decide(1, 2.0, favours="E"), "needs its information, here events"),
+    "no z": (lambda p: p.decide(1, "2", favours="E", information=100), "is no result"),
+    "nan": (lambda p: p.decide(1, math.nan, favours="E", information=100), "is no result"),
+    "look 0": (lambda p: p.decide(0, 2.0, favours="E", information=100), "Looks count from 1"),
+    "no earlier look": (lambda p: p.decide(2, 2.0, favours="E", information=100), "0 earlier looks"),
+    "events that fall": (lambda p: p.decide(2, 2.0, favours="E", information=100, earlier=[120]), ""),
     "arm of a test": (lambda p: p.decide(1, logrank(data(p)), favours="E"), "knows which arm it favours"),
     "arms turned": (lambda p: p.decide(1, logrank(data(p).swap())), "the plan E with C"),
     "another weight": (lambda p: p.decide(1, logrank(data(p), gamma=1)), "has weight"),
@@ -336,6 +346,33 @@ def test_decisions_that_are_refused(name: str) -> None:
     assert words in str(caught.value)
 
 
+def test_a_weighted_test_has_information_of_its_own() -> None:
+    plan = made(method=FlemingHarrington(0, 1))
+    assert plan.information_basis == "the information of the test"
+    tte = data(plan)
+    found = plan.decide(1, logrank(tte, gamma=1))
+    assert found.information == logrank(tte, gamma=1).variance[0, 0]
+    assert found.information_fraction == pytest.approx(found.information / plan.look_information[-1])
+    assert plan.look_information[0] / plan.look_information[1] == pytest.approx(0.5, rel=1e-9)
+    assert (plan.look_events.sum(axis=1) / plan.events)[0] > 0.5  # early events weigh little
+    with pytest.raises(DesignError, match="has weight"):
+        plan.decide(1, logrank(tte))
+    with pytest.raises(DesignError, match="Give its z with favours"):
+        plan.decide(1, cox(tte))
+    means = made(method=RestrictedMean("6 months"))
+    with pytest.raises(DesignError, match="Give its z with favours"):
+        means.decide(1, logrank(tte))
+    at = float(means.look_information[0])
+    assert means.decide(1, 3.0, favours="E", information=at).verdict == "efficacy"
+    assert means.decide(1, 3.0, favours="E", information=at).efficacy_bound == pytest.approx(means.efficacy_bounds[0])
+
+
+def test_a_maxcombo_plan_does_not_decide() -> None:
+    plan = made(method=MaxCombo((FlemingHarrington(0, 0), FlemingHarrington(0, 1))))
+    with pytest.raises(UnsupportedError, match="correlations"):
+        plan.decide(1, 3.0, favours="E", information=100)
+
+
 def test_a_log_rank_test_is_not_of_a_margin() -> None:
     plan = made(hazard_ratio=0.9, null_hazard_ratio=1.3)
     with pytest.raises(DesignError, match="Give a Cox model"):
@@ -346,4 +383,10 @@ def test_a_log_rank_test_is_not_of_a_margin() -> None:
 
 def test_side_by_side_needs_one_that_applies() -> None:
     with pytest.raises(DesignError, match="no trial finds no effect"):
-        formulas(TEST, hazard_ratio=1.0, power=0.9, follow_up="9 months", **{k: v for k, v in BITS.items() if k != "hazard_ratio"})
+        formulas(
+            TEST,
+            hazard_ratio=1.0,
+            power=0.9,
+            follow_up="9 months",
+            **{k: v for k, v in BITS.items() if k != "hazard_ratio"},
+        )

@@ -17,7 +17,7 @@ from ..survival.weights import FlemingHarrington, ModestlyWeighted
 from .futility import FutilityBounds
 from .given import real_number, whole_number
 from .group_sequential import GroupSequential
-from .methods import MaxCombo, is_formula, name_of
+from .methods import MaxCombo, counts_events, name_of
 
 if TYPE_CHECKING:
     from .plan import Plan
@@ -37,16 +37,15 @@ _SAID: dict[str, str] = {
 class Decision:
     """What one look of a trial says.
 
-    ``z``, above zero in favour of the experimental arm, stands beside the bounds at the events that were observed
-    (``information_fraction`` of those planned); None where there is no such bound. ``basis`` names what information is
-    measured by, ``binding`` whether a bound for futility must be obeyed.
+    ``z``, above zero in favour of the experimental arm, stands beside the bounds at the ``information`` that was
+    observed (``information_fraction`` of that planned); None where there is no such bound. ``basis`` says what information is,
+    ``binding`` whether a bound for futility must be obeyed.
     """
 
     look: int
     z: float
     p_one_sided: float
-    events: float
-    planned_events: float
+    information: float
     information_fraction: float
     efficacy_bound: float
     futility_bound: float | None
@@ -63,9 +62,8 @@ class Decision:
         if self.harm_bound is not None:
             bounds.append(f"harm {_bound(self.harm_bound)}")
         return (
-            f"Look {self.look}, {self.events:g} of {fixed(self.planned_events, 1)} events "
-            f"({fixed(100 * self.information_fraction, 1)}%, {self.basis}): z = {fixed(self.z, 3)}, one-sided "
-            f"{p_equals(self.p_one_sided)}; bounds {', '.join(bounds)}; {_SAID[self.verdict]} ({self.method})"
+            f"Look {self.look} at {fixed(100 * self.information_fraction, 1)}% of {self.basis}: "
+            f"z = {fixed(self.z, 3)}, one-sided {p_equals(self.p_one_sided)}; bounds {', '.join(bounds)}; {_SAID[self.verdict]} ({self.method})"
         )
 
 
@@ -75,19 +73,17 @@ def decide(
     result: LogRank | Cox | float,
     *,
     favours: str | None = None,
-    events: float | None = None,
+    information: float | None = None,
     earlier: Sequence[float] = (),
     final: bool | None = None,
 ) -> Decision:
-    """The verdict at a look (from 1), by the bounds at the events observed.
+    """See ``Plan.decide``.
 
-    ``result`` is a log-rank test or a Cox model of the arms of the plan, which know their direction and their events; a
-    z alone needs ``favours``, the arm that it favours where it is above zero, and ``events``. ``earlier`` are the
-    events at the looks before, one each, which may have come early or late; spending functions take the share of the
-    planned events that was seen, and the last look, by default the last that was planned, all that is left of alpha.
+    Bounds are those at the information observed: spending functions take its share of what was planned, and the last
+    look, by default the last that was planned, takes all that is left of alpha.
 
-    Raises ``DesignError`` for a result of other arms or another test than the plan's, and for events that do not rise;
-    ``UnsupportedError`` for a MaxCombo plan.
+    Raises ``DesignError`` for a result of other arms or another test than the plan's, and for information that does not
+    rise; ``UnsupportedError`` for a MaxCombo plan.
     """
     if isinstance(plan.method, MaxCombo):
         raise UnsupportedError(
@@ -98,12 +94,11 @@ def decide(
     number = whole_number(look)
     if number is None or number < 1 or len(earlier) != number - 1:
         raise DesignError(
-            f"look {look!r} with events of {len(earlier)} earlier looks",
+            f"look {look!r} with the information of {len(earlier)} earlier looks",
             where="earlier",
-            remedy="Looks count from 1; give the events at each look before.",
+            remedy="Looks count from 1; give the information at each look before.",
         )
-    z, seen = _read(plan, result, favours, events)
-    planned = plan.events
+    z, seen = _read(plan, result, favours, information)
     test, last = _test_at(plan, [*(real_number(one) for one in earlier), seen], final)
     at = number - 1
     efficacy = float(test.efficacy_bounds[at])
@@ -113,27 +108,27 @@ def decide(
         look=number,
         z=z,
         p_one_sided=float(ndtr(-z)),
-        events=seen,
-        planned_events=planned,
-        information_fraction=seen / planned,
+        information=seen,
+        information_fraction=seen / float(plan.look_information[-1]),
         efficacy_bound=efficacy,
         futility_bound=futility,
         harm_bound=harm,
         verdict=_verdict(z, efficacy, futility, harm, test.sided, last),
         binding=test.binding,
-        basis=f"information by {plan.information_basis}",
+        basis=_basis(plan),
         method=f"{test.efficacy}, {'one' if test.sided == 1 else 'two'}-sided alpha {test.alpha:g}",
     )
 
 
-def _test_at(plan: Plan, events: list[float], final: bool | None) -> tuple[GroupSequential, bool]:
-    """The test at the events of the looks so far and those planned for the looks to come, and whether there are none.
+def _test_at(plan: Plan, seen: list[float], final: bool | None) -> tuple[GroupSequential, bool]:
+    """The test at the information of the looks so far and of those planned for looks to come, and whether there are
+    none.
 
     The second look is the second planned one, early or late; planned looks that lie behind it by now are left out.
     """
-    done = len(events)
-    planned = (plan.test.information_fractions * plan.events).tolist()
-    ahead = [] if final else [k for k in range(done, len(planned)) if planned[k] > events[-1]]
+    done = len(seen)
+    planned = (plan.test.information_fractions * plan.look_information[-1]).tolist()
+    ahead = [] if final else [k for k in range(done, len(planned)) if planned[k] > seen[-1]]
     futility = plan.test.futility
     if isinstance(futility, FutilityBounds):
         held = [value for k, value in enumerate(futility.values) if k < done or k in ahead[:-1]]
@@ -141,12 +136,17 @@ def _test_at(plan: Plan, events: list[float], final: bool | None) -> tuple[Group
         change: dict[str, Any] = {futility.kind: held}
         futility = replace(futility, **change) if any(v is not None for v in held) else None
     test = plan.test.observed(
-        [*events, *(planned[k] for k in ahead)],
-        planned=plan.events,
+        [*seen, *(planned[k] for k in ahead)],
+        planned=float(plan.look_information[-1]),
         final=True,
         futility=futility if isinstance(futility, FutilityBounds) else None,
     )
     return test, not ahead
+
+
+def _basis(plan: Plan) -> str:
+    planned = float(plan.look_information[-1])
+    return f"{fixed(planned, 1)} events" if counts_events(plan.method) else "the planned information of the test"
 
 
 def _some(bounds: object, at: int) -> float | None:
@@ -177,27 +177,30 @@ def _verdict(z: float, efficacy: float, futility: float | None, harm: float | No
     return "no claim" if last else "go on"
 
 
-def _read(plan: Plan, result: object, favours: str | None, events: object) -> tuple[float, float]:
-    """Z, above zero in favour of the experimental arm, and events."""
-    if isinstance(result, LogRank):
-        z, seen = _logrank(plan, result, events)
-    elif isinstance(result, Cox):
-        z, seen = _cox(plan, result), float(result.events)
+def _read(plan: Plan, result: object, favours: str | None, information: object) -> tuple[float, float]:
+    """Z, above zero in favour of the experimental arm, and information."""
+    if isinstance(result, LogRank | Cox):
+        if favours is not None or information is not None:
+            raise DesignError(
+                "the result knows which arm it favours, and its information",
+                where="result",
+                remedy="Give favours and information with a z alone.",
+            )
+        z, seen = _logrank(plan, result) if isinstance(result, LogRank) else _cox(plan, result)
     else:
-        z, seen = _raw(plan, result, favours), real_number(events)
-        favours = None
+        z, seen = _raw(plan, result, favours), real_number(information)
         if not 0 < seen < math.inf:
-            raise DesignError(f"events = {events!r}", where="events", remedy="A z alone needs its number of events.")
-    if favours is not None:
-        raise DesignError(
-            "the result knows which arm it favours", where="favours", remedy="Give favours with a z alone."
-        )
+            raise DesignError(
+                f"information = {information!r}",
+                where="information",
+                remedy=f"A z alone needs its information, here {plan.information_basis}.",
+            )
     if not math.isfinite(z):
         raise DesignError("the result has no z", where="result", remedy="See its reason.")
     return z, seen
 
 
-def _logrank(plan: Plan, result: LogRank, events: object) -> tuple[float, float]:
+def _logrank(plan: Plan, result: LogRank) -> tuple[float, float]:
     people = plan.population
     if result.z is None or result.groups != (people.control_arm, people.experimental):
         raise DesignError(
@@ -212,24 +215,18 @@ def _logrank(plan: Plan, result: LogRank, events: object) -> tuple[float, float]
             where="result",
             remedy="Give a Cox model.",
         )
-    weighted = isinstance(plan.method, FlemingHarrington | ModestlyWeighted)
-    wanted = plan.method if weighted else FlemingHarrington()
-    if not (weighted or is_formula(plan.method) or plan.method in ("score", "average hazard ratio")):
+    wanted = FlemingHarrington() if counts_events(plan.method) else plan.method
+    if not isinstance(wanted, FlemingHarrington | ModestlyWeighted):
         raise DesignError(f"the plan is for {name_of(plan.method)}", where="result", remedy="Give its z with favours=.")
     if result.weights != wanted:
         raise DesignError(
-            f"the test has weight {result.weights}, the plan {wanted}", where="result", remedy="As planned."
+            f"the test has weight {result.weights}, the plan {wanted}", where="result", remedy="Test as planned."
         )
-    if events is None:
-        if weighted and wanted != FlemingHarrington():
-            raise DesignError(
-                "a weighted test does not say how many events it saw", where="events", remedy="Give them."
-            )
-        return float(result.z), float(result.observed.sum())
-    return float(result.z), real_number(events)
+    seen = result.observed.sum() if counts_events(plan.method) else result.variance[0, 0]
+    return float(result.z), float(seen)
 
 
-def _cox(plan: Plan, result: Cox) -> float:
+def _cox(plan: Plan, result: Cox) -> tuple[float, float]:
     people = plan.population
     if not isinstance(result.hazard_ratio, float) or people.experimental not in result.terms[0]:
         raise DesignError(
@@ -238,10 +235,11 @@ def _cox(plan: Plan, result: Cox) -> float:
             where="result",
             remedy="Fit the two arms of the plan.",
         )
-    if not (is_formula(plan.method) or plan.method in ("score", "average hazard ratio")):
+    if not counts_events(plan.method):
         raise DesignError(f"the plan is for {name_of(plan.method)}", where="result", remedy="Give its z with favours=.")
     sign = 1 if plan.event_is == "harm" else -1
-    return float(sign * (math.log(plan.null_hazard_ratio) - result.coef[0]) / result.se[0])
+    z = sign * (math.log(plan.null_hazard_ratio) - result.coef[0]) / result.se[0]
+    return float(z), float(result.events)
 
 
 def _raw(plan: Plan, result: object, favours: str | None) -> float:

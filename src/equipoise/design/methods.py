@@ -142,6 +142,17 @@ def is_formula(method: Method) -> bool:
     return isinstance(method, str) and method in get_args(Formula)
 
 
+def counts_events(method: Method) -> bool:
+    """Whether information is counted in events; a weighted test, a mean and a milestone have their own."""
+    return isinstance(method, str | MaxCombo)
+
+
+def earliest(method: Method) -> float:
+    """Days from the first patient before which a test sees nothing."""
+    end = method.tau if isinstance(method, RestrictedMean) else method.at if isinstance(method, Milestone) else None
+    return 0.0 if end is None else days(end) * (1 + 1e-9)
+
+
 def effect_at(course: Course, calendar: float, method: Method, null_ratio: float) -> Effect:
     """What a test sees at a calendar time (days); see the functions below for each."""
     if isinstance(method, RestrictedMean):

@@ -20,7 +20,7 @@ from .decision import Decision, decide
 from .given import FrozenMapping
 from .group_sequential import GroupSequential
 from .hazards import HazardRatio
-from .methods import Method, Milestone, RestrictedMean, is_formula
+from .methods import Method, Milestone, RestrictedMean, counts_events, is_formula
 from .plan_document import encoded
 from .plan_rows import plan_rows
 from .plan_text import paragraph, table
@@ -50,9 +50,9 @@ class Expected:
 class Plan:
     """The plan of a two-arm trial with a time to an event; arrays are (k,), a value a look, durations in days.
 
-    ``test`` is the group sequential test as planned, with ``information_fractions`` of events; ``efficacy_bounds``,
-    ``futility_bounds`` and ``harm_bounds`` (None without) are on Z, above zero in favour of the experimental arm, and
-    ``efficacy_effects`` and ``futility_effects`` the estimates at them: hazard ratios, or for ``RestrictedMean`` (days)
+    ``test`` is the group sequential test as planned, with ``information_fractions`` of events, or of the information of
+    a test that weighs them (``information_basis``; ``look_information``); ``efficacy_bounds``, ``futility_bounds`` and
+    ``harm_bounds`` (None without) are on Z, above zero in favour of the experimental arm, and ``efficacy_effects`` and ``futility_effects`` the estimates at them: hazard ratios, or for ``RestrictedMean`` (days)
     and ``Milestone`` differences; None where a test has no estimate. ``look_times`` are expected under the effect, as
     are ``look_events`` (control, experimental: (k, 2)), ``look_patients`` and ``look_dropouts``. ``stop_for_efficacy``
     and ``stop_for_futility`` are the probabilities of stopping at each look under the effect, ``false_claim`` that of
@@ -79,6 +79,7 @@ class Plan:
     futility_effects: Vector | None
     look_times: Vector
     look_events: Vector
+    look_information: Vector
     look_patients: Vector
     look_dropouts: Vector
     stop_for_efficacy: Vector
@@ -98,8 +99,8 @@ class Plan:
 
     @property
     def information_basis(self) -> str:
-        """What information fractions are of."""
-        return "events"
+        """What information fractions are of: events, or the information of the test itself."""
+        return "events" if counts_events(self.method) else "the information of the test"
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Plan) and encoded(self) == encoded(other)
@@ -120,15 +121,16 @@ class Plan:
         result: LogRank | Cox | float,
         *,
         favours: str | None = None,
-        events: float | None = None,
+        information: float | None = None,
         earlier: Sequence[float] = (),
         final: bool | None = None,
     ) -> Decision:
-        """The verdict at a look (from 1), by the bounds at the events observed.
+        """The verdict at a look (from 1), by the bounds at the information observed.
 
         ``result`` is a log-rank test or a Cox model of the arms of the plan, which know their direction and their
-        events; a z alone needs ``favours``, the arm that it favours where it is above zero, and ``events``. ``earlier``
-        are the events at the looks before. The last look, by default the last that was planned, spends what is left.
+        information; a z alone needs ``favours``, the arm that it favours where it is above zero, and ``information``:
+        events, or that of the test (see ``information_basis``). ``earlier`` is the information at the looks before,
+        which may have come early or late. The last look, by default the last that was planned, spends all that is left.
 
         Raises ``DesignError`` for a result of other arms or of another test than the plan's.
 
@@ -136,10 +138,10 @@ class Plan:
         >>> test = group_sequential(alpha=0.025, sided=1, information_fractions=[0.5, 1], efficacy=obrien_fleming())
         >>> plan = survival(test, hazard_ratio=0.65, power=0.9, control=median("6 months"), allocation={"B": 1, "A": 1},
         ...                 accrual=accrual("24 months"), follow_up="12 months")
-        >>> plan.decide(1, 2.9, favours="B", events=114).verdict
+        >>> plan.decide(1, 2.9, favours="B", information=114).verdict
         'efficacy'
         """
-        return decide(self, look, result, favours=favours, events=events, earlier=earlier, final=final)
+        return decide(self, look, result, favours=favours, information=information, earlier=earlier, final=final)
 
     def rows(self) -> list[Row]:
         """Assumptions, looks, bounds and curves as rows of the long table; ``at`` is the number of a look, or as
@@ -191,6 +193,7 @@ def plan_of(asked: Asked, solved: Solved, inputs: Mapping[str, object]) -> Plan:
         futility_effects=None if futility is None else _effects(asked, futility, information),
         look_times=looks.calendar,
         look_events=by_arm,
+        look_information=looks.events * n if counts_events(method) or information is None else information,
         look_patients=entered,
         look_dropouts=np.array([dropouts_share(course, float(at)) for at in looks.calendar]) * n,
         stop_for_efficacy=found.effect.upper,

@@ -17,7 +17,7 @@ from .combo import combo_bounds, combo_power
 from .course import Course, events_share, time_of
 from .crossing import Bounds, Crossing, GoingOn, crossing, crossing_along, drifts
 from .group_sequential import GroupSequential
-from .methods import Effect, MaxCombo, Method, effect_at, is_formula
+from .methods import Effect, MaxCombo, Method, counts_events, earliest, effect_at, is_formula
 from .spending import Spending
 
 Vector = NDArray[np.float64]
@@ -54,7 +54,10 @@ class Powered:
 def looks_of(
     course: Course, end: float, test: GroupSequential, method: Method, null_ratio: float, sign: int = 1
 ) -> Looks:
-    """Looks at planned shares of the events expected by ``end`` (days); the last look is then."""
+    """Looks at planned shares of the information expected by ``end`` (days), which is events or the test's own; the
+    last look is then."""
+    if not counts_events(method):
+        return _by_own_information(course, end, test, method, null_ratio, sign)
     final = events_share(course, end)
     events = final * test.information_fractions
     calendar = np.array([*(time_of(course, float(share)) for share in events[:-1]), end])
@@ -69,12 +72,37 @@ def looks_of(
     return Looks(calendar, events, effects, sign)
 
 
+def _by_own_information(
+    course: Course, end: float, test: GroupSequential, method: Method, null_ratio: float, sign: int
+) -> Looks:
+    """Looks where the variance of the test says that so much of its information has come."""
+    last = effect_at(course, end, method, null_ratio)
+    first = earliest(method)
+    calendar = []
+    for share in test.information_fractions[:-1].tolist():
+
+        def missing(at: float, share: float = share) -> float:
+            return effect_at(course, at, method, null_ratio).null - share * last.null
+
+        if first and missing(first) > 0:
+            raise DesignError(
+                f"{share:.3g} of the information has come before anybody is followed to the time of the {method}",
+                where="information_fractions",
+                remedy="Have that look later, or take an earlier time.",
+            )
+        calendar.append(float(brentq(missing, first or 1e-6 * end, end, xtol=1e-9, rtol=_EXACT)))
+    times = np.array([*calendar, end])
+    seen = [effect_at(course, float(at), method, null_ratio) for at in times]
+    events = np.array([events_share(course, float(at)) for at in times])
+    return Looks(times, events, tuple(replace(one, size=sign * one.size) for one in seen), sign)
+
+
 def powered(test: GroupSequential, course: Course, looks: Looks, patients: float, method: Method) -> Powered:
     """What a trial of so many patients does at its looks.
 
     A formula has the law of the canonical form, at the planned fractions of events. The other methods take the mean and
-    the variance of the test at each look; the bounds are those of the planned fractions, as they will be at the
-    analysis, where events are what is counted.
+    the variance of the test at each look; the bounds are those of the planned fractions, of events where these are what
+    will be counted at the analysis, of the test's own information else.
     """
     if isinstance(method, MaxCombo):
         upper = combo_bounds(test, course, looks.calendar, method)

@@ -38,8 +38,8 @@ class Decision:
     """What one look of a trial says.
 
     ``z``, above zero in favour of the experimental arm, stands beside the bounds at the ``information`` that was
-    observed (``information_fraction`` of that planned); None where there is no such bound. ``basis`` says what information is,
-    ``binding`` whether a bound for futility must be obeyed.
+    observed (``information_fraction`` of that planned); None where there is no such bound. ``basis`` says what
+    information is, ``binding`` whether a bound for futility must be obeyed.
     """
 
     look: int
@@ -63,7 +63,8 @@ class Decision:
             bounds.append(f"harm {_bound(self.harm_bound)}")
         return (
             f"Look {self.look} at {fixed(100 * self.information_fraction, 1)}% of {self.basis}: "
-            f"z = {fixed(self.z, 3)}, one-sided {p_equals(self.p_one_sided)}; bounds {', '.join(bounds)}; {_SAID[self.verdict]} ({self.method})"
+            f"z = {fixed(self.z, 3)}, one-sided {p_equals(self.p_one_sided)}; bounds {', '.join(bounds)}; "
+            f"{_SAID[self.verdict]} ({self.method})"
         )
 
 
@@ -121,8 +122,8 @@ def decide(
 
 
 def _test_at(plan: Plan, seen: list[float], final: bool | None) -> tuple[GroupSequential, bool]:
-    """The test at the information of the looks so far and of those planned for looks to come, and whether there are
-    none.
+    """The test at the information of the looks so far and of those
+    planned for looks to come, and whether there are none.
 
     The second look is the second planned one, early or late; planned looks that lie behind it by now are left out.
     """

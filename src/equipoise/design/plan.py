@@ -50,14 +50,15 @@ class Expected:
 class Plan:
     """The plan of a two-arm trial with a time to an event; arrays are (k,), a value a look, durations in days.
 
-    ``test`` is the group sequential test as planned, with ``information_fractions`` of events, or of the information of
-    a test that weighs them (``information_basis``; ``look_information``); ``efficacy_bounds``, ``futility_bounds`` and
-    ``harm_bounds`` (None without) are on Z, above zero in favour of the experimental arm, and ``efficacy_effects`` and ``futility_effects`` the estimates at them: hazard ratios, or for ``RestrictedMean`` (days)
-    and ``Milestone`` differences; None where a test has no estimate. ``look_times`` are expected under the effect, as
-    are ``look_events`` (control, experimental: (k, 2)), ``look_patients`` and ``look_dropouts``. ``stop_for_efficacy``
-    and ``stop_for_futility`` are the probabilities of stopping at each look under the effect, ``false_claim`` that of
-    efficacy under none. ``under_effect`` and ``under_none`` are what the trial takes on average. ``solved`` names what
-    was not given; ``inputs`` are what was, as they are saved.
+    ``test`` is the group sequential test as planned, with ``information_fractions`` of events, or of the
+    information of a test that weighs them (``information_basis``; ``look_information``); ``efficacy_bounds``,
+    ``futility_bounds`` and ``harm_bounds`` (None without) are on Z, above zero in favour of the experimental arm,
+    and ``efficacy_effects`` and ``futility_effects`` the estimates at them: hazard ratios, or for
+    ``RestrictedMean`` (days) and ``Milestone`` differences; None where a test has no estimate. ``look_times`` are
+    expected under the effect, as are ``look_events`` (control, experimental: (k, 2)), ``look_patients`` and
+    ``look_dropouts``. ``stop_for_efficacy`` and ``stop_for_futility`` are the probabilities of stopping at each
+    look under the effect, ``false_claim`` that of efficacy under none. ``under_effect`` and ``under_none`` are what
+    the trial takes on average. ``solved`` names what was not given; ``inputs`` are what was, as they are saved.
     """
 
     test: GroupSequential

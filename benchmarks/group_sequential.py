@@ -4,7 +4,8 @@
 
 CPU (user + system) of a call, ms, median of five runs with their range; compilation is done before the clock starts.
 Tasks: O'Brien-Fleming bounds at three looks; Lan-DeMets bounds at five looks with beta spent too, futility not binding;
-final P, median unbiased estimate and limits, repeated limits and P at both looks, of a trial that ends at its second.
+events, patients and dates of a trial with three O'Brien-Fleming looks, bounds included; final P,
+median unbiased estimate and limits, repeated limits and P at both looks, of a trial that ends at its second.
 """
 
 from __future__ import annotations
@@ -17,11 +18,14 @@ from collections.abc import Callable
 
 from equipoise.design import (
     LanDeMets,
+    accrual,
     events_information,
     group_sequential,
+    median,
     obrien_fleming,
     repeated,
     stagewise,
+    survival,
 )
 
 RUNS = 5
@@ -35,6 +39,10 @@ tasks <- list(
   function() getDesignGroupSequential(kMax = 3, alpha = 0.025, typeOfDesign = "OF"),
   function() getDesignGroupSequential(kMax = 5, alpha = 0.025, beta = 0.1, typeOfDesign = "asOF",
                                       typeBetaSpending = "bsOF", bindingFutility = FALSE),
+  function() getSampleSizeSurvival(
+    getDesignGroupSequential(kMax = 3, alpha = 0.025, beta = 0.1, typeOfDesign = "OF",
+                             informationRates = c(0.4, 0.7, 1)),
+    median2 = 6, hazardRatio = 0.65, accrualTime = c(0, 24), followUpTime = 12),
   function() getAnalysisResults(design = two, dataInput = data, directionUpper = FALSE))
 for (task in tasks) {
   invisible(task())
@@ -57,6 +65,19 @@ def bounds_five() -> object:
     return group_sequential(alpha=0.025, sided=1, information_fractions=looks, efficacy=OF, futility=OF, power=0.9)
 
 
+def survival_three() -> object:
+    test = group_sequential(alpha=0.025, sided=1, information_fractions=[0.4, 0.7, 1], efficacy=obrien_fleming())
+    return survival(
+        test,
+        hazard_ratio=0.65,
+        power=0.9,
+        control=median("6 months"),
+        allocation={"E": 1, "C": 1},
+        accrual=accrual("24 months"),
+        follow_up="12 months",
+    )
+
+
 TWO = group_sequential(alpha=0.025, sided=1, information_fractions=[0.65, 1], efficacy=OF)
 
 
@@ -68,6 +89,7 @@ def inference() -> object:
 TASKS: dict[str, Callable[[], object]] = {
     "bounds, 3 looks": bounds_three,
     "bounds, 5 looks, beta spent": bounds_five,
+    "survival size, 3 looks": survival_three,
     "inference after look 2": inference,
 }
 

@@ -63,7 +63,7 @@ def test_events_of_competing_exponentials() -> None:
         [0.8 * (1 - math.exp(-2.5)), 2 / 3 * (1 - math.exp(-1.5))],
         rel=1e-4,  # entry takes a thousandth of a day
     )
-    left = dropouts_share(at_once(0.02, 0.5, 0.005), 100.0) * 2
+    left = dropouts_share(at_once(0.02, 0.5, 0.005), at_risk(at_once(0.02, 0.5, 0.005), 100.0)) * 2
     assert left == pytest.approx(0.2 * (1 - math.exp(-2.5)) + 1 / 3 * (1 - math.exp(-1.5)), rel=1e-4)
 
 

@@ -121,4 +121,4 @@ def test_times_of_events_undo_events(trial: dict[str, Any]) -> None:
     if trial["time"] < longest(course) and events < 0.999 * events_share(course, longest(course)):
         assert time_of(course, events) == pytest.approx(trial["time"], rel=1e-8)
     assert math.isinf(time_of(course, 1.01))
-    assert 0 <= dropouts_share(course, trial["time"]) <= 1 - events + 1e-12
+    assert 0 <= dropouts_share(course, at_risk(course, trial["time"])) <= 1 - events + 1e-12

@@ -49,6 +49,12 @@ class Accrual:
         shares = np.cumsum([0.0, *(length * rate for length, rate in zip(self.lengths, self.rates, strict=True))])
         return np.asarray(np.interp(np.asarray(time, dtype=float), ends, shares / shares[-1]))
 
+    def rate(self, time: object) -> Vector:
+        """The share of all patients who enter a day, at times (n,) in days."""
+        starts = np.cumsum([0.0, *self.lengths])
+        rates = np.append(np.array(self.rates) / self.patients, 0.0)
+        return np.asarray(rates[np.searchsorted(starts, np.asarray(time, dtype=float), side="right") - 1])
+
     def ending(self, duration: float) -> Accrual:
         """With the last period, or more, cut or drawn out so that accrual lasts so many days."""
         starts = np.cumsum([0.0, *self.lengths[:-1]])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,7 @@ _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(16)
 _PANEL = 3.0  # cumulative hazard in a panel: 16 nodes integrate its exponential to rounding
 _DYADIC = 60  # halvings towards zero, where a Weibull hazard is infinite or has a kink
 _LONGEST = 73_000.0  # days: nobody is followed for 200 years
+_NEAR = 1e-13  # of a day, relative: where a search for a date ends
 _ALL = 40.0  # cumulative hazard by which everyone has had an event
 
 
@@ -44,13 +46,18 @@ class Course:
 
     def hazards(self, stratum: Stratum) -> tuple[Hazard, Hazard]:
         """Control and experimental hazard."""
-        return stratum.control, stratum.control.times(stratum.hazard_ratio)
+        return stratum.control, _experimental(stratum)
 
     def under(self, ratio: float, *, control: float = 1.0) -> Course:
         """The same trial under a constant hazard ratio, hazards of the control arm multiplied by ``control``."""
         factor, constant = HazardRatio((0.0,), (control,)), HazardRatio((0.0,), (ratio,))
         strata = [replace(one, control=one.control.times(factor), hazard_ratio=constant) for one in self.strata]
         return replace(self, strata=tuple(strata))
+
+
+@lru_cache(maxsize=256)  # asked for at every calendar time of a search
+def _experimental(stratum: Stratum) -> Hazard:
+    return stratum.control.times(stratum.hazard_ratio)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -128,9 +135,9 @@ def _panels(knots: list[float], last: float, hazards: list[Hazard]) -> tuple[Vec
         if bent and low == 0:
             edges.extend((high * 0.5 ** np.arange(_DYADIC, 0, -1)).tolist())
             low = edges[-1]
-        gain = max(float(one.cumulative(high) - one.cumulative(low)) for one in hazards)
+        gain = max(one.gone(high) - one.gone(low) for one in hazards)
         m = max(math.ceil(gain / _PANEL), 4 if bent else 1)
-        edges.extend(np.linspace(low, high, m + 1)[1:].tolist())
+        edges.extend(low + (high - low) * (i + 1) / m for i in range(m))
     points = np.array(edges)
     half, middle = np.diff(points) / 2, (points[1:] + points[:-1]) / 2
     return (middle[:, None] + half[:, None] * _NODES).ravel(), (half[:, None] * _WEIGHTS).ravel()
@@ -141,13 +148,13 @@ def events_share(course: Course, calendar: float) -> float:
     return float(at_risk(course, calendar).events.sum()) if calendar > 0 else 0.0
 
 
-def dropouts_share(course: Course, calendar: float) -> float:
-    """Expected dropouts by a calendar time, per patient randomized in all."""
-    found = at_risk(course, calendar)
+def dropouts_share(course: Course, found: AtRisk) -> float:
+    """Expected dropouts by the time at which patients are at risk so, per patient randomized in all."""
     leaving = np.array([one.at(found.time) for one in course.dropout])
     return float(((found.at_risk * leaving) @ found.weight).sum())
 
 
+@lru_cache(maxsize=256)
 def longest(course: Course) -> float:
     """The calendar time by which events have stopped coming."""
     follow_up = course.follow_up_each
@@ -158,15 +165,40 @@ def longest(course: Course) -> float:
 
 def _followed(one: Hazard) -> float:
     """Days by which everybody has had an event, or as many as anybody may wait for."""
-    if float(one.cumulative(_LONGEST)) < _ALL:
+    if one.gone(_LONGEST) < _ALL:
         return _LONGEST
-    return float(brentq(lambda t: float(one.cumulative(t)) - _ALL, 0.0, _LONGEST, xtol=1e-3))
+    return float(brentq(lambda t: one.gone(t) - _ALL, 0.0, _LONGEST, xtol=1e-3))
 
 
-def time_of(course: Course, events: float) -> float:
-    """The calendar time (days) by which so many events per patient are expected; infinite where they never are."""
-    last = longest(course)
-    most = events_share(course, last)
-    if events > most:
-        return math.inf if events > most * (1 + 1e-9) else last
-    return float(brentq(lambda t: events_share(course, t) - events, 0.0, last, xtol=1e-10, rtol=1e-14))
+def time_of(course: Course, events: float, *, before: float = math.inf) -> float:
+    """The calendar time (days) by which so many events per patient are expected; infinite where they never are.
+
+    ``before`` is a time by which they are known to have come. Newton's steps, halving where one would leave the interval.
+    """
+    high = before
+    if math.isinf(before):
+        high = longest(course)
+        most = events_share(course, high)
+        if events > most:
+            return math.inf if events > most * (1 + 1e-9) else high
+    low, at = 0.0, min(course.accrual.duration, high / 2)
+    for _ in range(200):
+        found, speed = _events_and_speed(course, at)
+        low, high = (at, high) if found < events else (low, at)
+        step = (events - found) / speed if speed > 0 else math.inf
+        if abs(step) <= _NEAR * (1 + at) or high - low <= _NEAR * (1 + at):
+            return at
+        at = at + step if low < at + step < high else 0.5 * (low + high)
+    return at
+
+
+def _events_and_speed(course: Course, calendar: float) -> tuple[float, float]:
+    """Events per patient randomized in all by a calendar time, and those a day at that time: of the patients of each day
+    of entry, who are as long in the trial as it is since then."""
+    found = at_risk(course, calendar)
+    entered = course.accrual.entered(calendar - found.time)
+    entering = course.accrual.rate(calendar - found.time)
+    dying = (found.at_risk * found.hazard).sum(axis=(0, 1)) * found.weight
+    with np.errstate(invalid="ignore", divide="ignore"):
+        speed = np.where(entered > 0, dying * entering / entered, 0.0)
+    return float(dying.sum()), float(speed.sum())

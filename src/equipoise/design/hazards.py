@@ -43,6 +43,15 @@ class Hazard:
                 total = total + rate * (np.clip(t, start, end) ** self.shape - start**self.shape)
         return np.asarray(total)
 
+    def gone(self, t: float) -> float:
+        """Cumulative hazard at one time, as ``cumulative`` gives it for many."""
+        total = 0.0
+        for start, end, rate in zip(self.starts, (*self.starts[1:], math.inf), self.rates, strict=True):
+            if t <= start:
+                break
+            total += rate * (min(t, end) ** self.shape - start**self.shape)
+        return total
+
     def at(self, time: object) -> Vector:
         """Hazard a day at times (n,) above zero, in days."""
         t = np.asarray(time, dtype=float)

@@ -169,7 +169,7 @@ def plan_of(asked: Asked, solved: Solved, inputs: Mapping[str, object]) -> Plan:
     n = solved.patients
     looks = looks_of(course, solved.end, test, method, asked.null_ratio, asked.sign)
     found = powered(test, course, looks, n, method)
-    by_arm = np.array([at_risk(course, float(at)).events.sum(axis=0) for at in looks.calendar]) * n
+    seen = [at_risk(course, float(at)) for at in looks.calendar]
     entered = solved.accrual.entered(looks.calendar) * n
     information = _information(asked, looks, n)
     futility = found.lower
@@ -193,10 +193,10 @@ def plan_of(asked: Asked, solved: Solved, inputs: Mapping[str, object]) -> Plan:
         efficacy_effects=_effects(asked, found.upper, information),
         futility_effects=None if futility is None else _effects(asked, futility, information),
         look_times=looks.calendar,
-        look_events=by_arm,
+        look_events=np.array([one.events.sum(axis=0) for one in seen]) * n,
         look_information=looks.events * n if counts_events(method) or information is None else information,
         look_patients=entered,
-        look_dropouts=np.array([dropouts_share(course, float(at)) for at in looks.calendar]) * n,
+        look_dropouts=np.array([dropouts_share(course, one) for one in seen]) * n,
         stop_for_efficacy=found.effect.upper,
         stop_for_futility=found.effect.within if test.sided == 2 else found.effect.lower,
         false_claim=found.nothing.upper,

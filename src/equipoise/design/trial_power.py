@@ -60,7 +60,7 @@ def looks_of(
         return _by_own_information(course, end, test, method, null_ratio, sign)
     final = events_share(course, end)
     events = final * test.information_fractions
-    calendar = np.array([*(time_of(course, float(share)) for share in events[:-1]), end])
+    calendar = np.array([*(time_of(course, float(share), before=end) for share in events[:-1]), end])
     effects: tuple[Effect, ...] = ()
     if is_formula(method):
         last = effect_at(course, end, method, null_ratio)

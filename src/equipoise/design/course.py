@@ -173,7 +173,8 @@ def _followed(one: Hazard) -> float:
 def time_of(course: Course, events: float, *, before: float = math.inf) -> float:
     """The calendar time (days) by which so many events per patient are expected; infinite where they never are.
 
-    ``before`` is a time by which they are known to have come. Newton's steps, halving where one would leave the interval.
+    ``before`` is a time by which they are known to have come. Newton's steps, halving where one would leave the
+    interval.
     """
     high = before
     if math.isinf(before):
@@ -193,8 +194,8 @@ def time_of(course: Course, events: float, *, before: float = math.inf) -> float
 
 
 def _events_and_speed(course: Course, calendar: float) -> tuple[float, float]:
-    """Events per patient randomized in all by a calendar time, and those a day at that time: of the patients of each day
-    of entry, who are as long in the trial as it is since then."""
+    """Events per patient randomized in all by a calendar time, and those a day at that time: of the patients of each
+    day of entry, who are as long in the trial as it is since then."""
     found = at_risk(course, calendar)
     entered = course.accrual.entered(calendar - found.time)
     entering = course.accrual.rate(calendar - found.time)

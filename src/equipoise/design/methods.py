@@ -223,7 +223,9 @@ def at_risk_for(course: Course, calendar: float, weights: Sequence[Weight]) -> A
     """Patients at risk, in panels that end where one of the weights has a kink."""
     knots = [days(w.delay) for w in weights if isinstance(w, ModestlyWeighted) and w.delay is not None]
     if any(isinstance(w, FlemingHarrington) and w.gamma % 1 for w in weights):
-        knots.extend((calendar * 0.5 ** np.arange(1, _HALVINGS)).tolist())  # (1 - S)^gamma is no polynomial at zero
+        # (1 - S)^gamma is no polynomial at zero, nor where a hazard rises while few have had an event
+        starts = [x for one in course.strata for arm in course.hazards(one) for x in arm.starts]
+        knots.extend(np.add.outer(np.unique(starts), calendar * 0.5 ** np.arange(1, _HALVINGS)).ravel().tolist())
     found = at_risk(course, calendar, knots=knots)
     least = [w.survival for w in weights if isinstance(w, ModestlyWeighted) and w.survival is not None]
     passed = [
@@ -309,7 +311,10 @@ def _followed_to(course: Course, calendar: float, end: float, name: str) -> AtRi
             where=name,
             remedy="Look later, follow longer, or take an earlier time.",
         )
-    return at_risk(course, calendar, end=end)
+    # Variances go with 1 / at risk, which has a pole just beyond a period of accrual before which few had entered.
+    ends = calendar - np.cumsum([0.0, *course.accrual.lengths])
+    knots = np.subtract.outer(ends, calendar * 0.5 ** np.arange(1, _HALVINGS // 2)).ravel()
+    return at_risk(course, calendar, end=end, knots=knots.tolist())
 
 
 def _some_time(duration: str, name: str) -> None:

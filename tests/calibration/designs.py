@@ -2,9 +2,10 @@
 
     python -m tests.calibration.designs --trials 40000      # the tables of docs/designs.md
 
-A block of trials is addressed by (seed, number of its design, first trial). Patients enter as the plan says, on days of
-their own; times to the event and to dropout have the plan's hazards; a look comes with its event, or on its day for a test that counts
-information of its own. So nothing is approximated but what the design approximates: the law of the test.
+A block of trials is addressed by (seed, number of its design, first trial). Patients enter as the plan says, on days
+of their own; times to the event and to dropout have the plan's hazards; a look comes with its event, or on its day for
+a test that counts information of its own. So nothing is approximated but what the design approximates: the law of the
+test.
 """
 
 from __future__ import annotations

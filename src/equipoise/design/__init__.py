@@ -6,9 +6,11 @@ from .alpha_graph import AlphaGraph, GraphTest
 from .boundaries import HaybittlePeto, PampallonaTsiatis, WangTsiatis, obrien_fleming, pocock
 from .conditional_power import assurance, conditional_power, predictive_power
 from .crossing import Bounds, Crossing
+from .from_protocol import of_protocol
 from .group_sequential import GroupSequential, group_sequential
 from .hazards import Hazard, HazardRatio, dropout, hazard, median, piecewise_hazard_ratio, survival_at
 from .inference import Repeated, StageWise, events_information, repeated, stagewise
+from .justification import Assurance, Justification, justification
 from .methods import MaxCombo, Milestone, RestrictedMean
 from .plan import Expected, Plan
 from .plan_file import read_plan, save_plan
@@ -21,6 +23,7 @@ from .whole_numbers import in_whole_numbers
 __all__ = [
     "Accrual",
     "AlphaGraph",
+    "Assurance",
     "Bounds",
     "Crossing",
     "Expected",
@@ -30,6 +33,7 @@ __all__ = [
     "Hazard",
     "HazardRatio",
     "HwangShihDeCani",
+    "Justification",
     "KimDeMets",
     "LanDeMets",
     "MaxCombo",
@@ -53,8 +57,10 @@ __all__ = [
     "group_sequential",
     "hazard",
     "in_whole_numbers",
+    "justification",
     "median",
     "obrien_fleming",
+    "of_protocol",
     "piecewise_hazard_ratio",
     "pocock",
     "predictive_power",

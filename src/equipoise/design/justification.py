@@ -180,7 +180,7 @@ def _curse(plan: Plan, other: Plan, ratio: float, believed: tuple[Assurance, ...
         if one.published is not None and math.isfinite(one.published)
     ]
     power = f"{fixed(100 * other.power, 1)}% that it has if the effect is {ratio:g}"
-    chance = f"; its assurance is {' and '.join(told)}, not the {power}" if told else ""
+    chance = f"; the assurance of that trial is {' and '.join(told)}, not the {power}" if told else ""
     return (
         f"sized by the published hazard ratio of {ratio:g} the trial would have {fixed(other.events, 0)} events among "
         f"{fixed(other.patients, 0)} patients, not {fixed(plan.events, 0)} among {fixed(plan.patients, 0)}; but an "

@@ -186,7 +186,8 @@ class Design(Section):
     ``information_fractions`` of the events are those of the looks, the last is 1. Patients enter evenly over
     ``accrual``, or at the rates of ``accrual_periods``. ``allocation`` and ``block_size`` are by default those of
     ``[randomization]``, ``method`` that of the estimand's summary: a log-rank test by Schoenfeld's formula for a hazard
-    ratio. ``looks_of_this_trial`` tells of the looks which the trial of this protocol had, where ``label`` names another.
+    ratio. ``looks_of_this_trial`` tells of the looks which the trial of this protocol had, where ``label`` names
+    another.
     """
 
     label: Text | None = None

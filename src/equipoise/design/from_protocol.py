@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from ..errors import DesignError, UnsupportedError
-from ..protocol import Bounds, ControlHazard, Design, Protocol, method_of
+from ..protocol import Bounds, ControlHazard, Design, Protocol, method_of, quoted
 from .accrual import Accrual, accrual
 from .boundaries import Efficacy, HaybittlePeto, PampallonaTsiatis, WangTsiatis, obrien_fleming, pocock
 from .group_sequential import group_sequential
@@ -106,9 +106,9 @@ def arguments(trial: Protocol) -> dict[str, Any]:
         )
     return {
         "test": test,
-        "control": _control(design),
+        "control": _control(trial, design),
         "allocation": _allocation(trial, design),
-        "accrual": _accrual(design),
+        "accrual": _accrual(trial, design),
         "hazard_ratio": design.minimum_relevant_hazard_ratio,
         "null_hazard_ratio": design.null_hazard_ratio,
         "events": design.events,
@@ -155,21 +155,19 @@ def _family(bounds: Bounds) -> Efficacy:
     return found
 
 
-def _control(design: Design) -> Hazard | dict[str, Hazard]:
+def _control(trial: Protocol, design: Design) -> Hazard | dict[str, Hazard]:
     if not design.strata:
-        return _hazard(design.control, "control")
+        return _hazard(trial, design.control, "control")
     return {
-        name: _hazard(stratum.control or design.control, f"strata.{name}.control")
+        name: _hazard(trial, stratum.control or design.control, f"strata.{quoted(name)}.control")
         for name, stratum in design.strata.items()
     }
 
 
-def _hazard(control: ControlHazard | None, key: str) -> Hazard:
+def _hazard(trial: Protocol, control: ControlHazard | None, key: str) -> Hazard:
     if control is None:
-        raise DesignError(
-            "the hazard of the control arm is not given",
-            where=f"design.{key}",
-            remedy='Such as control = { median = "2.4 months" }.',
+        raise _missing(
+            trial, key, "the hazard of the control arm is not given", 'Such as control = { median = "2.4 months" }.'
         )
     if control.median is not None:
         return median(control.median, shape=control.shape)
@@ -177,6 +175,12 @@ def _hazard(control: ControlHazard | None, key: str) -> Hazard:
         return survival_at(control.survival)
     ends = [piece.until for piece in control.pieces if piece.until is not None]
     return hazard([piece.monthly_hazard for piece in control.pieces], until=ends)
+
+
+def _missing(trial: Protocol, key: str, what: str, remedy: str) -> DesignError:
+    """What a design needs, with the reason why the protocol does not know it, if it says so."""
+    why = trial.unknown.get(f"design.{key}", "")
+    return DesignError(what + (f": {why}" if why else ""), where=f"design.{key}", remedy=remedy)
 
 
 def _dropout(design: Design) -> Hazard | dict[str, Hazard] | None:
@@ -188,13 +192,11 @@ def _dropout(design: Design) -> Hazard | dict[str, Hazard] | None:
     return {arm: dropout(share, by=given.by) for arm, share in given.shares.items()}
 
 
-def _accrual(design: Design) -> Accrual:
+def _accrual(trial: Protocol, design: Design) -> Accrual:
     if design.accrual is not None:
         return accrual(design.accrual)
     if not design.accrual_periods:
-        raise DesignError(
-            "nothing says how fast patients enter", where="design.accrual", remedy='Such as accrual = "24 months".'
-        )
+        raise _missing(trial, "accrual", "nothing says how fast patients enter", 'Such as accrual = "24 months".')
     with in_toml("accrual_periods"):
         return accrual([(period.length, period.monthly) for period in design.accrual_periods])
 
@@ -206,10 +208,11 @@ def _allocation(trial: Protocol, design: Design) -> dict[str, float]:
     arms = (treatment.experimental, treatment.control)
     for arm in arms:
         if arm not in given:
-            raise DesignError(
+            raise _missing(
+                trial,
+                "allocation",
                 f"nothing says how many patients the arm {arm!r} is given",
-                where="design.allocation",
-                remedy="Give it, or [randomization] with this arm.",
+                "Give it, or [randomization] with this arm.",
             )
     return {arm: float(given[arm]) for arm in arms}
 

@@ -108,10 +108,10 @@ def _scale(axes: Axes, name: str) -> None:
         axes.yaxis.set_minor_formatter(NullFormatter())
         axes.yaxis.set_minor_locator(NullLocator())
     else:
-        axes.margins(y=0.3)
         none = 1.0 if name == "hazard ratio" else 0.0
         low, high = axes.get_ylim()
-        axes.set_ylim(min(low, none - 0.05 * (high - low)), max(high, none + 0.05 * (high - low)))
+        low, high = min(low, none), max(high, none)
+        axes.set_ylim(low - 0.12 * (high - low), high + 0.12 * (high - low))
         axes.axhline(none, color=INK, linewidth=0.8, linestyle=(0, (4, 3)))
 
 

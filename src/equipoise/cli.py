@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import traceback
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from importlib.metadata import version  # noqa: TID251 - reads the version number, imports nothing
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import cyclopts
 from cyclopts import App, Parameter
 
 from .errors import EquipoiseError
+from .printing import (
+    console_of,
+    escape,
+    print_design,
+    print_json,
+    print_remarks,
+    print_results,
+    print_tie_out,
+    progress,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .analyze import Results
     from .data import Finding, Patients
     from .protocol import Protocol
     from .reconstruct import Reconstruction
-    from .report import Table
     from .run import Run
 
 app = App(
@@ -122,18 +128,18 @@ def check(
         doubts = [str(f) for f in findings if f.severity == "warning"] + left_out(trial, patients)
     rest = [str(f) for f in findings if f.severity == "not applicable"]
     if json_:
-        _print_json(trial, patients, [], stops + doubts + rest, synopsis=dict(sections))
+        print_json(trial, patients, [], stops + doubts + rest, synopsis=dict(sections))
     else:
-        console = _console()
+        console = console_of()
         for heading, lines in sections:
-            console.print(f"[bold]{_escape(heading)}[/bold]")
+            console.print(f"[bold]{escape(heading)}[/bold]")
             for line in lines:
-                console.print(f"  {_escape(line)}", soft_wrap=True)
+                console.print(f"  {escape(line)}", soft_wrap=True)
         if patients is not None:
             console.print("[bold]Data[/bold]")
-            console.print(f"  {_escape(str(patients))}", soft_wrap=True)
+            console.print(f"  {escape(str(patients))}", soft_wrap=True)
             for note in [*patients.notes, *stops, *doubts, *rest] or ["no finding"]:
-                console.print(f"  {_escape(note)}", soft_wrap=True)
+                console.print(f"  {escape(note)}", soft_wrap=True)
     if stops:
         return _refuse(f"{len(stops)} finding{'s' * (len(stops) > 1)} would stop the analysis: {stops[0]}")
     return 1 if doubts else 0
@@ -145,7 +151,7 @@ def analyze(
 ) -> int:
     """Run every analysis that the protocol lists and print the results."""
     trial = _protocol(protocol)
-    with _progress(quiet=json_) as tell:
+    with progress(quiet=json_) as tell:
         tell("reading the data")
         patients = _patients(trial, data, cut, dummy)
         tell("analyzing (the first run also compiles the kernels)")
@@ -153,9 +159,9 @@ def analyze(
 
         results = run(trial, patients)
     if json_:
-        _print_json(trial, patients, _row_list(results), [*results.notes, *results.warnings])
+        print_json(trial, patients, results.rows, [*results.notes, *results.warnings])
     else:
-        _print_results(trial, results)
+        print_results(trial, results)
     return 1 if results.warnings else 0
 
 
@@ -171,13 +177,13 @@ def report(
 ) -> int:
     """Analyze and write report.html and results.csv."""
     trial = _protocol(protocol)
-    with _progress(quiet=json_) as tell:
+    with progress(quiet=json_) as tell:
         tell("reading the data")
         patients = _patients(trial, data, cut, dummy)
         from .run import run as run_stages
 
         done = run_stages(trial, patients, out, tell)
-    return _finish(trial, done, json_, print_results=False)
+    return _finish(trial, done, json_, in_full=False)
 
 
 @app.command
@@ -196,7 +202,7 @@ def run(
     """Check, analyze, tie out with published numbers and report; without data, reconstruct them first."""
     trial = _protocol(protocol)
     rebuilt = None
-    with _progress(quiet=json_) as tell:
+    with progress(quiet=json_) as tell:
         if data is None and trial.data.path is None and trial.published.numbers:
             if cut is not None or dummy is not None:
                 raise EquipoiseError(
@@ -212,7 +218,35 @@ def run(
         from .run import run as run_stages
 
         done = run_stages(trial, patients, out, tell, rebuilt=rebuilt, tier=tier)
-    return _finish(trial, done, json_, print_results=True)
+    return _finish(trial, done, json_, in_full=True)
+
+
+@app.command
+def design(
+    protocol: ProtocolName,
+    *,
+    out: Annotated[str | None, Parameter(help="Folder for plan.json, looks.csv and design.html.")] = None,
+    json_: Json = False,
+) -> int:
+    """Size the trial of the protocol's [design]: looks, bounds, formulas side by side, and assurance."""
+    trial = _protocol(protocol)
+    files: tuple[Path, ...] = ()
+    with progress(quiet=json_) as tell:
+        tell("designing (the first run also compiles the kernels)")
+        from .design import justification
+
+        found = justification(trial)
+        if out is not None:
+            tell("writing the report")
+            from .report import write_design
+
+            files = write_design(trial, found, out)
+    if json_:
+        print_json(trial, None, found.rows(), list(found.notes))
+    else:
+        print_design(found)
+        _name_files(files)
+    return 0
 
 
 @app.command
@@ -227,12 +261,12 @@ def reconstruct(
 ) -> int:
     """Find patients on whom every published number of the protocol is printed, and write them as ADaM files."""
     trial = _protocol(protocol)
-    with _progress(quiet=json_) as tell:
+    with progress(quiet=json_) as tell:
         rebuilt = _rebuilt(trial, tier, seed, cohorts, out, tell)
         from .run import tied_out
 
         done = tied_out(trial, rebuilt, out, tier, tell)
-    return _finish(trial, done, json_, print_results=False, strain=True)
+    return _finish(trial, done, json_, in_full=False, strain=True)
 
 
 def _rebuilt(
@@ -246,39 +280,25 @@ def _rebuilt(
     return rebuild(trial, tier=tier, seed=seed, cohorts=cohorts, out=out, progress=tell)
 
 
-def _finish(trial: Protocol, done: Run, as_json: bool, *, print_results: bool, strain: bool = False) -> int:
+def _finish(trial: Protocol, done: Run, as_json: bool, *, in_full: bool, strain: bool = False) -> int:
     """Print what a run computed, and leave with 1 where a statistician must look at something."""
     results = done.results
     if as_json:
-        _print_json(trial, done.data, _row_list(results), [*results.notes, *results.warnings])
+        print_json(trial, done.data, results.rows, [*results.notes, *results.warnings])
         return 1 if results.warnings else 0
-    if print_results or strain:
-        _print_tie_out(results)
-    if print_results:
-        _print_results(trial, results)
+    if in_full or strain:
+        print_tie_out(results)
+    if in_full:
+        print_results(trial, results)
     else:
-        _print_remarks(results)
-    for folder in dict.fromkeys(file.parent for file in done.files):
-        print(f"wrote {folder}: {', '.join(file.name for file in done.files if file.parent == folder)}")
+        print_remarks(results.notes, results.warnings)
+    _name_files(done.files)
     return 1 if results.warnings else 0
 
 
-def _print_tie_out(results: Results) -> None:
-    """The published numbers beside the computed ones, and the strain of the model where there is one."""
-    from .report import tie_out_table
-
-    console = _console()
-    if results.origin != "observed":
-        console.print(f"[bold reverse] {results.origin.upper()} DATA [/bold reverse]")
-    table = tie_out_table(results.rows, results.origin)
-    if table is not None:
-        console.print(_rich_table(table))
-    rows = [r for r in results.rows if r.analysis == "strain"]
-    for group in dict.fromkeys(r.group for r in rows if r.statistic == "strain"):
-        texts = {r.statistic: r.text for r in rows if r.group == group}
-        met = texts["cohorts that meet every number"]
-        verdict = f", strain P = {texts['strain P']}: {texts['strain verdict']}" if "strain P" in texts else ""
-        console.print(f"{_escape(group)}: {met} cohorts meet every number{verdict}", soft_wrap=True)
+def _name_files(files: Sequence[Path]) -> None:
+    for folder in dict.fromkeys(file.parent for file in files):
+        print(f"wrote {folder}: {', '.join(file.name for file in files if file.parent == folder)}")
 
 
 def _protocol(name: str) -> Protocol:
@@ -298,96 +318,6 @@ def _patients(trial: Protocol, data: str | None, cut: str | None, dummy: str | N
     if not dummy.isascii() or not dummy.isdigit():
         raise EquipoiseError(f"the seed {dummy!r} is not a whole number", where="--dummy", remedy="Write --dummy 1.")
     return patients.with_dummy_labels(int(dummy))
-
-
-def _print_results(trial: Protocol, results: Results) -> None:
-    from .report import primary_table
-
-    console = _console()
-    if results.origin != "observed" and not any(r.analysis == "tie-out" for r in results.rows):
-        console.print(f"[bold reverse] {results.origin.upper()} DATA [/bold reverse]")
-    for name in results.analyses:
-        rows, analysis = results.of(name), trial.analyses[name]
-        console.print(f"\n{_escape(name)} ({analysis.role}): {_escape(analysis.estimand)}", soft_wrap=True)
-        console.print(
-            f"[bold]{_escape(next(r.text for r in rows if r.statistic == 'sentence'))}.[/bold]", soft_wrap=True
-        )
-        if trial.testing is not None and name in trial.testing.order:
-            decision = next(r.text for r in rows if r.statistic == "test decision")
-            console.print(f"{decision[0].upper()}{_escape(decision[1:])}.", soft_wrap=True)
-        if analysis.role == "primary":
-            console.print(_rich_table(primary_table(trial, rows, name)))
-    console.print()
-    _print_remarks(results)
-
-
-def _print_remarks(results: Results) -> None:
-    console = _console()
-    for note in results.notes:
-        console.print(f"Note: {_escape(note)}", soft_wrap=True)
-    for warning in results.warnings:
-        console.print(f"[bold]Warning:[/bold] {_escape(warning)}", soft_wrap=True)
-
-
-def _rich_table(table: Table) -> Any:
-    from rich import box
-    from rich.table import Table as RichTable
-
-    shown = RichTable(box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
-    for head in table.head:
-        shown.add_column(_escape(head))
-    for label, cells in table.lines:
-        shown.add_row(_escape(label), *(_escape(cell) for cell in cells))
-    return shown
-
-
-def _row_list(results: Results) -> list[dict[str, object]]:
-    from .results import COLUMNS
-
-    return [{name: getattr(row, name) for name in COLUMNS} for row in results.rows]
-
-
-def _print_json(
-    trial: Protocol, patients: Patients | None, rows: list[dict[str, object]], notes: list[str], **more: object
-) -> None:
-    document = {
-        "equipoise": version("equipoise"),
-        "protocol": {"name": trial.name, "sha256": trial.digest},
-        "origin": None if patients is None else patients.origin,
-        **more,
-        "results": rows,
-        "notes": notes,
-    }
-    print(json.dumps(document, allow_nan=False, ensure_ascii=False, indent=1))
-
-
-def _console() -> Any:
-    from rich.console import Console
-
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=110)
-
-
-def _escape(text: str) -> str:
-    from rich.markup import escape
-
-    return escape(text)
-
-
-@contextmanager
-def _progress(quiet: bool) -> Iterator[Callable[[str], None]]:
-    """Say on standard error what goes on: a spinner on a terminal, a line a stage elsewhere, nothing for JSON."""
-    if quiet:
-        yield lambda _: None
-        return
-    from rich.console import Console
-
-    console = Console(stderr=True, highlight=False)
-    if not console.is_terminal:
-        yield lambda text: console.print(f"{text} ...", markup=False)
-        return
-    with console.status("") as status:
-        yield lambda text: status.update(f"{text} ...")
 
 
 def _refuse(sentence: str) -> int:

@@ -155,11 +155,11 @@ def test_the_origin_is_written_across_the_flow(origin: str) -> None:
 
 
 def test_the_command_line_loops_over_analyses_only(capsys: pytest.CaptureFixture[str]) -> None:
-    from equipoise import cli
+    from equipoise import printing
 
     trial, results, _ = computed()
     assert results.analyses == ("primary", "confirmed", "survival")
-    cli._print_results(trial, results)
+    printing.print_results(trial, results)
     assert "safety" not in capsys.readouterr().out
 
 

@@ -8,10 +8,12 @@ from .conditional_power import assurance, conditional_power, predictive_power
 from .crossing import Bounds, Crossing
 from .decision import Decision
 from .forecast import EventForecast, event_forecast
+from .from_protocol import of_protocol
 from .futility import FutilityBounds, Harm
 from .group_sequential import GroupSequential, group_sequential
 from .hazards import Hazard, HazardRatio, dropout, hazard, median, piecewise_hazard_ratio, survival_at
 from .inference import Repeated, StageWise, events_information, repeated, stagewise
+from .justification import Assurance, Justification, justification
 from .methods import MaxCombo, Milestone, RestrictedMean
 from .plan import Expected, Plan
 from .plan_file import read_plan, save_plan
@@ -25,6 +27,7 @@ from .whole_numbers import in_whole_numbers
 __all__ = [
     "Accrual",
     "AlphaGraph",
+    "Assurance",
     "Bounds",
     "Crossing",
     "Decision",
@@ -38,6 +41,7 @@ __all__ = [
     "Hazard",
     "HazardRatio",
     "HwangShihDeCani",
+    "Justification",
     "KimDeMets",
     "LanDeMets",
     "MaxCombo",
@@ -65,9 +69,11 @@ __all__ = [
     "group_sequential",
     "hazard",
     "in_whole_numbers",
+    "justification",
     "lesser_fractions",
     "median",
     "obrien_fleming",
+    "of_protocol",
     "piecewise_hazard_ratio",
     "pocock",
     "predictive_power",

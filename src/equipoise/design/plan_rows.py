@@ -172,7 +172,8 @@ def _course(plan: Plan) -> Iterator[Row]:
     n, course = plan.patients, plan.population.course(plan.hazard_ratio, plan.accrual)
     last = math.ceil(plan.duration / DAYS_PER_MONTH)
     step = math.ceil(last / _POINTS)
-    days = [month * DAYS_PER_MONTH for month in range(0, last + step, step)]
+    changes = np.cumsum(plan.accrual.lengths).tolist()  # where the line of patients bends
+    days = sorted({*(month * DAYS_PER_MONTH for month in range(0, last + step, step)), *changes})
     for group, one in ((UNDER_EFFECT, course), (UNDER_NONE, course.under(plan.null_hazard_ratio))):
         for day in days:
             events = n * events_share(one, day)

@@ -3,6 +3,7 @@
 from .analyses import Analysis, Subgroup, Testing
 from .arms import Arm, CalendarEntry, Dose, Regimen, dose_calendar
 from .choices import effect_uses_strata, margin_aim, null_hypothesis, test_of
+from .design import Bounds, ControlHazard, Design, Dropout, Prior, method_of
 from .endpoints import Eligibility, Endpoint, Population, Visit
 from .estimands import Contrast, Estimand, IntercurrentEvent
 from .names import DataNames, Strata
@@ -32,12 +33,16 @@ __all__ = [
     "AdverseEvents",
     "Analysis",
     "Arm",
+    "Bounds",
     "CalendarEntry",
     "Contrast",
+    "ControlHazard",
     "Crossover",
     "DataNames",
+    "Design",
     "Detection",
     "Dose",
+    "Dropout",
     "Eligibility",
     "Endpoint",
     "Estimand",
@@ -47,6 +52,7 @@ __all__ = [
     "Piece",
     "Population",
     "Printed",
+    "Prior",
     "Protocol",
     "Published",
     "PublishedNumber",
@@ -68,6 +74,7 @@ __all__ = [
     "examples",
     "find",
     "margin_aim",
+    "method_of",
     "null_hypothesis",
     "quoted",
     "read",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Annotated, Literal
 
@@ -19,6 +20,15 @@ class Piece(Section):
 
     monthly_hazard: Annotated[float, Field(ge=0)]
     until: Duration | None = None
+
+
+def check_pieces(pieces: Sequence[Piece]) -> None:
+    """Refuse pieces that do not follow each other."""
+    ends = [days(p.until) for p in pieces[:-1] if p.until is not None]
+    if len(ends) < len(pieces) - 1 or (pieces and pieces[-1].until is not None):
+        raise ValueError("every piece but the last has an `until`, the last has none")
+    if any(b <= a for a, b in zip([0.0, *ends], ends, strict=False)):
+        raise ValueError("the pieces' `until` must rise")
 
 
 class Hazard(Section):
@@ -39,11 +49,7 @@ class Hazard(Section):
             raise ValueError("the model gives no hazard: give either `median` (with `shape`) or `pieces`")
         if self.median is not None and days(self.median) <= 0:
             raise ValueError("the median must be above zero")
-        ends = [days(p.until) for p in self.pieces[:-1] if p.until is not None]
-        if len(ends) < len(self.pieces) - 1 or (self.pieces and self.pieces[-1].until is not None):
-            raise ValueError("every piece but the last has an `until`, the last has none")
-        if any(b <= a for a, b in zip([0.0, *ends], ends, strict=False)):
-            raise ValueError("the pieces' `until` must rise")
+        check_pieces(self.pieces)
         if self.pieces and self.shape != 1.0:
             raise ValueError("a shape belongs to a median, not to pieces")
         return self

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from .analyses import Analysis, Testing
 from .arms import dose_calendar, plain
 from .choices import effect_uses_strata, null_hypothesis, test_of
+from .design import design_lines
 from .estimands import Estimand
 from .trial import Protocol
 
@@ -30,6 +31,7 @@ def synopsis(protocol: Protocol) -> list[Section]:
     sections.append(("Endpoints", list(_endpoints(protocol))))
     sections.append(("Estimands", [f"{n}: {describe(e, protocol)}" for n, e in protocol.estimands.items()]))
     sections.append(("Analyses", list(_analyses(protocol))))
+    sections.append(("Design", list(design_lines(protocol))))
     sections.append(("Models", [f"model {n}: {s.label}" for n, s in protocol.scenario.items()]))
     sections.append(("Published", list(_published(protocol))))
     sections.append(("Assumed", [f"{path}: {why}" for path, why in protocol.assumed.items()]))

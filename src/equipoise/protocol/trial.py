@@ -13,6 +13,7 @@ from ..errors import ProtocolError, UnsupportedError
 from .analyses import Analysis, Testing
 from .arms import Arm
 from .choices import check_analysis
+from .design import Design, check_design
 from .endpoints import Eligibility, Endpoint, Population, Visit
 from .estimands import Estimand
 from .names import DataNames
@@ -60,6 +61,7 @@ class Protocol(Section):
     analyses: Table[Analysis] = Field(default_factory=dict, validate_default=True)
     testing: Testing | None = None
     safety: Safety | None = None
+    design: Design | None = None
     randomization: Randomization | None = None
     scenario: Table[Scenario] = Field(default_factory=dict, validate_default=True)
     published: Published = Field(default_factory=Published)
@@ -184,7 +186,7 @@ def _hypothesis(protocol: Protocol, testing: Testing, name: str, path: str) -> N
 
 
 def _check_sections(protocol: Protocol) -> None:
-    """Names in [safety], [randomization], [scenario] and [published]; and names that the results need themselves."""
+    """Names in further sections; and names that the results need themselves."""
     for name in FURTHER_PARTS:
         if name in protocol.analyses:
             raise ProtocolError(
@@ -192,6 +194,8 @@ def _check_sections(protocol: Protocol) -> None:
                 where=f"analyses.{name}",
                 remedy="Name the analysis otherwise.",
             )
+    if protocol.design:
+        check_design(protocol, protocol.design)
     if protocol.safety:
         known(protocol.safety.population, protocol.populations, "population", "safety.population")
         for side in ("experimental", "control"):

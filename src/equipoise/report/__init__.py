@@ -1,7 +1,20 @@
 """Tables, figures and documents, drawn from the long table of results and nothing else."""
 
+from .design import design_html, write_design
+from .design_tables import design_tables
 from .document import FORMATS, html, write
 from .rebuilt import tie_out_table
 from .tables import Table, primary_table, results_table
 
-__all__ = ["FORMATS", "Table", "html", "primary_table", "results_table", "tie_out_table", "write"]
+__all__ = [
+    "FORMATS",
+    "Table",
+    "design_html",
+    "design_tables",
+    "html",
+    "primary_table",
+    "results_table",
+    "tie_out_table",
+    "write",
+    "write_design",
+]

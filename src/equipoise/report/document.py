@@ -40,12 +40,14 @@ def write(trial: Protocol, results: Results, out: str | Path, formats: Sequence[
     for name in formats:
         if name not in FORMATS:
             raise UnsupportedError(f"there is no {name!r} report yet", remedy=f"Formats: {', '.join(FORMATS)}.")
-    page = html(trial, results)
-    table = results.table().write_csv()
-    folder = Path(out)
+    return write_files(Path(out), {"report.html": html(trial, results), "results.csv": results.table().write_csv()})
+
+
+def write_files(folder: Path, texts: Mapping[str, str]) -> tuple[Path, ...]:
+    """Write files by name into a folder, all or none."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        return _write_whole({folder / "report.html": page, folder / "results.csv": table})
+        return _write_whole({folder / name: text for name, text in texts.items()})
     except OSError as error:
         raise EquipoiseError(
             f"the report cannot be written: {error.strerror}", where=str(folder), remedy="Choose another --out folder."
@@ -68,27 +70,36 @@ def _write_whole(files: Mapping[Path, str]) -> tuple[Path, ...]:
     return tuple(files)
 
 
-def html(trial: Protocol, results: Results) -> str:
-    """The report as one HTML page without any reference to the outside."""
-    environment = jinja2.Environment(
+def environment() -> jinja2.Environment:
+    """The templates of all pages; what is not given to one is refused."""
+    made = jinja2.Environment(
         loader=jinja2.PackageLoader("equipoise.report"), autoescape=True, undefined=jinja2.StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    return environment.get_template("report.html").render(
-        trial=trial,
-        results=results,
-        mark=_ORIGINS[results.origin],
-        alarming=results.origin != "observed",
-        flow=_flow(trial, results),
-        tie_out=tie_out_table(results.rows, results.origin),
-        tie_out_notes=tie_out_notes(results.rows),
-        parts=(*safety_parts(results.rows, _labels(trial)), *rebuilt_parts(results.rows)),
-        indent=INDENT,
-        sections=[_section(trial, results, name) for name in results.analyses],
-        all_results=results_table(results.rows),
-        conventions=conventions(trial),
-        provenance=_provenance(results),
-        unknown=[f"{path}: {why}" for path, why in trial.unknown.items()],
+    made.globals["indent"] = INDENT
+    return made
+
+
+def html(trial: Protocol, results: Results) -> str:
+    """The report as one HTML page without any reference to the outside."""
+    return (
+        environment()
+        .get_template("report.html")
+        .render(
+            trial=trial,
+            results=results,
+            mark=_ORIGINS[results.origin],
+            alarming=results.origin != "observed",
+            flow=_flow(trial, results),
+            tie_out=tie_out_table(results.rows, results.origin),
+            tie_out_notes=tie_out_notes(results.rows),
+            parts=(*safety_parts(results.rows, _labels(trial)), *rebuilt_parts(results.rows)),
+            sections=[_section(trial, results, name) for name in results.analyses],
+            all_results=results_table(results.rows),
+            conventions=conventions(trial),
+            provenance=_provenance(results),
+            unknown=[f"{path}: {why}" for path, why in trial.unknown.items()],
+        )
     )
 
 

@@ -99,8 +99,8 @@ def _contrasts(estimand: Estimand, unit: str) -> list[tuple[str, str]]:
     return [("Marginal hazard ratio", "marginal hazard ratio")] if estimand.summary == "marginal hazard ratio" else []
 
 
-def results_table(rows: Iterable[Row]) -> Table:
-    """Every row but the curves, as they are: analysis, group, statistic, time, text, method or reason."""
+def results_table(rows: Iterable[Row], at: str = "At (days)") -> Table:
+    """Every row but the curves, as they are: analysis, group, statistic, ``at``, text, method or reason."""
     lines = tuple(
         (
             r.analysis,
@@ -116,7 +116,7 @@ def results_table(rows: Iterable[Row]) -> Table:
             "Analysis",
             "Group",
             "Statistic",
-            "At (days)",
+            at,
             "Result",
             "Unit of value",
             "Method, or why there is no value",

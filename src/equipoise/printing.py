@@ -1,0 +1,143 @@
+"""What the command line prints: results as text for a terminal, or one JSON document; and what goes on meanwhile."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from importlib.metadata import version  # noqa: TID251 - reads the version number, imports nothing
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .analyze import Results
+    from .data import Patients
+    from .design import Justification
+    from .protocol import Protocol
+    from .report import Table
+    from .results import Row
+
+
+def print_results(trial: Protocol, results: Results) -> None:
+    """Each analysis as a sentence, the primary one with its table, and the remarks."""
+    from .report import primary_table
+
+    console = console_of()
+    if results.origin != "observed" and not any(r.analysis == "tie-out" for r in results.rows):
+        console.print(f"[bold reverse] {results.origin.upper()} DATA [/bold reverse]")
+    for name in results.analyses:
+        rows, analysis = results.of(name), trial.analyses[name]
+        console.print(f"\n{escape(name)} ({analysis.role}): {escape(analysis.estimand)}", soft_wrap=True)
+        console.print(
+            f"[bold]{escape(next(r.text for r in rows if r.statistic == 'sentence'))}.[/bold]", soft_wrap=True
+        )
+        if trial.testing is not None and name in trial.testing.order:
+            decision = next(r.text for r in rows if r.statistic == "test decision")
+            console.print(f"{decision[0].upper()}{escape(decision[1:])}.", soft_wrap=True)
+        if analysis.role == "primary":
+            console.print(rich_table(primary_table(trial, rows, name)))
+    console.print()
+    print_remarks(results.notes, results.warnings)
+
+
+def print_tie_out(results: Results) -> None:
+    """The published numbers beside the computed ones, and the strain of the model where there is one."""
+    from .report import tie_out_table
+
+    console = console_of()
+    if results.origin != "observed":
+        console.print(f"[bold reverse] {results.origin.upper()} DATA [/bold reverse]")
+    table = tie_out_table(results.rows, results.origin)
+    if table is not None:
+        console.print(rich_table(table))
+    rows = [r for r in results.rows if r.analysis == "strain"]
+    for group in dict.fromkeys(r.group for r in rows if r.statistic == "strain"):
+        texts = {r.statistic: r.text for r in rows if r.group == group}
+        met = texts["cohorts that meet every number"]
+        verdict = f", strain P = {texts['strain P']}: {texts['strain verdict']}" if "strain P" in texts else ""
+        console.print(f"{escape(group)}: {met} cohorts meet every number{verdict}", soft_wrap=True)
+
+
+def print_design(found: Justification) -> None:
+    """A plan as a paragraph, its tables, and what a reader must know of them."""
+    from .report import design_tables
+
+    console = console_of()
+    console.print(f"[bold]{escape(found.label)}[/bold]", soft_wrap=True)
+    console.print(escape(str(found)), soft_wrap=True)
+    for table in design_tables(found.rows()):
+        console.print(f"\n[bold]{escape(table.title)}[/bold]", soft_wrap=True)
+        console.print(rich_table(table))
+    console.print()
+    print_remarks(found.notes, ())
+
+
+def print_remarks(notes: Iterable[str], warnings: Iterable[str]) -> None:
+    """Notes, then warnings, a line each."""
+    console = console_of()
+    for note in notes:
+        console.print(f"Note: {escape(note)}", soft_wrap=True)
+    for warning in warnings:
+        console.print(f"[bold]Warning:[/bold] {escape(warning)}", soft_wrap=True)
+
+
+def rich_table(table: Table) -> Any:
+    """A table of the report as one for a terminal."""
+    from rich import box
+    from rich.table import Table as RichTable
+
+    shown = RichTable(box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
+    for at, head in enumerate(table.head):
+        shown.add_column(escape(head), justify="right" if at >= len(table.head) - table.right else "left")
+    for label, cells in table.lines:
+        shown.add_row(escape(label), *(escape(cell) for cell in cells))
+    return shown
+
+
+def print_json(
+    trial: Protocol, patients: Patients | None, rows: Iterable[Row], notes: list[str], **more: object
+) -> None:
+    """One JSON document on standard output."""
+    from .results import COLUMNS
+
+    document = {
+        "equipoise": version("equipoise"),
+        "protocol": {"name": trial.name, "sha256": trial.digest},
+        "origin": None if patients is None else patients.origin,
+        **more,
+        "results": [{name: getattr(row, name) for name in COLUMNS} for row in rows],
+        "notes": notes,
+    }
+    print(json.dumps(document, allow_nan=False, ensure_ascii=False, indent=1))
+
+
+def console_of() -> Any:
+    """Standard output, 110 columns wide where it is no terminal."""
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=110)
+
+
+def escape(text: str) -> str:
+    """Text that holds brackets, for a console that would read them."""
+    from rich.markup import escape
+
+    return escape(text)
+
+
+@contextmanager
+def progress(quiet: bool) -> Iterator[Callable[[str], None]]:
+    """Say on standard error what goes on: a spinner on a terminal, a line a stage elsewhere, nothing for JSON."""
+    if quiet:
+        yield lambda _: None
+        return
+    from rich.console import Console
+
+    console = Console(stderr=True, highlight=False)
+    if not console.is_terminal:
+        yield lambda text: console.print(f"{text} ...", markup=False)
+        return
+    with console.status("") as status:
+        yield lambda text: status.update(f"{text} ...")

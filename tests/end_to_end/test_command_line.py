@@ -75,7 +75,7 @@ def test_help_comes_quickly_and_names_the_commands() -> None:
     done = shell("--help")
     assert time.perf_counter() - start < 5  # a loose bound: half a second on a quiet machine
     assert done.returncode == 0
-    for command in ("check", "analyze", "report", "run"):
+    for command in ("check", "analyze", "report", "run", "design"):
         assert command in done.stdout
         assert shell(command, "--help").returncode == 0
     assert shell("--version").stdout.strip() == "0.1.0"

@@ -61,6 +61,11 @@ def _count(value: float) -> str:
     return fixed(value, 0) if abs(value - float(fixed(value, 0))) < 1e-9 else fixed(value, 1)
 
 
+def _share(value: float) -> str:
+    """A probability, bounded at both ends as P values are; nothing is 0."""
+    return "0" if value == 0 else results.p_value(value)
+
+
 def _totals(plan: Plan) -> Iterator[Row]:
     people, test = plan.population, plan.test
     yield Row(statistic="sentence", text=str(plan).removesuffix("."))
@@ -97,7 +102,7 @@ def _looks(plan: Plan) -> Iterator[Row]:
     for k, at in enumerate(range(1, len(plan.look_times) + 1)):
 
         def share(statistic: str, value: float, at: int = at) -> Row:
-            return _row(statistic, float(value), fixed(float(value), 4), at=at)
+            return _row(statistic, float(value), _share(float(value)), at=at)
 
         control, experimental = (float(x) for x in plan.look_events[k])
         fraction = float(test.information_fractions[k])
@@ -160,7 +165,7 @@ def _conditional(plan: Plan, side: str, z: float, at: int) -> Row:
     return _row(
         f"{side} bound conditional power",
         chance,
-        fixed(chance, 4),
+        _share(chance),
         at=at,
         reason=_NO_TEST,
         method="conditional power under the trend so far, further futility bounds not obeyed",

@@ -23,6 +23,7 @@ _ESTIMATES = {
     "difference in survival": "Difference in survival",
 }
 _GREY = "#777777"
+_TOLD = 4  # bounds that have their numbers beside them; the table has them all
 
 
 def bounds_figure(rows: Sequence[Row]) -> str:
@@ -74,15 +75,15 @@ def _is_above(own: Points, other: Points) -> bool:
 
 
 def _draw_bounds(axes: Axes, points: Points, side: str, *, above: bool) -> None:
-    """A line through the bounds of one side; each with its number, away from the other side's. Where both meet, the
-    number is that of efficacy."""
+    """A line through the bounds of one side, each with its number, away from the other side's, unless there are too
+    many to be read. Where both meet, the number is that of efficacy."""
     if not points:
         return
     color, marker = _SIDES[side]
     times, heights = [t for t, _, _ in points], [h for _, h, _ in points]
     axes.plot(times, heights, color=color, marker=marker, markersize=5, linewidth=1.4, label=side)
     told = {t.xy for t in axes.texts if isinstance(t, Annotation)}
-    for at, height, text in points:
+    for at, height, text in points if len(points) <= _TOLD else ():
         if any(at == x and math.isclose(height, y) for x, y in told):
             continue
         axes.annotate(

@@ -457,3 +457,10 @@ def test_a_published_effect_that_is_none_is_told(tmp_path: Path) -> None:
     found = justification(given(tmp_path, head + numbers + "\n[design]\n" + tail))
     assert found.published is None
     assert found.notes[0].startswith("no trial can be sized by the published hazard ratio of 1.02: ")
+
+
+@pytest.mark.parametrize("key", ["adaptive", "enrichment", "arms"])
+def test_designs_that_nothing_here_proves_are_unsupported(key: str, tmp_path: Path) -> None:
+    with pytest.raises(ProtocolError, match=f"`{key}`: .* is unsupported") as caught:
+        given(tmp_path, **{key: "true"})
+    assert "design" in str(caught.value)

@@ -116,11 +116,11 @@ def table(plan: Plan) -> str:
 def columns(plan: Plan) -> tuple[list[str], list[list[str]]]:
     """Heads and rows of the table of looks."""
     one_p = "P (one-sided)" if plan.test.sided == 1 else "P (two-sided)"
-    heads = ["look", "months", "events", "patients", "efficacy z", one_p]
+    heads = ["look", "months", "events", "patients", "efficacy z"]
     digits = 2 if isinstance(plan.method, RestrictedMean) else 3
     unit = {RestrictedMean: "days", Milestone: "difference"}.get(type(plan.method), "HR")
-    if plan.efficacy_effects is not None:
-        heads.append(f"{unit} at it")
+    if plan.efficacy_effects is not None:  # the largest of several statistics has neither P nor estimate
+        heads += [one_p, f"{unit} at it"]
     heads += ["alpha used", "power"]
     futile = plan.futility_bounds is not None
     if futile:
@@ -134,9 +134,9 @@ def columns(plan: Plan) -> tuple[list[str], list[list[str]]]:
     for k in range(len(plan.look_times)):
         z = float(plan.efficacy_bounds[k])
         row = [str(k + 1), _months(float(plan.look_times[k])), _number(float(plan.look_events[k].sum()))]
-        row += [_number(float(plan.look_patients[k])), _bound(z), fixed(plan.test.sided * float(ndtr(-z)), 4)]
+        row += [_number(float(plan.look_patients[k])), _bound(z)]
         if plan.efficacy_effects is not None:
-            row.append(fixed(float(plan.efficacy_effects[k]), digits))
+            row += [fixed(plan.test.sided * float(ndtr(-z)), 4), fixed(float(plan.efficacy_effects[k]), digits)]
         row += [fixed(float(plan.test.alpha_spent[k]), 4), fixed(float(np.cumsum(plan.stop_for_efficacy)[k]), 4)]
         if plan.futility_bounds is not None:
             row.append(_bound(float(plan.futility_bounds[k])))

@@ -185,8 +185,8 @@ def _check_effect(ratios: Mapping[str, HazardRatio], null: float, sign: int, met
         raise DesignError(
             f"a hazard ratio of {ratio:g} lies on the wrong side of {null:g}: it favours the control arm",
             where="hazard_ratio",
-            remedy=f"Give experimental over control, such as {null * null / ratio:.3g}; "
-            'or event_is="benefit", where events are what is hoped for.',
+            remedy=f"Give experimental over control, such as {null * null / ratio:.3g}"
+            + ('; or event_is="benefit", where events are what is hoped for.' if sign > 0 else "."),
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -63,6 +63,16 @@ _DEFAULTS: dict[str, Method] = {
     "difference in milestone survival": "milestone",
     "ratio of milestone survival": "milestone",
     "average hazard ratio": "average hazard ratio",
+}
+
+
+_UNSUPPORTED = {
+    "adaptation": "an adaptive design",
+    "adaptive": "an adaptive design",
+    "sample_size_reestimation": "an adaptive design",
+    "enrichment": "adaptive enrichment",
+    "arms": "a design of more than two arms",
+    "multi_arm": "a design of more than two arms",
 }
 
 
@@ -215,6 +225,17 @@ class Design(Section):
     method: Method | None = None
     block_size: Annotated[int, Field(ge=1)] | None = None
     priors: Many[Prior] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _is_supported(cls, given: Any) -> Any:
+        for key in given if isinstance(given, dict) else ():
+            if key in _UNSUPPORTED:
+                raise ValueError(
+                    f"`{key}`: {_UNSUPPORTED[key]} is unsupported: no design here proves its error rates. Leave it out, "
+                    "and plan a group sequential trial of two arms"
+                )
+        return given
 
 
 def method_of(protocol: Protocol, design: Design) -> Method:

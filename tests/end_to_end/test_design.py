@@ -69,7 +69,7 @@ def test_tandem_as_one_document(capsys: pytest.CaptureFixture[str]) -> None:
     assert all(tuple(row) == COLUMNS for row in document["results"])
     held = {(row["analysis"], row["statistic"], row["group"]): row["value"] for row in document["results"]}
     assert held["design", "events in all", ""] == pytest.approx(335)
-    assert held["assurance", "assurance", "what TAnDEM showed"] == pytest.approx(0.90939, abs=1e-5)
+    assert held["assurance", "assurance", "what TAnDEM showed"] == pytest.approx(0.90942, abs=1e-5)
     assert held["published effect", "patients in all", ""] == pytest.approx(210)
     assert any(note.startswith("unknown: design.looks_of_this_trial") for note in document["notes"])
 

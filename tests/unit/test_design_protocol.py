@@ -461,6 +461,6 @@ def test_a_published_effect_that_is_none_is_told(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("key", ["adaptive", "enrichment", "arms"])
 def test_designs_that_nothing_here_proves_are_unsupported(key: str, tmp_path: Path) -> None:
-    with pytest.raises(ProtocolError, match=f"`{key}`: .* is unsupported") as caught:
+    with pytest.raises(ProtocolError, match=f"`{key}` is unsupported") as caught:
         given(tmp_path, **{key: "true"})
     assert "design" in str(caught.value)

@@ -66,14 +66,7 @@ _DEFAULTS: dict[str, Method] = {
 }
 
 
-_UNSUPPORTED = {
-    "adaptation": "an adaptive design",
-    "adaptive": "an adaptive design",
-    "sample_size_reestimation": "an adaptive design",
-    "enrichment": "adaptive enrichment",
-    "arms": "a design of more than two arms",
-    "multi_arm": "a design of more than two arms",
-}
+_UNSUPPORTED = ("adaptation", "adaptive", "enrichment", "arms", "multi_arm")  # keys that users of other programs try
 
 
 class Bounds(Section):
@@ -229,12 +222,10 @@ class Design(Section):
     @model_validator(mode="before")
     @classmethod
     def _is_supported(cls, given: Any) -> Any:
-        for key in given if isinstance(given, dict) else ():
-            if key in _UNSUPPORTED:
-                raise ValueError(
-                    f"`{key}`: {_UNSUPPORTED[key]} is unsupported: no design here proves its error rates. Leave it out, "
-                    "and plan a group sequential trial of two arms"
-                )
+        for key in (key for key in _UNSUPPORTED if isinstance(given, dict) and key in given):
+            raise ValueError(
+                f"`{key}` is unsupported: group sequential trials of two arms are all that is designed here"
+            )
         return given
 
 

@@ -117,7 +117,9 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "no ratio can be found": ({"hazard_ratio": None, "patients": 5}, "no hazard ratio above 0.02"),
     "tau after the end": ({"method": RestrictedMean("40 months")}, "nobody is followed for"),
     "milestone after a look": ({"method": Milestone("40 months")}, "Look later, follow longer"),
-    "look before anybody is followed": ({"method": RestrictedMean("30 months"), "test": EARLY}, "before anybody is followed"),
+    "look before anybody is followed": (
+        {"method": RestrictedMean("30 months"), "test": EARLY}, "before anybody is followed",
+    ),
     "crossing hazards that cancel": (
         {"hazard_ratio": piecewise_hazard_ratio([1.5, 1.0], until=["3 months"]), "method": "score"},
         "the test sees no effect that favours the experimental arm",

@@ -223,9 +223,7 @@ class Design(Section):
     @classmethod
     def _is_supported(cls, given: Any) -> Any:
         for key in (key for key in _UNSUPPORTED if isinstance(given, dict) and key in given):
-            raise ValueError(
-                f"`{key}` is unsupported: group sequential trials of two arms are all that is designed here"
-            )
+            raise ValueError(f"`{key}` is unsupported: only group sequential trials of two arms are designed here")
         return given
 
 

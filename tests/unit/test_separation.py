@@ -329,3 +329,21 @@ def test_the_discrete_model_with_risks_beyond_the_range_of_numbers() -> None:
     assert_infinite(fit, 0, 1)
     assert_infinite(fit, 1, 1)
     assert fit.loglik[1] == pytest.approx(0, abs=1e-10)
+
+
+def test_a_separation_among_late_entries_leaves_no_number_behind() -> None:
+    """Both who were at risk when one died lie close together, others far off: the infinite coefficient puts the risk of
+    those beyond floating point, and a robust variance beside it is a value with a reason."""
+    n = 16
+    time, entry, event, x = np.zeros(n) + 0.5, np.full(n, -0.5), np.zeros(n, dtype=int), np.zeros(n)
+    time[9], entry[9], x[9] = 1.01, 0.51, -1.375
+    time[10:12], entry[10:12], x[10:12] = 0.51, 0.01, (0.375, 0.4375)
+    event[10] = 1
+    entry[:9] = entry[12:] = 0.0
+    other = np.where(np.arange(n) % 2, 0.5, -0.25)
+    tte = TimeToEvent(time, event, ["A"] * n, unit="days", entry=entry)
+    for columns in ({"x": x}, {"x": x, "other": other}):
+        fit = cox(tte, columns, robust=True)
+        assert fit.reasons[0]
+        assert all(reason or np.isfinite(se) for reason, se in zip(fit.reasons, fit.se, strict=True))
+        assert str(fit)

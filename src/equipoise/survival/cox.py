@@ -194,8 +194,9 @@ def _of_first_term(found: Inference, z: Vector, log_limits: Vector, two_arms: bo
 
 
 def _residuals(beta: Vector, sets: RiskSets, x: Vector, ties: Ties, cluster: NDArray[np.int64] | None) -> Vector:
-    """Weighted score residuals, summed by cluster."""
-    parts = score_rows(beta, x, sets, steps_at(beta, x, sets, ties == "efron"))
+    """Weighted score residuals, summed by cluster; not finite where a separation puts risks beyond floating point."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        parts = score_rows(beta, x, sets, steps_at(beta, x, sets, ties == "efron"))
     parts = parts * sets.weight[:, None]
     if cluster is None:
         return parts

@@ -15,6 +15,7 @@ from .maximize import Maximum, Vector, block, solve
 SEPARATED = "the likelihood has no finite maximum: the covariate separates the events (likelihood tests stay valid)"
 ALIASED = "it says nothing that the strata and the terms before it do not"
 UNDETERMINED = "another covariate separates the events, and what is left does not determine it"
+TOO_FAR = "the robust variance is not found: beside an infinite coefficient, risks are beyond floating point"
 NO_SPREAD = "the robust variance is zero: no cluster (or subject) pulls against another"
 FEW_CLUSTERS = "a joint test needs more clusters than coefficients"
 NO_EVENTS = "there are no events"
@@ -73,15 +74,20 @@ def infer(fit: Maximum, scale: Vector, events: bool, unit: float, residuals: tup
     whole = bool(finite.all())
     inverse = _inverse(fit.information, finite, whole)
     naive = _filled(inverse / (scale[finite][:, None] * scale[finite]), finite, whole)
-    covariance, no_spread = naive, np.zeros(len(fit.beta), dtype=bool)
+    covariance, no_spread, too_far = naive, np.zeros(len(fit.beta), dtype=bool), False
     robust_score, no_wald = None, ""
     if residuals is not None:
-        parts = residuals[0][:, finite] @ inverse / scale[finite]
+        with np.errstate(invalid="ignore"):
+            parts = residuals[0][:, finite] @ inverse / scale[finite]
         covariance = _filled(parts.T @ parts, finite, whole)
         # The residuals sum to zero: with one cluster, or where each is zero, what is left is rounding.
         no_spread = np.diagonal(covariance) < ROUNDING * np.diagonal(naive)
+        too_far = not np.isfinite(parts).all()
+        no_spread |= finite & too_far
         covariance[no_spread, :], covariance[:, no_spread] = np.nan, np.nan
-        no_wald = NO_SPREAD if no_spread.any() else FEW_CLUSTERS if len(parts) <= finite.sum() else ""
+        no_wald = (
+            TOO_FAR if too_far else NO_SPREAD if no_spread.any() else FEW_CLUSTERS if len(parts) <= finite.sum() else ""
+        )
         robust_score = _robust_score(fit, residuals[1], unit)
     coef = fit.beta / scale
     if not whole:
@@ -94,7 +100,7 @@ def infer(fit: Maximum, scale: Vector, events: bool, unit: float, residuals: tup
         coef=coef,
         se=se,
         reasons=tuple(
-            _reason(events, used, direction, flat)
+            TOO_FAR if flat and too_far else _reason(events, used, direction, flat)
             for used, direction, flat in zip(fit.used.tolist(), fit.direction.tolist(), no_spread.tolist(), strict=True)
         ),
         covariance=covariance,

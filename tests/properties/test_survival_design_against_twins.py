@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.oracles import twins_survival_design as twin
+from tests.properties.examples import plenty
 
 from equipoise.design.accrual import Accrual
 from equipoise.design.course import Course, Stratum, at_risk, dropouts_share, events_share, longest, time_of
@@ -47,8 +48,8 @@ def trials(draw: st.DrawFn, shape: float = 1.0) -> dict[str, Any]:
     return {"course": course, "arms": arms, "entry": entry, "share": share, "time": time, "each": longest_each}
 
 
+@plenty(40)
 @given(trials())
-@settings(max_examples=40, deadline=None)
 def test_expected_events(trial: dict[str, Any]) -> None:
     found = at_risk(trial["course"], trial["time"]).events[0]
     for arm, share, ours in zip(trial["arms"], (1 - trial["share"], trial["share"]), found, strict=True):
@@ -56,8 +57,8 @@ def test_expected_events(trial: dict[str, Any]) -> None:
         assert ours == pytest.approx(theirs, rel=1e-9, abs=1e-14)
 
 
+@plenty(12)
 @given(trials(shape=0.6) | trials(shape=1.7))
-@settings(max_examples=12, deadline=None)
 def test_expected_events_of_weibull_hazards(trial: dict[str, Any]) -> None:
     """At 1e-7: the second program's quadrature meets an infinite hazard at zero."""
     found = at_risk(trial["course"], trial["time"]).events[0]
@@ -66,8 +67,8 @@ def test_expected_events_of_weibull_hazards(trial: dict[str, Any]) -> None:
         assert ours == pytest.approx(theirs, rel=1e-7)
 
 
+@plenty(40)
 @given(trials(), st.sampled_from([1.0, 1.3]), st.sampled_from([(0, 0), (0, 1), (1, 0), (0.5, 0.5)]))
-@settings(max_examples=40, deadline=None)
 def test_scores(trial: dict[str, Any], null: float, powers: tuple[float, float]) -> None:
     control, experimental = trial["arms"]
     course = Course(trial["course"].strata, trial["course"].accrual, trial["course"].dropout, trial["share"])
@@ -87,8 +88,8 @@ def test_scores(trial: dict[str, Any], null: float, powers: tuple[float, float])
     assert inside == pytest.approx(np.array(theirs), rel=1e-11)
 
 
+@plenty(25)
 @given(trials())
-@settings(max_examples=25, deadline=None)
 def test_means_and_milestones(trial: dict[str, Any]) -> None:
     course = Course(trial["course"].strata, trial["course"].accrual, trial["course"].dropout, trial["share"])
     tau = 0.7 * trial["time"]
@@ -112,8 +113,8 @@ def test_means_and_milestones(trial: dict[str, Any]) -> None:
     assert 1 / at.real == pytest.approx(variance, rel=1e-8)
 
 
+@plenty(40)
 @given(trials())
-@settings(max_examples=40, deadline=None)
 def test_times_of_events_undo_events(trial: dict[str, Any]) -> None:
     course = trial["course"]
     events = events_share(course, trial["time"])

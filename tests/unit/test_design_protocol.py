@@ -392,7 +392,7 @@ REFUSED: dict[str, tuple[dict[str, str | None], str, str]] = {
     "follow-up longer than of each": ({"follow_up_each": '"6 months"'}, "design.follow_up", "each for 6 months"),
     "followed for no time": ({"follow_up_each": '"0 days"'}, "design.follow_up_each", "no time"),
     "too little": ({"follow_up": None}, "design", "minimum_relevant_hazard_ratio, power given"),
-    "too much": ({"patients": "300", "events": "200"}, "design", "no less"),
+    "too much": ({"patients": "300", "events": "200"}, "design", "no more"),
     "too few patients": ({"patients": "50", "follow_up": None}, "design.patients", "never give a power"),
     "more events than patients": (
         {"power": None, "events": "300", "patients": "200", "follow_up": None}, "design.events", "never have",

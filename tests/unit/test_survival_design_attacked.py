@@ -60,6 +60,57 @@ def sized(test: Any = FIXED, **change: Any) -> Any:
     return plan(test, **{"hazard_ratio": 0.7, "power": 0.9, "follow_up": "12 months", **change})
 
 
+# ------------------------------------------------------------------------------------------------- extreme assumptions
+@pytest.mark.parametrize("method", METHODS, ids=str)
+@pytest.mark.parametrize(
+    "control", [median("1 day"), median("6 months", shape=10), median("6 months", shape=0.2), hazard(1e5)], ids=str
+)
+def test_hazards_that_leave_nobody(control: Any, method: Any) -> None:
+    """Panels stay few and nothing is divided by nobody, where all have had an event long before the end."""
+    found = sized(TWO, control=control, follow_up="60 months", method=method)
+    assert 300 < found.events < 450
+    assert found.events <= found.patients
+
+
+def test_all_have_an_event() -> None:
+    found = sized(control=hazard(1e5), follow_up="60 months", dropout=None)
+    assert found.patients == pytest.approx(found.events, rel=1e-12)
+
+
+def test_nobody_has_an_event_yet() -> None:
+    for method in (*METHODS, Milestone("12 months"), RestrictedMean("12 months")):
+        with pytest.raises(DesignError, match=r"by day 913.1.* nobody is expected to have an event"):
+            sized(control=hazard([0, 0.1], until=["60 months"]), method=method)
+    with pytest.raises(DesignError, match="nobody is expected to have an event by 18 months"):
+        event_fractions(
+            ["18 months", "70 months"],
+            control=hazard([0, 0.1], until=["60 months"]),
+            allocation=ONE,
+            accrual=accrual("18 months"),
+            hazard_ratio=0.7,
+        )
+
+
+@pytest.mark.parametrize("method", [*METHODS, ModestlyWeighted(survival=0.5), Milestone("12 months")], ids=str)
+def test_hazards_that_set_in_late(method: Any) -> None:
+    found = sized(TWO, control=hazard([0, 0.1], until=["6 months"]), follow_up="40 months", method=method)
+    assert found.power == pytest.approx(0.9)
+
+
+@pytest.mark.parametrize("method", [*METHODS, Milestone("12 months")], ids=str)
+def test_accrual_that_pauses(method: Any) -> None:
+    paused = accrual([("3 months", 5), ("3 months", 0), ("12 months", 15)], relative=True)
+    assert sized(TWO, accrual=paused, method=method).power == pytest.approx(0.9)
+
+
+def test_a_plateau_ends_the_trial_under_none() -> None:
+    """Where under no effect the events never come, the trial ends with the last event, not after two hundred years."""
+    found = sized(
+        control=hazard([0.05, 0], until=["24 months"]), hazard_ratio=1.6, event_is="benefit", follow_up="24 months"
+    )
+    assert found.under_none.duration == pytest.approx(42 * 30.4375)
+
+
 # ------------------------------------------------------------------------------------------------------------ decisions
 def observed(control: str, experimental: str, event_is: Any = "harm") -> TimeToEvent:
     draws = np.random.default_rng(1)

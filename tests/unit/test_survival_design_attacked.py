@@ -111,6 +111,76 @@ def test_a_plateau_ends_the_trial_under_none() -> None:
     assert found.under_none.duration == pytest.approx(42 * 30.4375)
 
 
+# ------------------------------------------------------------------------------------------------------------ searches
+def test_milestone_power_is_reached_once() -> None:
+    """Information does not grow once all are followed to the milestone: the shortest such follow-up is meant."""
+    first = sized(method=Milestone("12 months"))
+    again = plan(hazard_ratio=0.7, power=0.9, patients=first.patients * (1 + 1e-9), method=Milestone("12 months"))
+    assert again.follow_up / 30.4375 == pytest.approx(12, abs=1e-3)
+
+
+def test_restricted_mean_needs_follow_up_beyond_accrual() -> None:
+    first = sized(method=RestrictedMean("24 months"), follow_up="18 months")
+    again = plan(hazard_ratio=0.7, power=0.9, patients=first.patients, method=RestrictedMean("24 months"))
+    assert again.follow_up / 30.4375 == pytest.approx(18, rel=1e-9)
+    with pytest.raises(DesignError, match="500 patients have the power as soon as the test of the difference"):
+        plan(hazard_ratio=0.7, power=0.8, patients=500, method=RestrictedMean("30 months"))
+
+
+def test_crossing_hazards_have_no_effect_at_first() -> None:
+    crossing = piecewise_hazard_ratio([1.6, 0.5], until=["6 months"])
+    given: dict[str, Any] = {"hazard_ratio": crossing, "method": "score", "accrual": accrual("2 months")}
+    with pytest.raises(DesignError, match="no effect that favours"):
+        plan(power=0.8, follow_up="3 months", **given)
+    first = plan(power=0.8, follow_up="40 months", **given)
+    again = plan(power=0.8, patients=first.patients, **given)
+    assert again.follow_up == pytest.approx(first.follow_up, rel=1e-8)
+
+
+def test_waning_effects_are_seen_early() -> None:
+    waning = piecewise_hazard_ratio([0.5, 1.3], until=["6 months"])
+    given: dict[str, Any] = {"hazard_ratio": waning, "method": "score", "accrual": accrual("4 months")}
+    first = plan(power=0.8, follow_up="2 months", **given)
+    again = plan(power=0.8, patients=first.patients, **given)
+    assert again.follow_up == pytest.approx(first.follow_up, rel=1e-8)
+    assert plan(patients=first.patients, follow_up="60 months", **given).power < 0.3
+
+
+@pytest.mark.parametrize(("patients", "events"), [(500, 200), (500, 215), (300, 255), (300, 266)])
+def test_a_ratio_is_found_though_its_neighbours_are_no_trial(patients: int, events: int) -> None:
+    """Under weak effects so many events come before the last patient, under strong ones they never come."""
+    slow = {"follow_up_each": "36 months", "dropout": None} if patients == 300 else {}
+    found = plan(power=0.9, patients=patients, events=events, **slow)
+    ratio = found.hazard_ratio[""].values[0]
+    z = 1.959963984540054 + 1.2815515655446004
+    assert ratio == pytest.approx(math.exp(-2 * z / math.sqrt(events)), rel=1e-9)
+    assert found.follow_up >= 0
+
+
+def test_no_ratio_says_why() -> None:
+    with pytest.raises(DesignError, match=r"from 0.999 to 0.02 .*; at 0.999, 500 patients never have 600 events"):
+        plan(power=0.9, patients=500, events=600)
+
+
+@pytest.mark.parametrize("method", METHODS, ids=str)
+def test_power_that_needs_nobody(method: Any) -> None:
+    with pytest.raises(DesignError, match="fewer than 2 patients give a power of 0.0251"):
+        sized(power=0.0251, method=method)
+
+
+def test_accrual_that_is_too_fast() -> None:
+    with pytest.raises(DesignError, match="a day of accrual brings more patients than are needed"):
+        sized(accrual=accrual([(None, 1e6)]))
+    with pytest.raises(DesignError, match="a day of accrual brings more than 50 events"):
+        plan(hazard_ratio=0.7, events=50, follow_up="12 months", accrual=accrual([(None, 1e6)]))
+
+
+def test_combo_of_a_large_alpha() -> None:
+    lax = group_sequential(alpha=0.45, sided=1, information_fractions=[0.5, 1], efficacy=LanDeMets("pocock"))
+    found = sized(lax, method=MaxCombo((FlemingHarrington(), FlemingHarrington(0, 0.01))))
+    assert found.false_claim.sum() == pytest.approx(0.45, abs=1e-6)
+
+
 # ------------------------------------------------------------------------------------------------------------ decisions
 def observed(control: str, experimental: str, event_is: Any = "harm") -> TimeToEvent:
     draws = np.random.default_rng(1)

@@ -181,6 +181,37 @@ def test_combo_of_a_large_alpha() -> None:
     assert found.false_claim.sum() == pytest.approx(0.45, abs=1e-6)
 
 
+# ------------------------------------------------------------------------------------------------------- whole numbers
+@pytest.mark.parametrize(
+    "method", ["lachin-foulkes", "score", FlemingHarrington(0, 1), Milestone("12 months")], ids=str
+)
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"follow_up_each": "24 months", "follow_up": None},
+        {"control": hazard([0.06, 0.02, 0], until=["12 months", "30 months"]), "follow_up": "30 months"},
+    ],
+    ids=["each", "plateau"],
+)
+def test_whole_events_may_need_more_patients(change: Any, method: Any) -> None:
+    """Where all who will have an event have had it, a part of an event more needs patients, not follow-up."""
+    exact = sized(TWO, method=method, power=0.8, **change)
+    whole = in_whole_numbers(exact)
+    assert whole.events == pytest.approx(math.ceil(exact.events), rel=1e-12)
+    assert whole.patients % 2 == 0
+    assert exact.patients <= whole.patients <= exact.patients + 5
+    assert whole.power > exact.power - 1e-3
+
+
+def test_looks_by_own_information_stay_where_they_are() -> None:
+    """Rounded events are no fractions of the information of a weighted test."""
+    exact = sized(TWO, method=FlemingHarrington(0, 1))
+    whole = in_whole_numbers(exact)
+    np.testing.assert_array_equal(whole.test.information_fractions, [0.5, 1])
+    np.testing.assert_array_equal(whole.efficacy_bounds, exact.efficacy_bounds)
+    assert whole.look_information[0] == pytest.approx(whole.look_information[1] / 2)
+
+
 # ------------------------------------------------------------------------------------------------------------ decisions
 def observed(control: str, experimental: str, event_is: Any = "harm") -> TimeToEvent:
     draws = np.random.default_rng(1)

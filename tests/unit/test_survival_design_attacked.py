@@ -212,6 +212,48 @@ def test_looks_by_own_information_stay_where_they_are() -> None:
     assert whole.look_information[0] == pytest.approx(whole.look_information[1] / 2)
 
 
+# -------------------------------------------------------------------------------------------------------- what is said
+def test_bounds_that_are_not_there_have_no_estimate() -> None:
+    late = group_sequential(alpha=0.025, sided=1, information_fractions=[0.5, 1], efficacy=UserSpending((0, 1)))
+    for method in ("schoenfeld", Milestone("6 months")):
+        assert sized(late, method=method).looks().splitlines()[1].split()[4:7] == ["none", "none", "none"]
+    two = group_sequential(
+        alpha=0.05, sided=2, power=0.9, information_fractions=[1 / 3, 2 / 3, 1], efficacy=PampallonaTsiatis(0.2)
+    )
+    assert sized(two).looks().splitlines()[1].split()[-3:-1] == ["none", "none"]
+    assert "P (one-sided)" not in sized(TWO, method=COMBO).looks()
+
+
+def test_the_sentence_names_futility_and_information() -> None:
+    both = group_sequential(
+        alpha=0.025, sided=1, power=0.9, information_fractions=[0.5, 1], efficacy=PampallonaTsiatis(0.2)
+    )
+    assert "with Pampallona-Tsiatis bounds (delta 0.2, futility 0); those for futility not binding." in str(sized(both))
+    assert "50% and 100% of the information of the test" in str(sized(TWO, method=Milestone("12 months")))
+    assert "50% and 100% of the events" in str(sized(TWO))
+
+
+def test_formulas_that_have_no_proof_stand_beside_others() -> None:
+    binding = group_sequential(
+        alpha=0.025,
+        sided=1,
+        power=0.9,
+        information_fractions=[0.5, 1],
+        efficacy=OF,
+        futility=HwangShihDeCani(-2),
+        binding=True,
+    )
+    found = formulas(
+        binding,
+        hazard_ratio=0.7,
+        control=median("9 months"),
+        allocation=ONE,
+        accrual=accrual("18 months"),
+        follow_up="12 months",
+    )
+    assert set(found.refused) == {"score", "average hazard ratio"}
+
+
 # ------------------------------------------------------------------------------------------------------------ decisions
 def observed(control: str, experimental: str, event_is: Any = "harm") -> TimeToEvent:
     draws = np.random.default_rng(1)

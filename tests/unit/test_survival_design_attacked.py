@@ -254,6 +254,31 @@ def test_formulas_that_have_no_proof_stand_beside_others() -> None:
     assert set(found.refused) == {"score", "average hazard ratio"}
 
 
+# ---------------------------------------------------------------------------------------------------------------- files
+def test_arms_and_strata_may_be_called_like_a_record(tmp_path: Path) -> None:
+    made = sized(
+        allocation={"record": 2, "number": 1},
+        strata={"record": 0.5, "kind": 0.5},
+        control={"record": median("6 months"), "kind": median("9 months")},
+        dropout={"record": dropout(0.1, by="12 months"), "number": dropout(0.2, by="12 months")},
+    )
+    save_plan(made, tmp_path / "plan.json")
+    assert read_plan(tmp_path / "plan.json") == made
+    assert in_whole_numbers(made).power > 0.9
+
+
+def test_files_that_cannot_be(tmp_path: Path) -> None:
+    with pytest.raises(DesignError, match="cannot be written"):
+        save_plan(sized(), tmp_path / "nowhere" / "plan.json")
+    path = tmp_path / "plan.json"
+    save_plan(sized(), path)
+    document = json.loads(path.read_text())
+    document["inputs"]["power"] = {"record": "number", "text": "many"}
+    path.write_text(json.dumps(document))
+    with pytest.raises(DesignError, match="is no saved plan"):
+        read_plan(path)
+
+
 # ------------------------------------------------------------------------------------------------------------ decisions
 def observed(control: str, experimental: str, event_is: Any = "harm") -> TimeToEvent:
     draws = np.random.default_rng(1)

@@ -308,3 +308,72 @@ def test_a_log_rank_test_takes_events_as_the_plan_does() -> None:
         hoped.decide(1, logrank(observed("C", "E")))
 
 
+# ----------------------------------------------------------------------------------------------------------- refusals
+RATIO = group_sequential(
+    alpha=0.025,
+    sided=1,
+    information_fractions=[0.5, 1],
+    efficacy=OF,
+    futility=FutilityBounds(hazard_ratio=[1], information=80.0),
+)
+REFUSED: dict[str, tuple[Callable[[], object], str]] = {
+    "futility by hazard ratio of benefit": (
+        lambda: sized(RATIO, hazard_ratio=1.4, event_is="benefit"),
+        "futility bounds by hazard ratio are those of a test of 1",
+    ),
+    "futility by hazard ratio of a margin": (
+        lambda: sized(RATIO, hazard_ratio=0.95, null_hazard_ratio=1.3),
+        "futility bounds by hazard ratio are those of a test of 1",
+    ),
+    "a test at observed information": (
+        lambda: sized(TWO.observed([100.0], planned=200.0)),
+        "the test is at information that was observed",
+    ),
+    "accrual that starts with nobody": (
+        lambda: accrual([("3 months", 0), ("12 months", 10)]),
+        "a first and a last rate above zero",
+    ),
+    "accrual for ever": (lambda: accrual("1000000000 years"), "longer than a hundred years"),
+    "rates beyond all": (lambda: accrual([("3 months", 1e300)]), "rates above 1e+09 a month"),
+    "follow-up for ever": (lambda: sized(follow_up="1000000000 years"), "longer than a hundred years"),
+    "a median of no time": (lambda: median("0.0001 days", shape=10), "a median of 0.0001 days is none"),
+    "a median of all time": (lambda: median("1000000000 years"), "a median of 1000000000 years is none"),
+    "times that are none": (lambda: hazard([1, 2], until=5), "until = 5 are no times"),  # type: ignore[arg-type]
+    "weights that are none": (lambda: MaxCombo(5), "needs two weights or more"),  # type: ignore[arg-type]
+    "an interim weight that is none": (
+        lambda: MaxCombo(COMBO.weights, interim=np.ones(2)),  # type: ignore[arg-type]
+        "is none of the weights",
+    ),
+    "event_is an array": (lambda: sized(event_is=np.ones(2)), "event_is"),
+    "whole numbers of nothing": (lambda: in_whole_numbers(None), "None is no plan"),  # type: ignore[arg-type]
+    "a block beyond all": (lambda: in_whole_numbers(sized(), block_size=10**400), "does not hold 1:1"),
+    "nothing to save": (lambda: save_plan(3, "x.json"), "3 is no plan"),  # type: ignore[arg-type]
+    "no path": (lambda: save_plan(sized(), 3.5), "3.5 cannot be written"),  # type: ignore[arg-type]
+    "fractions of no times": (
+        lambda: event_fractions(
+            5,  # type: ignore[arg-type]
+            control=median("9 months"),
+            allocation=ONE,
+            accrual=accrual("18 months"),
+            hazard_ratio=0.7,
+        ),
+        "looks at no time",
+    ),
+    "earlier looks that are none": (
+        lambda: sized(TWO).decide(2, 1.0, favours="E", information=90, earlier=3),
+        "the information of no earlier looks",
+    ),
+    "final that is neither": (
+        lambda: sized(TWO).decide(1, 1.0, favours="E", information=90, final="no"),
+        "final = 'no' is neither True nor False",
+    ),
+    "favours an array": (lambda: sized(TWO).decide(1, 1.0, favours=np.ones(2), information=90), "does not say which"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refused(name: str) -> None:
+    call, words = REFUSED[name]
+    with pytest.raises(EquipoiseError) as caught:
+        call()
+    assert words in str(caught.value)

@@ -114,7 +114,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         {"patients": 250, "follow_up": None}, "250 patients never give a power of 0.9: at most 250",
     ),
     "more patients than are needed": ({"patients": 900, "follow_up": None}, "before the last of them enters"),
-    "no ratio can be found": ({"hazard_ratio": None, "patients": 5}, "no hazard ratio above 0.02"),
+    "no ratio can be found": ({"hazard_ratio": None, "patients": 5}, "no hazard ratio from 0.999 to 0.02"),
     "tau after the end": ({"method": RestrictedMean("40 months")}, "nobody is followed for"),
     "milestone after a look": ({"method": Milestone("40 months")}, "Look later, follow longer"),
     "look before anybody is followed": (

@@ -15,6 +15,9 @@ from .given import real_number
 
 Vector = NDArray[np.float64]
 
+_LONGEST = 100 * 365.25  # days
+_FASTEST = 1e9  # patients a month
+
 
 @dataclass(frozen=True, slots=True)
 class Accrual:
@@ -110,11 +113,17 @@ def accrual(over: str | Sequence[tuple[str | None, float]], *, relative: bool = 
     lengths = [math.inf if length is None else days(length) for length, _ in periods]
     rates = [rate for _, rate in periods]
     bad = not periods or not all(math.isfinite(rate) and rate >= 0 for rate in rates) or min(lengths) <= 0
-    if bad or any(map(math.isinf, lengths[:-1])) or not rates[-1] > 0:
+    if bad or any(map(math.isinf, lengths[:-1])) or not min(rates[0], rates[-1]) > 0:
         raise DesignError(
-            "accrual needs periods longer than nothing, rates of zero or more, and a last rate above zero",
+            "accrual needs periods longer than nothing, rates of zero or more, and a first and a last rate above zero",
             where="accrual",
             remedy='Such as [("3 months", 5), ("15 months", 14)]; the last length may be None.',
+        )
+    if sum(length for length in lengths if math.isfinite(length)) > _LONGEST or max(rates) > _FASTEST:
+        raise DesignError(
+            f"accrual lasts longer than a hundred years, or has rates above {_FASTEST:g} a month",
+            where="accrual",
+            remedy='Such as [("3 months", 5), ("15 months", 14)].',
         )
     if relative and math.isinf(lengths[-1]):
         raise DesignError(

@@ -13,7 +13,7 @@ from ..survival.multinormal import rectangle_probability
 from .course import Course
 from .crossing import Crossing
 from .group_sequential import GroupSequential
-from .methods import MaxCombo, Weight, at_risk_for, weight_at
+from .methods import MaxCombo, Weight, at_risk_for, no_information, per, weight_at
 
 Vector = NDArray[np.float64]
 
@@ -34,7 +34,8 @@ def combo_bounds(test: GroupSequential, course: Course, calendar: Vector, method
             limits = np.where(look == k, bound, upper[np.minimum(look, k)])[inside]
             return 1 - _below(limits, correlation[np.ix_(inside, inside)]) - float(spent[k])
 
-        upper[k] = brentq(missing, 0.5, 9.0, xtol=1e-10, rtol=1e-12)
+        if missing(9.0) < 0:  # else so little is spent that there is no bound
+            upper[k] = brentq(missing, -9.0, 9.0, xtol=1e-10, rtol=1e-12)
     return upper
 
 
@@ -76,6 +77,8 @@ def _law(course: Course, calendar: Vector, method: MaxCombo) -> tuple[Vector, Ve
         [[matrices[min(look[a], look[b])][1][which[a], which[b]] for b in range(n)] for a in range(n)]
     )
     error = np.sqrt(np.diag(covariance))
+    if not error.all():
+        raise no_information(float(calendar[0]))
     means = np.array([matrices[k][0][w] for k, w in zip(look, which, strict=True)]) / error
     return means, covariance / np.outer(error, error), look
 
@@ -85,8 +88,8 @@ def _scores(course: Course, calendar: float, weights: tuple[Weight, ...]) -> tup
     found = at_risk_for(course, calendar, weights)
     (y0, y1), (h0, h1) = np.moveaxis(found.at_risk, 1, 0), np.moveaxis(found.hazard, 1, 0)
     values = np.array([weight_at(found, weight) for weight in weights])
-    drift = y0 * y1 * (h0 - h1) / (y0 + y1)
-    spread = y0 * y1 * (y0 * h0 + y1 * h1) / (y0 + y1) ** 2
+    both = per(y0 * y1, y0 + y1)
+    drift, spread = both * (h0 - h1), both * per(y0 * h0 + y1 * h1, y0 + y1)
     means = (values * drift * found.weight).sum(axis=(1, 2))
     return means, np.einsum("asm,bsm,sm,m->ab", values, values, spread, found.weight)
 

@@ -9,7 +9,6 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq
 
 from .accrual import Accrual
 from .hazards import Hazard, HazardRatio
@@ -22,6 +21,7 @@ _DYADIC = 60  # halvings towards zero, where a Weibull hazard is infinite or has
 _LONGEST = 73_000.0  # days: nobody is followed for 200 years
 _NEAR = 1e-13  # of a day, relative: where a search for a date ends
 _ALL = 40.0  # cumulative hazard by which everyone has had an event
+_NOBODY = 60.0  # cumulative hazard after which an arm is not integrated finely: e^-60 of it is left
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +111,7 @@ def at_risk(course: Course, calendar: float, *, end: float = math.inf, knots: Se
     steps = np.cumsum([0.0, *course.accrual.lengths])
     every = [one for pair in (*pairs, course.dropout) for one in pair]
     edges = {x for one in every for x in one.starts} | {calendar - float(x) for x in steps} | {float(x) for x in knots}
+    edges |= {one.reaching(_NOBODY) for one in every}
     time, weight = _panels(sorted(x for x in edges if 0 < x < last), last, every)
     entered = course.accrual.entered(calendar - time)
     kept = [one.survival(time) for one in course.dropout]
@@ -135,7 +136,7 @@ def _panels(knots: list[float], last: float, hazards: list[Hazard]) -> tuple[Vec
         if bent and low == 0:
             edges.extend((high * 0.5 ** np.arange(_DYADIC, 0, -1)).tolist())
             low = edges[-1]
-        gain = max(one.gone(high) - one.gone(low) for one in hazards)
+        gain = max(min(one.gone(high), _NOBODY) - min(one.gone(low), _NOBODY) for one in hazards)
         m = max(math.ceil(gain / _PANEL), 4 if bent else 1)
         edges.extend(low + (high - low) * (i + 1) / m for i in range(m))
     points = np.array(edges)
@@ -164,10 +165,10 @@ def longest(course: Course) -> float:
 
 
 def _followed(one: Hazard) -> float:
-    """Days by which everybody has had an event, or as many as anybody may wait for."""
-    if one.gone(_LONGEST) < _ALL:
-        return _LONGEST
-    return float(brentq(lambda t: one.gone(t) - _ALL, 0.0, _LONGEST, xtol=1e-3))
+    """Days by which everybody has had an event, or all who ever will, or as many as anybody may wait for."""
+    last = max((at for at, rate in enumerate(one.rates) if rate), default=0)
+    ends = (*one.starts[1:], math.inf)
+    return min(one.reaching(_ALL), ends[last], _LONGEST)
 
 
 def time_of(course: Course, events: float, *, before: float = math.inf) -> float:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
 from scipy.special import ndtr
 
 from ..errors import DesignError, UnsupportedError
@@ -17,6 +18,7 @@ from ..survival.weights import FlemingHarrington, ModestlyWeighted
 from .futility import FutilityBounds
 from .given import real_number, whole_number
 from .group_sequential import GroupSequential
+from .looks import listed
 from .methods import MaxCombo, counts_events, name_of
 
 if TYPE_CHECKING:
@@ -92,15 +94,17 @@ def decide(
             where="decide",
             remedy="Compare the largest statistic with plan.efficacy_bounds, where events came as planned.",
         )
-    number = whole_number(look)
-    if number is None or number < 1 or len(earlier) != number - 1:
+    number, before = whole_number(look), listed(earlier)
+    if number is None or number < 1 or before is None or len(before) != number - 1:
         raise DesignError(
-            f"look {look!r} with the information of {len(earlier)} earlier looks",
+            f"look {look!r} with the information of {'no' if before is None else len(before)} earlier looks",
             where="earlier",
             remedy="Looks count from 1; give the information at each look before.",
         )
+    if final is not None and not isinstance(final, bool | np.bool_):
+        raise DesignError(f"final = {final!r} is neither True nor False", where="final", remedy="Say which, or None.")
     z, seen = _read(plan, result, favours, information)
-    test, last = _test_at(plan, [*(real_number(one) for one in earlier), seen], final)
+    test, last = _test_at(plan, [*(real_number(one) for one in before), seen], final)
     at = number - 1
     efficacy = float(test.efficacy_bounds[at])
     futility = _some(test.futility_bounds, at)
@@ -223,13 +227,20 @@ def _logrank(plan: Plan, result: LogRank) -> tuple[float, float]:
         raise DesignError(
             f"the test has weight {result.weights}, the plan {wanted}", where="result", remedy="Test as planned."
         )
+    sign = 1 if plan.event_is == "harm" else -1
+    if sign * result.z * (result.expected[1] - result.observed[1]) < 0:
+        raise DesignError(
+            f"the test does not take the event for a {plan.event_is}, as the plan does",
+            where="event_is",
+            remedy=f'Make the TimeToEvent with event_is="{plan.event_is}".',
+        )
     seen = result.observed.sum() if counts_events(plan.method) else result.variance[0, 0]
     return float(result.z), float(seen)
 
 
 def _cox(plan: Plan, result: Cox) -> tuple[float, float]:
     people = plan.population
-    if not isinstance(result.hazard_ratio, float) or people.experimental not in result.terms[0]:
+    if not isinstance(result.hazard_ratio, float) or result.terms[0] != f"{people.experimental} v {people.control_arm}":
         raise DesignError(
             f"the model's first term is {result.terms[0]}, the plan compares {people.experimental} with "
             f"{people.control_arm}",
@@ -252,7 +263,7 @@ def _raw(plan: Plan, result: object, favours: str | None) -> float:
             remedy="Give a log-rank test, a Cox model, or a z with favours=.",
         )
     arms = (plan.population.experimental, plan.population.control_arm)
-    if favours not in arms:
+    if not isinstance(favours, str) or favours not in arms:
         raise DesignError(
             f"favours = {favours!r}: a z alone does not say which arm it favours where it is above zero",
             where="favours",

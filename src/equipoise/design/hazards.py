@@ -13,8 +13,11 @@ from .. import results
 from ..errors import DesignError
 from ..units import DAYS_PER_MONTH, days
 from .given import real_number
+from .looks import listed
 
 Vector = NDArray[np.float64]
+
+_SHORTEST, _LONGEST = 1e-3, 1e7  # days: powers of medians beyond are no numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,11 @@ class Hazard:
 
     def median(self) -> float:
         """Days by which half have had an event; infinite where it is never half."""
-        left = math.log(2)
+        return self.reaching(math.log(2))
+
+    def reaching(self, cumulative: float) -> float:
+        """Days by which the cumulative hazard is so much; infinite where it never is."""
+        left = cumulative
         for start, end, rate in zip(self.starts, (*self.starts[1:], math.inf), self.rates, strict=True):
             gain = rate * (end**self.shape - start**self.shape) if rate else 0.0
             if gain >= left:
@@ -119,8 +126,12 @@ def median(duration: str, *, shape: float = 1.0) -> Hazard:
     median 2.40 months
     """
     at = days(duration)
-    if not at > 0:
-        raise DesignError(f"a median of {duration} is none", where="median", remedy="Give a time above zero.")
+    if not _SHORTEST <= at <= _LONGEST:
+        raise DesignError(
+            f"a median of {duration} is none",
+            where="median",
+            remedy=f"Give a time from {_SHORTEST:g} days to {_LONGEST:g}.",
+        )
     if not 0.2 <= real_number(shape) <= 10:
         raise DesignError(
             f"shape = {shape!r} is not between 0.2 and 10", where="median", remedy="1 is exponential, above 1 rising."
@@ -196,9 +207,10 @@ def _numbers(given: object, where: str) -> tuple[float, ...]:
 
 
 def _starts(values: tuple[float, ...], until: Sequence[str], where: str) -> tuple[float, ...]:
-    if isinstance(until, str):
-        until = [until]
-    ends = [days(end) for end in until]
+    times = [until] if isinstance(until, str) else listed(until)
+    if times is None:
+        raise DesignError(f"until = {until!r} are no times", where=where, remedy='Such as ["5 months", "12 months"].')
+    ends = [days(end) for end in times]
     if len(ends) != len(values) - 1:
         raise DesignError(
             f"{len(values)} values have {len(ends)} times at which they change",
@@ -206,5 +218,5 @@ def _starts(values: tuple[float, ...], until: Sequence[str], where: str) -> tupl
             remedy="Give one fewer: the last holds for ever.",
         )
     if any(later <= former for former, later in zip([0.0, *ends], ends, strict=False)):
-        raise DesignError(f"the times {list(until)} do not rise", where=where, remedy="Give them in order, above zero.")
+        raise DesignError(f"the times {times} do not rise", where=where, remedy="Give them in order, above zero.")
     return (0.0, *ends)

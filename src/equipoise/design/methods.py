@@ -14,6 +14,7 @@ from ..errors import DesignError
 from ..survival.weights import FlemingHarrington, ModestlyWeighted
 from ..units import days
 from .course import AtRisk, Course, at_risk
+from .looks import listed
 
 Vector = NDArray[np.float64]
 _HALVINGS = 40
@@ -85,15 +86,15 @@ class MaxCombo:
 
     def __post_init__(self) -> None:
         kinds = (FlemingHarrington, ModestlyWeighted)
-        object.__setattr__(self, "weights", tuple(self.weights))
-        many = len(set(self.weights)) == len(self.weights) and len(self.weights) > 1
-        if not many or not all(isinstance(w, kinds) for w in self.weights):
+        object.__setattr__(self, "weights", tuple(listed(self.weights) or ()))
+        known = all(isinstance(w, kinds) for w in self.weights)
+        if not known or not len(set(self.weights)) == len(self.weights) > 1:
             raise DesignError(
                 "a MaxCombo test needs two weights or more that differ",
                 where="method",
                 remedy="Such as MaxCombo((FlemingHarrington(0, 0), FlemingHarrington(0, 1))).",
             )
-        if self.interim is not None and self.interim not in self.weights:
+        if self.interim is not None and not (isinstance(self.interim, kinds) and self.interim in self.weights):
             raise DesignError(
                 f"{self.interim} is none of the weights", where="interim", remedy="Take one of them, or None."
             )
@@ -155,6 +156,22 @@ def earliest(method: Method) -> float:
 
 def effect_at(course: Course, calendar: float, method: Method, null_ratio: float) -> Effect:
     """What a test sees at a calendar time (days); see the functions below for each."""
+    found = _effect_at(course, calendar, method, null_ratio)
+    if not min(found.null, found.real) > 0:
+        raise no_information(calendar)
+    return found
+
+
+def no_information(calendar: float) -> DesignError:
+    """Why a look so early, or at a curve without events, is none."""
+    return DesignError(
+        f"by day {calendar:g} nobody is expected to have an event that the test could see",
+        where="method",
+        remedy="Look later, follow longer, or have another look at the hazards.",
+    )
+
+
+def _effect_at(course: Course, calendar: float, method: Method, null_ratio: float) -> Effect:
     if isinstance(method, RestrictedMean):
         return restricted_mean(course, calendar, days(method.tau))
     if isinstance(method, Milestone):
@@ -201,7 +218,12 @@ def exponential_rates(course: Course, calendar: float, ratio: float, null_ratio:
 
 def harmonic(events: Vector) -> float:
     """1 / (1 / control + 1 / experimental), summed over strata; events (s, 2)."""
-    return float((events[:, 0] * events[:, 1] / events.sum(axis=1)).sum())
+    return float(per(events[:, 0] * events[:, 1], events.sum(axis=1)).sum())
+
+
+def per(part: Vector, of: Vector) -> Vector:
+    """A quotient, zero where nobody is left."""
+    return np.divide(part, of, out=np.zeros(np.broadcast_shapes(part.shape, of.shape)), where=of > 0)
 
 
 def score(found: AtRisk, weight: Vector, null_ratio: float) -> Effect:
@@ -213,10 +235,11 @@ def score(found: AtRisk, weight: Vector, null_ratio: float) -> Effect:
     """
     (y0, y1), (h0, h1) = np.moveaxis(found.at_risk, 1, 0), np.moveaxis(found.hazard, 1, 0)
     total = y0 + null_ratio * y1
-    mean = weight * y0 * y1 * (null_ratio * h0 - h1) / total
-    variance = weight**2 * null_ratio * y0 * y1 / total**2 * (y0 * h0 + y1 * h1)
+    both = per(y0 * y1, total)
+    mean = weight * both * (null_ratio * h0 - h1)
+    variance = weight**2 * null_ratio * both * per(y0 * h0 + y1 * h1, total)
     u, v = float((mean @ found.weight).sum()), float((variance @ found.weight).sum())
-    return Effect(u / v, v, v)
+    return Effect(u / v if v else 0.0, v, v)
 
 
 def at_risk_for(course: Course, calendar: float, weights: Sequence[Weight]) -> AtRisk:
@@ -250,7 +273,7 @@ def weight_at(found: AtRisk, weight: Weight) -> Vector:
 
 
 def _pooled_hazard(found: AtRisk) -> Vector:
-    return np.asarray((found.at_risk * found.hazard).sum(axis=1) / found.at_risk.sum(axis=1))
+    return per((found.at_risk * found.hazard).sum(axis=1), found.at_risk.sum(axis=1))
 
 
 def pooled_survival(found: AtRisk) -> Vector:
@@ -276,7 +299,7 @@ def average_hazard_ratio(course: Course, found: AtRisk, null_ratio: float) -> Ef
                 events += float(by_arm.sum())
                 real += harmonic(by_arm[None])
     share = course.experimental_share
-    return Effect(math.log(null_ratio) - logs / events, events * share * (1 - share), real)
+    return Effect(math.log(null_ratio) - logs / events if events else 0.0, events * share * (1 - share), real)
 
 
 def restricted_mean(course: Course, calendar: float, tau: float) -> Effect:
@@ -298,9 +321,9 @@ def milestone(course: Course, calendar: float, at: float) -> Effect:
 def _by_curves(course: Course, found: AtRisk, value: Vector, influence: Vector) -> Effect:
     """Differences of what the curves give (s, 2), with variance integral of influence^2 h / y, (s, 2, m)."""
     shares = np.array([stratum.share for stratum in course.strata])
-    variance = (influence**2 * found.hazard / found.at_risk) @ found.weight
+    variance = float(shares**2 @ (per(influence**2 * found.hazard, found.at_risk) @ found.weight).sum(axis=1))
     size = float(shares @ (value[:, 1] - value[:, 0]))
-    information = 1 / float(shares**2 @ variance.sum(axis=1))
+    information = 1 / variance if variance else 0.0
     return Effect(size, information, information)
 
 

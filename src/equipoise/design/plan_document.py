@@ -68,6 +68,8 @@ def encoded(value: object) -> object:
         held = {f.name: encoded(getattr(value, f.name)) for f in fields(value) if f.init}
         return {_KIND: type(value).__name__, **held}
     if isinstance(value, Mapping):
+        if not isinstance(value.get(_KIND, ""), str):  # an arm of that name
+            return {_KIND: "mapping", "names": list(value), "values": [encoded(one) for one in value.values()]}
         return {str(name): encoded(one) for name, one in value.items()}
     if isinstance(value, np.ndarray):
         return encoded(value.tolist())
@@ -88,6 +90,8 @@ def decoded(saved: object) -> object:
             return held
         if kind == "number":
             return float(str(held["text"]))
+        if kind == "mapping":
+            return dict(zip(saved["names"], held["values"], strict=True))  # type: ignore[call-overload]
         if kind == "GroupSequential":
             return group_sequential(**held)  # type: ignore[arg-type]
         if kind not in _RECORDS:

@@ -9,7 +9,7 @@ from importlib.metadata import version  # noqa: TID251 - reads the version numbe
 from pathlib import Path
 from typing import Any
 
-from ..errors import DesignError
+from ..errors import DesignError, EquipoiseError
 from .plan import Plan
 from .plan_document import decoded, encoded
 from .survival_design import survival
@@ -19,9 +19,18 @@ _SAME = 1e-9
 
 
 def save_plan(plan: Plan, path: str | Path) -> None:
-    """Writes a plan as JSON: what was given, what was solved, and the version that solved it."""
+    """Writes a plan as JSON: what was given, what was solved, and the version that solved it.
+
+    Raises ``DesignError`` where it cannot be written.
+    """
+    if not isinstance(plan, Plan):
+        raise DesignError(f"{plan!r} is no plan", where="save_plan", remedy="Give what survival() returns.")
     document = {"equipoise": version("equipoise"), "format": _FORMAT, **encoded_plan(plan)}
-    Path(path).write_text(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+    text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    try:
+        Path(path).write_text(text, encoding="utf-8")
+    except (OSError, TypeError, ValueError) as error:
+        raise DesignError(f"{path} cannot be written", remedy=f"{error}.") from None
 
 
 def encoded_plan(plan: Plan) -> dict[str, object]:
@@ -44,8 +53,10 @@ def read_plan(path: str | Path) -> Plan:
         given: dict[str, Any] = {name: decoded(value) for name, value in inputs.items()}
         plan = survival(**given)
     except (OSError, UnicodeDecodeError) as error:
-        raise DesignError(f"{path} cannot be read", remedy=str(error)) from None
-    except (json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
+        raise DesignError(f"{path} cannot be read", remedy=f"{error}.") from None
+    except EquipoiseError:
+        raise
+    except (KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:  # JSON's are among them
         raise DesignError(f"{path} is no saved plan", remedy=f"Save one with save_plan: {error}.") from None
     now = encoded_plan(plan)["solved"]
     where = _differs(solved, now, "solved")

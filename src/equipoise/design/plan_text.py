@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-import numpy as np
 from scipy.special import ndtr
 
-from ..results import fixed
+from ..results import fixed, p_value
 from ..units import DAYS_PER_MONTH, MONTH_LENGTH_NOTE
 from .hazards import HazardRatio
-from .methods import Milestone, RestrictedMean, name_of
+from .methods import MaxCombo, Milestone, RestrictedMean, name_of
 
 if TYPE_CHECKING:
     from .plan import Plan
@@ -77,13 +76,14 @@ def _looks(plan: Plan) -> str:
         return f"One look, expected {_months(float(plan.look_times[0]))} months after the first patient."
     shares = _listed([f"{fixed(100 * t, 1)}%".replace(".0%", "%") for t in test.information_fractions.tolist()])
     times = _listed([_months(t) for t in plan.look_times.tolist()])
-    futility = (
-        f"futility by {test.futility}, {'' if test.binding else 'not '}binding"
-        if test.futility
-        else "no futility bound"
-    )
+    basis = plan.information_basis.replace("events", "the events")
+    binding = f"{'' if test.binding else 'not '}binding"
+    if test.futility:
+        futility = f"futility by {test.futility}, {binding}"
+    else:
+        futility = "no futility bound" if plan.futility_bounds is None else f"those for futility {binding}"
     return (
-        f"Looks at {shares} of the events, expected {times} months after the first patient, with "
+        f"Looks at {shares} of {basis}, expected {times} months after the first patient, with "
         f"{test.efficacy}; {futility}."
     )
 
@@ -115,38 +115,49 @@ def table(plan: Plan) -> str:
 
 def columns(plan: Plan) -> tuple[list[str], list[list[str]]]:
     """Heads and rows of the table of looks."""
-    one_p = "P (one-sided)" if plan.test.sided == 1 else "P (two-sided)"
     heads = ["look", "months", "events", "patients", "efficacy z"]
-    digits = 2 if isinstance(plan.method, RestrictedMean) else 3
+    normal = not isinstance(plan.method, MaxCombo)
+    if normal:
+        heads.append("P (one-sided)" if plan.test.sided == 1 else "P (two-sided)")
     unit = {RestrictedMean: "days", Milestone: "difference"}.get(type(plan.method), "HR")
     if plan.efficacy_effects is not None:  # the largest of several statistics has neither P nor estimate
-        heads += [one_p, f"{unit} at it"]
+        heads.append(f"{unit} at it")
     heads += ["alpha used", "power"]
-    futile = plan.futility_bounds is not None
-    if futile:
+    if plan.futility_bounds is not None:
         heads.append("futility z")
         if plan.futility_effects is not None:
             heads.append(f"{unit} at it ")
         heads.append("P(stop)")
     if plan.harm_bounds is not None:
         heads.append("harm z")
-    rows = []
-    for k in range(len(plan.look_times)):
-        z = float(plan.efficacy_bounds[k])
-        row = [str(k + 1), _months(float(plan.look_times[k])), _number(float(plan.look_events[k].sum()))]
-        row += [_number(float(plan.look_patients[k])), _bound(z)]
-        if plan.efficacy_effects is not None:
-            row += [fixed(plan.test.sided * float(ndtr(-z)), 4), fixed(float(plan.efficacy_effects[k]), digits)]
-        row += [fixed(float(plan.test.alpha_spent[k]), 4), fixed(float(np.cumsum(plan.stop_for_efficacy)[k]), 4)]
-        if plan.futility_bounds is not None:
-            row.append(_bound(float(plan.futility_bounds[k])))
-            if plan.futility_effects is not None:
-                row.append(fixed(float(plan.futility_effects[k]), digits))
-            row.append(fixed(float(plan.stop_for_futility[k]), 4))
-        if plan.harm_bounds is not None:
-            row.append(_bound(float(plan.harm_bounds[k])))
-        rows.append(row)
-    return heads, rows
+    return heads, [_cells(plan, k, normal) for k in range(len(plan.look_times))]
+
+
+def _cells(plan: Plan, k: int, normal: bool) -> list[str]:
+    """A row of the table of looks; ``normal`` where a bound has a P."""
+    z = float(plan.efficacy_bounds[k])
+    row = [str(k + 1), _months(float(plan.look_times[k])), _number(float(plan.look_events[k].sum()))]
+    row += [_number(float(plan.look_patients[k])), _bound(z)]
+    if normal:
+        row.append(p_value(plan.test.sided * float(ndtr(-z))) if math.isfinite(z) else "none")
+    if plan.efficacy_effects is not None:
+        row.append(_at_bound(plan, z, float(plan.efficacy_effects[k])))
+    row += [fixed(float(plan.test.alpha_spent[k]), 4), fixed(float(plan.stop_for_efficacy[: k + 1].sum()), 4)]
+    if plan.futility_bounds is not None:
+        z = float(plan.futility_bounds[k])
+        if plan.test.sided == 2 and z == 0:  # no inner bound
+            z = -math.inf
+        row.append(_bound(z))
+        if plan.futility_effects is not None:
+            row.append(_at_bound(plan, z, float(plan.futility_effects[k])))
+        row.append(fixed(float(plan.stop_for_futility[k]), 4))
+    if plan.harm_bounds is not None:
+        row.append(_bound(float(plan.harm_bounds[k])))
+    return row
+
+
+def _at_bound(plan: Plan, z: float, effect: float) -> str:
+    return fixed(effect, 2 if isinstance(plan.method, RestrictedMean) else 3) if math.isfinite(z) else "none"
 
 
 def _bound(z: float) -> str:

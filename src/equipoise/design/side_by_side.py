@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import DesignError
+from ..errors import DesignError, EquipoiseError, UnsupportedError
 from ..results import fixed
 from ..units import days
 from .accrual import Accrual
@@ -16,6 +16,7 @@ from .course import events_share
 from .given import FrozenMapping
 from .group_sequential import GroupSequential
 from .hazards import Hazard
+from .looks import listed
 from .methods import FORMULAS
 from .plan import Plan
 from .population import population, ratios_of
@@ -102,9 +103,9 @@ def formulas(  # noqa: PLR0913 - the arguments of survival()
                 method=name,  # type: ignore[arg-type]
                 event_is=event_is,
             )
-        except DesignError as error:
+        except (DesignError, UnsupportedError) as error:
             refused[name] = error.what
-            last = error
+            last: EquipoiseError = error
     if not plans:
         raise last
     return SideBySide(plans=FrozenMapping(plans), refused=FrozenMapping(refused))
@@ -131,14 +132,18 @@ def event_fractions(
     """
     if not isinstance(accrual, Accrual) or accrual.open:
         raise DesignError("accrual has no end", where="accrual", remedy="Give its duration.")
-    times = [days(one) for one in at]
+    asked = [at] if isinstance(at, str) else listed(at) or []
+    times = [days(one) for one in asked]
     if not times or any(later <= former for former, later in zip([0.0, *times], times, strict=False)):
         raise DesignError(
-            f"looks at {', '.join(at) or 'no time'} do not come one after the other, after the first patient",
+            f"looks at {', '.join(map(str, asked)) or 'no time'} do not come one after the other, "
+            "after the first patient",
             where="at",
             remedy='Such as ["18 months", "36 months"].',
         )
     people = population(control, allocation, dropout, strata, follow_up_each)
     course = people.course(ratios_of(hazard_ratio, people.strata), accrual)
     found = np.array([events_share(course, time) for time in times])
+    if not found[0] > 0:
+        raise DesignError(f"nobody is expected to have an event by {asked[0]}", where="at", remedy="Look later.")
     return np.asarray(found / found[-1])

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TypeVar
 
 from scipy.optimize import brentq
@@ -15,14 +16,17 @@ from .accrual import Accrual
 from .course import Course, events_share, longest, time_of
 from .group_sequential import GroupSequential
 from .hazards import HazardRatio
-from .methods import Method
+from .methods import Method, earliest
 from .population import Population
 from .trial_power import Looks, looks_of, patients_for, powered
 
 T = TypeVar("T")
+Point = tuple[float, float | None]
 
 _EXACT = 1e-13
 _STRONGEST = 0.02  # the strongest effect that is looked for, as a hazard ratio over the null's
+_STEP = 1.5  # from point to point of a search
+_HALVINGS = 50
 _FURTHEST = 30 * 365.25  # days of follow-up that are tried
 
 
@@ -135,25 +139,21 @@ def _how_many(asked: Asked) -> Solved:
     if not accrual.open:
         patients = needed(accrual)
         return Solved(ratios=ratios, accrual=accrual.scaled(patients), patients=patients, follow_up=follow_up)
-    refusal = DesignError(
-        "thirty years of accrual do not bring the patients that are needed",
-        where="accrual",
-        remedy="Give higher rates, a longer follow-up or a larger effect.",
-    )
 
     def spare(days: float) -> float:
-        nonlocal refusal
         ending = accrual.ending(days)
-        try:
-            return ending.patients - needed(ending)
-        except DesignError as error:  # a trial as short as that is none: a longer one may be
-            refusal = error
-            return -1.0
+        return ending.patients - needed(ending)
 
-    try:
-        duration = _crossing(spare, 1.0, _FURTHEST, refusal)
-    except DesignError:
-        raise refusal from None
+    duration = first_crossing(spare, _upwards(1.0, _FURTHEST))
+    if duration is None:
+        enough = spare(_FURTHEST) >= 0  # says why, where that makes no trial
+        raise DesignError(
+            "a day of accrual brings more patients than are needed"
+            if enough
+            else "thirty years of accrual do not bring the patients that are needed",
+            where="accrual",
+            remedy="Give lower rates." if enough else "Give higher rates, a longer follow-up or a larger effect.",
+        )
     ending = accrual.ending(duration)
     return Solved(ratios=ratios, accrual=ending, patients=ending.patients, follow_up=follow_up)
 
@@ -166,31 +166,53 @@ def _entered(asked: Asked, patients: float) -> Accrual:
 
 
 def _how_long(asked: Asked) -> Solved:
-    """Follow-up of the last patient for a power, at given patients."""
+    """The shortest follow-up of the last patient that gives a power, at given patients."""
     ratios, power, patients = _given(asked.ratios), _given(asked.power), _given(asked.patients)
     accrual = _entered(asked, patients)
     course = asked.course(ratios, accrual)
-    last = min(longest(course), accrual.duration + _FURTHEST)
+    whole = _whole(asked, course)
+    fewest = math.inf
 
-    def spare(end: float) -> float:
-        return patients - patients_for(asked.test, course, asked.looks(course, end), power, asked.method)
+    def spare(follow_up: float) -> float:
+        nonlocal fewest
+        looks = asked.looks(course, accrual.duration + follow_up)
+        needed = patients_for(asked.test, course, looks, power, asked.method)
+        fewest = min(fewest, needed)
+        return patients - needed
 
-    if spare(last) < 0:
-        least = patients - spare(last)
-        raise DesignError(
-            f"{patients:g} patients never give a power of {power:g}: at most "
-            f"{patients * events_share(course, last):.4g} of them have an event",
-            where="patients",
-            remedy=f"At this accrual take at least {math.ceil(least * 1.02)} patients, a larger effect or less power.",
-        )
-    if spare(accrual.duration) > 0:
+    try:
+        at_once = spare(0.0)
+    except DesignError:  # nothing to be seen as yet
+        at_once = -1.0
+    if at_once > 0:
         raise DesignError(
             f"{patients:g} patients have the power before the last of them enters",
             where="patients",
-            remedy=f"Take {math.ceil(patients - spare(accrual.duration))} over that time, or a shorter accrual.",
+            remedy=f"Take {math.ceil(patients - at_once)} over that time, or a shorter accrual.",
         )
-    end = brentq(spare, accrual.duration, last, xtol=1e-10, rtol=_EXACT)
-    return Solved(ratios=ratios, accrual=accrual, patients=patients, follow_up=end - accrual.duration)
+    found = first_crossing(spare, [0.0, *_upwards(whole / 256, whole)])
+    if found is not None:
+        return Solved(ratios=ratios, accrual=accrual, patients=patients, follow_up=found)
+    spare(whole)  # says why, where no follow-up makes a trial
+    if fewest <= patients:
+        raise DesignError(
+            f"{patients:g} patients have the power as soon as the test of the {asked.method} can be made",
+            where="patients",
+            remedy=f"Take {math.floor(fewest)} or fewer, or an earlier time.",
+        )
+    raise DesignError(
+        f"{patients:g} patients never give a power of {power:g}: at most "
+        f"{patients * events_share(course, accrual.duration + whole):.4g} of them have an event",
+        where="patients",
+        remedy=f"At this accrual take at least {math.ceil(fewest * 1.02)} patients, a larger effect or less power.",
+    )
+
+
+def _whole(asked: Asked, course: Course) -> float:
+    """Follow-up of the last patient beyond which nothing more is seen."""
+    after = min(longest(course) - course.accrual.duration, _FURTHEST)
+    seen = earliest(asked.method)
+    return min(after, seen) if seen else after
 
 
 def _with_events(asked: Asked, ratios: Mapping[str, HazardRatio]) -> Solved:
@@ -235,10 +257,17 @@ def _patients_of_events(asked: Asked, ratios: Mapping[str, HazardRatio], events:
         ending = accrual.ending(days)
         return ending.patients * events_share(asked.course(ratios, ending), days + follow_up) - events
 
-    refusal = DesignError(
-        f"thirty years of accrual do not bring {events:g} events", where="events", remedy="Give higher rates."
-    )
-    ending = accrual.ending(_crossing(spare, 1.0, _FURTHEST, refusal))
+    duration = first_crossing(spare, _upwards(1.0, _FURTHEST))
+    if duration is None:
+        enough = spare(_FURTHEST) >= 0
+        raise DesignError(
+            f"a day of accrual brings more than {events:g} events"
+            if enough
+            else f"thirty years of accrual do not bring {events:g} events",
+            where="events",
+            remedy="Give lower rates." if enough else "Give higher rates.",
+        )
+    ending = accrual.ending(duration)
     return Solved(ratios=ratios, accrual=ending, patients=ending.patients, follow_up=follow_up)
 
 
@@ -256,22 +285,66 @@ def _detectable(asked: Asked) -> Solved:
         course = asked.course(found.ratios, found.accrual)
         return powered(asked.test, course, asked.looks(course, found.end), found.patients, asked.method).power - power
 
-    refusal = DesignError(
-        f"no hazard ratio above {_STRONGEST * asked.null_ratio:g} is found with a power of {power:g}",
+    strongest = -math.log(_STRONGEST)
+    found = first_crossing(reached, _upwards(1e-3, strongest))
+    if found is not None:
+        return solved(found)
+    weak, strong = (asked.null_ratio * math.exp(-asked.sign * log) for log in (1e-3, strongest))
+    why = ""
+    try:
+        reached(1e-3)
+    except DesignError as error:
+        why = f"; at {weak:.3g}, {error.what}"
+    raise DesignError(
+        f"no hazard ratio from {weak:.3g} to {strong:.3g} is found with a power of {power:g}{why}",
         where="power",
-        remedy="Take more patients or events, or less power.",
+        remedy="Take other numbers of patients and events, or another power.",
     )
-    return solved(_crossing(reached, 1e-3, -math.log(_STRONGEST), refusal))
 
 
-def _crossing(rising: Callable[[float], float], low: float, high: float, refusal: DesignError) -> float:
-    """Where a rising function passes zero; looked for upwards, since its end may be no trial at all."""
-    if rising(low) > 0:
-        raise refusal
-    at = low
-    while at < high:
-        at = min(at * 1.5, high)
-        if rising(at) >= 0:
-            return float(brentq(rising, low, at, xtol=1e-12, rtol=_EXACT))
-        low = at
-    raise refusal
+def first_crossing(rising: Callable[[float], float], points: Sequence[float]) -> float | None:
+    """Where a function first rises through zero, looked for from point to point upwards; None where it does not.
+
+    Where it raises ``DesignError`` there is no trial; the edge of what is one is closed in on.
+    """
+
+    def value(at: float) -> float | None:
+        try:
+            return rising(at)
+        except DesignError:
+            return None
+
+    known = None
+    for low, high in pairwise(points):
+        below = value(low) if low == points[0] else known
+        known = value(high)
+        ends = _bracket(value, (low, below), (high, known))
+        if ends:
+            return float(brentq(rising, *ends, xtol=1e-12, rtol=_EXACT))
+    return None
+
+
+def _bracket(value: Callable[[float], float | None], start: Point, end: Point) -> tuple[float, float] | None:
+    """Ends between which a function rises through zero, if it does; it may not be there (None) on one side of them."""
+    (low, below), (high, above) = start, end
+    if below is not None and above is not None:
+        return (low, high) if below < 0 <= above else None
+    if (above is None or above < 0) if below is None else below >= 0:
+        return None
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        found = value(middle)
+        if below is None:
+            if found is not None and found < 0:
+                return middle, high
+            low, high = (middle, high) if found is None else (low, middle)
+        else:
+            if found is not None and found >= 0:
+                return low, middle
+            low, high = (low, middle) if found is None else (middle, high)
+    return None
+
+
+def _upwards(low: float, high: float) -> list[float]:
+    """Points from low to high, each some way above the one before."""
+    return [*(low * _STEP**k for k in range(math.ceil(math.log(high / low) / math.log(_STEP)))), high]

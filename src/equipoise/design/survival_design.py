@@ -10,6 +10,7 @@ from typing import Literal
 from ..errors import DesignError
 from ..units import days
 from .accrual import Accrual
+from .futility import FutilityBounds
 from .given import FrozenMapping, real_number
 from .group_sequential import GroupSequential
 from .hazards import Hazard, HazardRatio
@@ -19,6 +20,7 @@ from .plan_document import encoded
 from .population import population, ratios_of
 from .size import Asked, solve
 
+_LONGEST = 100 * 365.25  # days
 EventIs = Literal["harm", "benefit"]
 Ratio = float | HazardRatio | Mapping[str, float | HazardRatio]
 
@@ -109,11 +111,12 @@ def _asked(  # noqa: PLR0913 - the arguments of survival()
     if not isinstance(test, GroupSequential):
         raise DesignError(f"{test!r} is no test", where="survival", remedy="Give what group_sequential() returns.")
     check_method(method)
+    _check_test(test, null_hazard_ratio, event_is)
     if not isinstance(accrual, Accrual):
         raise DesignError(
             f"{accrual!r} is no accrual", where="accrual", remedy='Such as eq.design.accrual("24 months").'
         )
-    if event_is not in ("harm", "benefit"):
+    if not isinstance(event_is, str) or event_is not in ("harm", "benefit"):
         raise DesignError(f"event_is = {event_is!r}", where="event_is", remedy='Say "harm" or "benefit".')
     people = population(control, allocation, dropout, strata, follow_up_each)
     sign = 1 if event_is == "harm" else -1
@@ -139,6 +142,23 @@ def _asked(  # noqa: PLR0913 - the arguments of survival()
     if follow_up is None and follow_up_each is not None and _known(asked) < 3:
         asked = replace(asked, follow_up=days(follow_up_each))  # the last look comes when the last patient is through
     return asked
+
+
+def _check_test(test: GroupSequential, null: object, event_is: object) -> None:
+    """Refuses a test that is not as planned, and futility by hazard ratio where z = 0 is another or above is worse."""
+    if test.seen is not None:
+        raise DesignError(
+            "the test is at information that was observed",
+            where="test",
+            remedy="Take it as it was planned; Plan.decide finds the bounds at a look.",
+        )
+    by_ratio = isinstance(test.futility, FutilityBounds) and test.futility.kind == "hazard_ratio"
+    if by_ratio and (str(event_is) == "benefit" or real_number(null) != 1):
+        raise DesignError(
+            "futility bounds by hazard ratio are those of a test of 1, in which less is better",
+            where="futility",
+            remedy="Give them as z, p or conditional power; plan.futility_effects says which hazard ratio each is.",
+        )
 
 
 def _known(asked: Asked) -> int:
@@ -241,5 +261,11 @@ def _follow_up(follow_up: str | None, each: str | None) -> float | None:
             f"the last patient is followed for {follow_up}, each for {each} only",
             where="follow_up",
             remedy="Leave it out, or follow each longer.",
+        )
+    if days(follow_up) > _LONGEST:
+        raise DesignError(
+            f"a follow-up of {follow_up} is longer than a hundred years",
+            where="follow_up",
+            remedy='Such as "12 months".',
         )
     return days(follow_up)

@@ -23,6 +23,7 @@ from .spending import Spending
 Vector = NDArray[np.float64]
 _EXACT = 1e-13
 _MOST = 1e7  # patients
+_FEWEST = 2.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,7 +83,10 @@ def _by_own_information(
     for share in test.information_fractions[:-1].tolist():
 
         def missing(at: float, share: float = share) -> float:
-            return effect_at(course, at, method, null_ratio).null - share * last.null
+            try:
+                return effect_at(course, at, method, null_ratio).null - share * last.null
+            except DesignError:  # nothing to be seen yet
+                return -share * last.null
 
         if first and missing(first) > 0:
             raise DesignError(
@@ -130,7 +134,10 @@ def patients_for(test: GroupSequential, course: Course, looks: Looks, power: flo
     """How many patients give a power, everything else as it is; not rounded."""
     _has_effect(looks, method)
     if is_formula(method):
-        return _fixed(test, looks.effects[-1], power) * _inflation(test, power)
+        patients = _fixed(test, looks.effects[-1], power) * _inflation(test, power)
+        if patients < _FEWEST:
+            raise _few(power)
+        return patients
     if isinstance(method, MaxCombo):
         upper = combo_bounds(test, course, looks.calendar, method)
 
@@ -145,7 +152,9 @@ def patients_for(test: GroupSequential, course: Course, looks: Looks, power: flo
 
 
 def _rising(reached: Callable[[float], float], power: float) -> float:
-    low, high = 1.0, 64.0
+    low, high = _FEWEST, 64.0
+    if reached(low) > power:
+        raise _few(power)
     while reached(high) < power:
         low, high = high, high * 4
         if high > _MOST:
@@ -156,6 +165,14 @@ def _rising(reached: Callable[[float], float], power: float) -> float:
             )
     return math.exp(
         brentq(lambda x: reached(math.exp(x)) - power, math.log(low), math.log(high), xtol=1e-12, rtol=_EXACT)
+    )
+
+
+def _few(power: float) -> DesignError:
+    return DesignError(
+        f"fewer than {_FEWEST:g} patients give a power of {power:g}",
+        where="power",
+        remedy="Ask for more power, or assume less of an effect.",
     )
 
 

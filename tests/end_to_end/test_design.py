@@ -179,6 +179,7 @@ def test_the_page_stands_alone_and_is_the_same_twice(stratified: tuple[Protocol,
     assert "PLAN: nobody has been observed" in html
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "changes",
     [

@@ -99,13 +99,13 @@ def _unknown(asked: Asked) -> set[str]:
     unknown = {name for name, value in given.items() if value is None}
     known = ", ".join(name for name in given if name not in unknown)
     if len(unknown) != 2:
-        more = "more" if len(unknown) > 2 else "less"
+        limit = "no fewer" if len(unknown) > 2 else "no more"
         raise DesignError(
             f"{known or 'nothing'} given: of hazard_ratio, power, events, patients and follow_up three must be, "
-            f"no {more}",
+            f"{limit}",
             where="survival",
             remedy="Absolute accrual rates with an end give patients, a test with a power gives power."
-            if more == "less"
+            if limit == "no more"
             else "Such as hazard_ratio, power and follow_up, with accrual over a duration.",
         )
     if unknown == {"patients", "follow_up"}:

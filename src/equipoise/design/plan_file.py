@@ -19,9 +19,18 @@ _SAME = 1e-9
 
 
 def save_plan(plan: Plan, path: str | Path) -> None:
-    """Writes a plan as JSON: what was given, what was solved, and the version that solved it."""
+    """Writes a plan as JSON: what was given, what was solved, and the version that solved it.
+
+    Raises ``DesignError`` for what is no plan, and where no file can be written.
+    """
+    if not isinstance(plan, Plan):
+        raise DesignError(f"{plan!r} is no plan", where="plan", remedy="Give what survival() returns.")
     document = {"equipoise": version("equipoise"), "format": _FORMAT, **encoded_plan(plan)}
-    Path(path).write_text(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+    text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    try:
+        Path(path).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise DesignError(f"{path} cannot be written", remedy=str(error)) from None
 
 
 def encoded_plan(plan: Plan) -> dict[str, object]:

@@ -36,6 +36,8 @@ def in_whole_numbers(plan: Plan, *, block_size: int | None = None) -> Plan:
     >>> whole.patients, whole.look_events.sum(axis=1).round(6).tolist(), whole.power > 0.9
     (306.0, [128.0, 257.0], True)
     """
+    if not isinstance(plan, Plan):
+        raise DesignError(f"{plan!r} is no plan", where="plan", remedy="Give what survival() returns.")
     block = _block(plan.population.allocation, block_size)
     numbers = {
         name: block * math.ceil(share * plan.patients / block - _ROUNDING)
@@ -63,7 +65,16 @@ def in_whole_numbers(plan: Plan, *, block_size: int | None = None) -> Plan:
         "strata": strata,
         "accrual": _accrual(plan, given["accrual"], patients),
     }
-    return survival(**asked)
+    try:
+        return survival(**asked)
+    except DesignError as error:
+        if error.where != "events":
+            raise
+        raise DesignError(
+            f"in whole blocks of {block}, {error.what}",
+            where="follow_up" if block_size is None else "block_size",
+            remedy="Follow the last patient for longer, or take a smaller block.",
+        ) from None
 
 
 def _block(allocation: tuple[float, float], block_size: int | None) -> int:

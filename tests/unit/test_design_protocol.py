@@ -76,9 +76,19 @@ def test_a_section_is_the_call_that_it_stands_for(tmp_path: Path) -> None:
         allocation={"B": 1, "A": 1},
         accrual=design.accrual("18 months"),
         hazard_ratio=0.7,
+        power=0.9,
         follow_up="12 months",
     )
     assert planned(tmp_path) == by_hand
+
+
+def test_a_power_that_bounds_for_futility_rest_on_is_told_from_that_of_the_trial(tmp_path: Path) -> None:
+    futility = '{ family = "Hwang-Shih-DeCani", gamma = -2 }'
+    found = justification(given(tmp_path, futility=futility, events="100"))
+    assert found.plan.power < 0.45
+    (note,) = (one for one in found.notes if "design.power" in one and not one.startswith("assumed"))
+    assert "not the 90% of design.power" in note
+    assert not any("not the 90%" in one for one in justification(given(tmp_path, futility=futility)).notes)
 
 
 FAMILIES = {
@@ -391,8 +401,12 @@ REFUSED: dict[str, tuple[dict[str, str | None], str, str]] = {
     "follow-up without unit": ({"follow_up": "12"}, "design.follow_up", "not a duration"),
     "follow-up longer than of each": ({"follow_up_each": '"6 months"'}, "design.follow_up", "each for 6 months"),
     "followed for no time": ({"follow_up_each": '"0 days"'}, "design.follow_up_each", "no time"),
-    "too little": ({"follow_up": None}, "design", "minimum_relevant_hazard_ratio, power given"),
+    "too little": ({"follow_up": None}, "design", "three must be, no fewer"),
     "too much": ({"patients": "300", "events": "200"}, "design", "no more"),
+    "power beside events": ({"events": "200"}, "design", "no more"),
+    "power beside rates with an end": (
+        {"accrual": None, "accrual_periods": '[{ monthly = 5, length = "1 year" }]'}, "design", "no more",
+    ),
     "too few patients": ({"patients": "50", "follow_up": None}, "design.patients", "never give a power"),
     "more events than patients": (
         {"power": None, "events": "300", "patients": "200", "follow_up": None}, "design.events", "never have",

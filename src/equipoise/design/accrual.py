@@ -86,6 +86,9 @@ class Accrual:
         if self.relative:
             return f"over {sum(months):.4g} months" + (", evenly" if len(months) == 1 else ", not evenly")
         told = [f"{rate * DAYS_PER_MONTH:.4g} a month for {m:.4g}" for rate, m in zip(self.rates, months, strict=True)]
+        if self.open:
+            before = f"{', then '.join(told[:-1])} months, then " if told[:-1] else ""
+            return f"{before}{self.rates[-1] * DAYS_PER_MONTH:.4g} a month for as long as is needed"
         return ", then ".join(told) + " months"
 
 

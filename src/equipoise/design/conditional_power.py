@@ -11,7 +11,7 @@ from ..errors import DesignError
 from ..kernels import quadrature
 from .crossing import GoingOn, Vector
 from .given import real_number
-from .group_sequential import GroupSequential
+from .group_sequential import GroupSequential, check_test
 from .looks import FURTHEST_DRIFT, apart, drift_given, listed, look_given, numbers, rising, z_given
 
 _FAR = 8.5  # standard deviations of a prior
@@ -30,10 +30,10 @@ def conditional_power(
 ) -> Vector:
     """The probability of having reached efficacy by each look to come, (k - look,), given z at ``look`` (from 1).
 
-    ``drift`` is the mean of Z at the last look: ``test.drift`` is the effect of the design, 0 none; without it the
-    trend goes on, z / sqrt(fraction). With ``obey_futility`` the trial also stops at its futility bounds. At no drift
-    this is the conditional rejection probability. ``fractions`` are those of all looks as they will be, if not as
-    planned, up to 1.
+    ``drift`` is the mean of Z at the last look: 0 is no effect, ``test.drift`` that of the design, if the test was made
+    with a power, and else None; without a drift, or with None, the trend goes on, z / sqrt(fraction). With
+    ``obey_futility`` the trial also stops at its futility bounds. At no drift this is the conditional rejection
+    probability. ``fractions`` are those of all looks as they will be, if not as planned, up to 1.
 
     Raises ``DesignError`` for a look that has none after it, z beyond 37, and fractions that do not rise.
 
@@ -43,6 +43,7 @@ def conditional_power(
     >>> [round(float(conditional_power(test, 1.5, look=1, drift=d)[-1]), 6) for d in (None, 0.0, test.drift)]
     [0.47197, 0.097649, 0.777301]
     """
+    check_test(test)
     times = test.information_fractions.tolist() if fractions is None else _as_they_will_be(test, fractions)
     look, z = look_given(look, len(times)), z_given(z)
     drift = None if drift is None else drift_given(drift)
@@ -75,6 +76,7 @@ def predictive_power(
 
     Raises ``DesignError`` as ``conditional_power``, and for a prior that is not two numbers.
     """
+    check_test(test)
     look, z = look_given(look, len(test.information_fractions)), z_given(z)
     now = float(test.information_fractions[look - 1])
     weight, mean = now, z / math.sqrt(now)
@@ -100,6 +102,7 @@ def assurance(test: GroupSequential, prior: tuple[float, float], *, obey_futilit
     >>> round(assurance(test, (3.2415, 1.0)), 6)  # Phi((3.2415 - 1.95996) / sqrt(1 + 1))
     0.81758
     """
+    check_test(test)
     low = -math.inf
 
     def power(drift: float) -> float:

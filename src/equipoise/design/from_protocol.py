@@ -111,6 +111,7 @@ def arguments(trial: Protocol) -> dict[str, Any]:
         "accrual": _accrual(trial, design),
         "hazard_ratio": design.minimum_relevant_hazard_ratio,
         "null_hazard_ratio": design.null_hazard_ratio,
+        "power": None if _spends_beta(design) else design.power,
         "events": design.events,
         "patients": design.patients,
         "follow_up": design.follow_up,
@@ -120,6 +121,11 @@ def arguments(trial: Protocol) -> dict[str, Any]:
         "method": method,
         "event_is": trial.endpoints[estimand.variable].event_is,
     }
+
+
+def _spends_beta(design: Design) -> bool:
+    """Whether bounds need a power: beside three others it is then that of the bounds, and else one too many."""
+    return design.futility is not None or design.efficacy.family == "Pampallona-Tsiatis"
 
 
 @contextmanager

@@ -140,6 +140,17 @@ class GroupSequential:
         return f"{self.method}, {sides}-sided alpha {self.alpha:g}: efficacy z {looks}"
 
 
+def check_test(test: object) -> None:
+    """Refuses what is no group sequential test, such as the plan that has one."""
+    if not isinstance(test, GroupSequential):
+        plan = hasattr(test, "test")
+        raise DesignError(
+            f"{'a plan' if plan else repr(test)} is no group sequential test",
+            where="test",
+            remedy="Give its test: plan.test." if plan else "Give what group_sequential() returns.",
+        )
+
+
 def group_sequential(
     *,
     alpha: float,

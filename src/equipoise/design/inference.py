@@ -15,7 +15,7 @@ from ..errors import DesignError
 from ..survival.convention import check_level
 from .boundaries import HaybittlePeto, PampallonaTsiatis, WangTsiatis, efficacy_bounds, left_over_bounds, none_below
 from .crossing import Bounds, GoingOn, Vector, far_enough
-from .group_sequential import GroupSequential
+from .group_sequential import GroupSequential, check_test
 from .looks import FURTHEST_Z, above_zero, information_seen, z_seen
 from .observed import constant_at, interim_bounds
 
@@ -108,6 +108,7 @@ def stagewise(test: GroupSequential, z: Sequence[float], information: float, *, 
     >>> print(stagewise(test, [1.52, 1.38, 2.9], events_information(22)))
     Stop at look 3: hazard ratio 0.33 (95% CI 0.14 to 0.87), one-sided P = 0.0134 (stage-wise ordering)
     """
+    check_test(test)
     seen, level = z_seen(z, len(test.information_fractions)), check_level(level)
     information = above_zero(information, "information", "See events_information.")
     last = len(seen) - 1
@@ -170,6 +171,7 @@ def repeated(test: GroupSequential, z: Sequence[float], information: Sequence[fl
     >>> found.lower.round(3).tolist(), found.upper.round(3).tolist(), found.p_one_sided.round(4).tolist()
     ([0.445, 0.51], [1.175, 0.939], [0.1053, 0.0086])
     """
+    check_test(test)
     seen = z_seen(z, len(test.information_fractions))
     roots = np.sqrt(information_seen(information, len(seen)))
     bounds = bounds_at(test, test.alpha / test.sided)[: len(seen)]

@@ -115,6 +115,7 @@ def justification(trial: Protocol) -> Justification:
         notes=(
             *([_curse(plan, other, ratio, believed)] if other is not None and ratio is not None else []),
             *([refusal] if refusal else []),
+            *(_another_power(design, plan)),
             *(f"unknown: {where}: {why}" for where, why in trial.unknown.items() if where.startswith(_PARTS)),
             *(f"assumed: {where}: {why}" for where, why in trial.assumed.items() if where.startswith(_PARTS)),
             "looks come at numbers of events; the months at which they are expected hold if all else is as assumed",
@@ -138,6 +139,7 @@ def _side_by_side(given: dict[str, Any], plan: Plan) -> SideBySide:
     if asked["hazard_ratio"] is None:
         asked["hazard_ratio"] = dict(plan.hazard_ratio) if given["strata"] else next(iter(plan.hazard_ratio.values()))
         asked["events"], asked["patients"], asked["follow_up"] = plan.events, plan.patients, None
+        asked["power"] = None  # the power that each formula gives
     with in_toml():
         return formulas(**asked)
 
@@ -170,6 +172,15 @@ def _assured(plan: Plan, prior: Prior) -> float:
     sign = 1 if plan.event_is == "harm" else -1
     mean = sign * (math.log(plan.null_hazard_ratio) - prior.mean_log_hazard_ratio)
     return assurance(plan.test, (mean * root, prior.sd * root))
+
+
+def _another_power(design: Design, plan: Plan) -> Iterator[str]:
+    """Where bounds for futility are those of a power which the trial does not have."""
+    if design.power is not None and "power" in plan.solved and abs(plan.power - design.power) > 0.01:
+        yield (
+            f"the trial has a power of {fixed(100 * plan.power, 1)}%, not the {100 * design.power:g}% of design.power, "
+            "for which its bounds for futility spend beta: what else is given leaves no room for that power"
+        )
 
 
 def _curse(plan: Plan, other: Plan, ratio: float, believed: tuple[Assurance, ...]) -> str:

@@ -37,10 +37,15 @@ def paragraph(plan: Plan) -> str:
             f"last is followed for {_months(plan.follow_up)} months{each}. {_assumed(plan)}",
             _looks(plan),
             f"On average the trial takes {_taken(plan, 'under_effect')} under that effect and",
-            f"{_taken(plan, 'under_none')} under none.",
+            f"{_taken(plan, 'under_none')} under {_none(plan)}.",
             f"Solved for {solved}; {MONTH_LENGTH_NOTE}." if solved else f"{MONTH_LENGTH_NOTE.capitalize()}.",
         )
     )
+
+
+def _none(plan: Plan) -> str:
+    """What the null hypothesis says: no effect, or one at the margin."""
+    return "none" if plan.null_hazard_ratio == 1 else f"a hazard ratio of {plan.null_hazard_ratio:g}"
 
 
 def _effect(plan: Plan) -> str:

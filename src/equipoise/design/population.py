@@ -117,7 +117,7 @@ def by_name(
         raise DesignError(
             f"given for {', '.join(map(str, given))}, not for {', '.join(names) or 'a trial without strata'}",
             where=where,
-            remedy=f"Give one a {what}.",
+            remedy=f"Give one for each {what}.",
         )
     return {name: given[name] for name in names}
 

@@ -61,7 +61,16 @@ def in_whole_numbers(plan: Plan, *, block_size: int | None = None) -> Plan:
         "strata": strata,
         "accrual": _accrual(plan, given["accrual"], patients),
     }
-    return survival(**asked)
+    try:
+        return survival(**asked)
+    except DesignError as error:
+        if error.where != "events":
+            raise
+        raise DesignError(
+            f"in whole blocks of {block}, {error.what}",
+            where="follow_up" if block_size is None else "block_size",
+            remedy="Follow the last patient for longer, or take a smaller block.",
+        ) from None
 
 
 def _events(plan: Plan) -> list[int]:

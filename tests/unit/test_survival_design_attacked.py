@@ -377,3 +377,45 @@ def test_refused(name: str) -> None:
     with pytest.raises(EquipoiseError) as caught:
         call()
     assert words in str(caught.value)
+
+
+# ------------------------------------------------------------------------------------------------ found later
+SPENT = group_sequential(
+    alpha=0.025, sided=1, power=0.9, information_fractions=[1 / 3, 2 / 3, 1], efficacy=OF, futility=HwangShihDeCani(-2)
+)
+
+
+@pytest.mark.parametrize(
+    "method", ["score", "average hazard ratio", FlemingHarrington(0, 1), "lachin-foulkes"], ids=str
+)
+def test_decisions_use_the_futility_bounds_of_the_plan(method: Any) -> None:
+    """Under an effect that grows, spending asks for other bounds than under the drift of the canonical form."""
+    late = piecewise_hazard_ratio([1, 0.55], until=["4 months"])
+    made = sized(SPENT, method=method, hazard_ratio=0.7 if method == "lachin-foulkes" else late, follow_up="18 months")
+    information = made.look_information.tolist()
+    for k in (0, 1):
+        found = made.decide(k + 1, 0.0, favours="E", information=information[k], earlier=information[:k])
+        assert found.futility_bound == pytest.approx(made.futility_bounds[k], abs=1e-7)
+        assert found.efficacy_bound == pytest.approx(made.efficacy_bounds[k], abs=1e-9)
+    for share in (0.2, 0.5, 1.1):
+        early = made.decide(1, 0.0, favours="E", information=share * information[-1])
+        assert early.futility_bound is not None
+        assert early.futility_bound <= early.efficacy_bound
+
+
+@pytest.mark.parametrize("method", ["lachin-foulkes", "bernstein-lagakos"])
+@pytest.mark.parametrize("allocation", [ONE, {"E": 3, "C": 1}])
+def test_power_next_to_one(method: Any, allocation: Any) -> None:
+    powers = [
+        plan(TWO, hazard_ratio=0.7, patients=n, follow_up="18 months", method=method, allocation=allocation).power
+        for n in (50, 400, 900, 1600, 5000, 1e5)
+    ]
+    assert (np.diff(powers) > -1e-12).all()
+    assert powers[-1] == pytest.approx(1, abs=1e-12)
+
+
+def test_combo_of_many_statistics_is_refused() -> None:
+    weights = (*COMBO.weights, FlemingHarrington(1, 0), FlemingHarrington(1, 1))
+    with pytest.raises(EquipoiseError, match="the looks have 8 statistics in all"):
+        sized(TWO, method=MaxCombo(weights))
+    assert sized(TWO, method=MaxCombo(weights[:3], interim=weights[0])).power == pytest.approx(0.9)

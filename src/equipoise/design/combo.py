@@ -16,12 +16,13 @@ from .group_sequential import GroupSequential
 from .methods import MaxCombo, Weight, at_risk_for, no_information, per, weight_at
 
 Vector = NDArray[np.float64]
+_MOST = 6  # statistics over all looks: five take a second, six some ten, eight hours
 
 
 def combo_bounds(test: GroupSequential, course: Course, calendar: Vector, method: MaxCombo) -> Vector:
     """Bounds (k,) on the largest statistic that spend alpha look by look as the test does, whatever the correlation of
     the statistics, which is that expected under the effect."""
-    _one_sided(test)
+    _check(test, method)
     _, correlation, look = _law(course, calendar, method)
     spent = test.alpha_spent
     upper = np.full(len(calendar), math.inf)
@@ -94,7 +95,15 @@ def _scores(course: Course, calendar: float, weights: tuple[Weight, ...]) -> tup
     return means, np.einsum("asm,bsm,sm,m->ab", values, values, spread, found.weight)
 
 
-def _one_sided(test: GroupSequential) -> None:
+def _check(test: GroupSequential, method: MaxCombo) -> None:
+    interim, last = 1 if method.interim else len(method.weights), len(method.weights)
+    statistics = interim * (len(test.information_fractions) - 1) + last
+    if statistics > _MOST:
+        raise UnsupportedError(
+            f"the looks have {statistics} statistics in all, which would take hours",
+            where="method",
+            remedy=f"Take up to {_MOST}: fewer weights or looks, or one of the weights as interim.",
+        )
     if test.sided != 1 or test.futility is not None:
         raise UnsupportedError(
             "a MaxCombo design is one-sided and without futility bounds",

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
+from scipy.optimize import brentq
 from scipy.special import ndtr
 
 from ..errors import DesignError, UnsupportedError
@@ -15,15 +16,20 @@ from ..results import fixed, p_equals
 from ..survival.cox_result import Cox
 from ..survival.logrank import LogRank
 from ..survival.weights import FlemingHarrington, ModestlyWeighted
+from .course import Course, longest, time_of
+from .crossing import Vector
 from .futility import FutilityBounds
 from .given import real_number, whole_number
 from .group_sequential import GroupSequential
 from .looks import listed
-from .methods import MaxCombo, counts_events, name_of
+from .methods import MaxCombo, counts_events, earliest, effect_at, is_formula, name_of
+from .spending import Spending
+from .trial_power import looks_of, powered
 
 if TYPE_CHECKING:
     from .plan import Plan
 
+_SAME = 1e-9
 Verdict = Literal["efficacy", "efficacy of the control arm", "futility", "harm", "go on", "no claim"]
 _SAID: dict[str, str] = {
     "efficacy": "the bound for efficacy is reached",
@@ -107,7 +113,7 @@ def decide(
     test, last = _test_at(plan, [*(real_number(one) for one in before), seen], final)
     at = number - 1
     efficacy = float(test.efficacy_bounds[at])
-    futility = _some(test.futility_bounds, at)
+    futility = _some(_futility_bounds(plan, test), at)
     harm = _some(test.harm_bounds, at)
     return Decision(
         look=number,
@@ -147,6 +153,38 @@ def _test_at(plan: Plan, seen: list[float], final: bool | None) -> tuple[GroupSe
         futility=futility if isinstance(futility, FutilityBounds) else None,
     )
     return test, not ahead
+
+
+def _futility_bounds(plan: Plan, test: GroupSequential) -> Vector | None:
+    """Those of the test; where error is spent under an effect as it is at each look, found along it as the plan's."""
+    if is_formula(plan.method) or not isinstance(test.futility, get_args(Spending)):
+        return test.futility_bounds
+    assert test.seen is not None
+    course = plan.population.course(plan.hazard_ratio, plan.accrual)
+    end, sign = _end(plan, course, test.seen.share), 1 if plan.event_is == "harm" else -1
+    looks = looks_of(course, end, test, plan.method, plan.null_hazard_ratio, sign)
+    return powered(test, course, looks, plan.patients, plan.method).lower
+
+
+def _end(plan: Plan, course: Course, share: float) -> float:
+    """When so much of the planned information is expected, or as late as anything comes."""
+    planned = float(plan.look_times[-1])
+    if abs(share - 1) < _SAME:
+        return planned
+    if counts_events(plan.method):
+        return min(time_of(course, share * plan.events / plan.patients), longest(course))
+    least, most = earliest(plan.method) or _SAME * planned, longest(course)
+
+    def missing(at: float) -> float:
+        try:
+            seen = effect_at(course, at, plan.method, plan.null_hazard_ratio).null * plan.patients
+        except DesignError:  # nothing to be seen yet
+            seen = 0.0
+        return seen - share * float(plan.look_information[-1])
+
+    if missing(most) <= 0:
+        return most
+    return least if missing(least) >= 0 else float(brentq(missing, least, most, xtol=1e-6))
 
 
 def _basis(plan: Plan) -> str:

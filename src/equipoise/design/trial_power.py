@@ -24,6 +24,7 @@ Vector = NDArray[np.float64]
 _EXACT = 1e-13
 _MOST = 1e7  # patients
 _FEWEST = 2.0
+_CERTAIN = 6.0  # drift beyond the bound under which power is 1 but for 1e-9
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -226,8 +227,10 @@ def _drift(test: GroupSequential, effect: Effect, patients: float) -> float:
     least = drift_for(lambda x: efficacy_power(test.bounds, x), min(2 * _side(test), 0.5), z_alpha)
     if missing(least) > 0:
         return straight
-    high = 2 * straight + least
-    return float(brentq(missing, least, min(high, z_alpha + 8.0), xtol=1e-12, rtol=_EXACT))
+    high = min(2 * straight + least, z_alpha + _CERTAIN)
+    if missing(high) < 0:  # a power so near to 1 that its digits are lost
+        return straight
+    return float(brentq(missing, least, high, xtol=1e-12, rtol=_EXACT))
 
 
 def _along(looks: Looks, patients: float) -> tuple[Vector, Vector, Vector]:

@@ -43,7 +43,7 @@ def test_a_plan_is_no_test(name: str) -> None:
 
 def test_what_is_no_plan_is_neither_saved_nor_made_whole(tmp_path: Path) -> None:
     for use in (design.in_whole_numbers, lambda plan: design.save_plan(plan, tmp_path / "plan.json")):
-        with pytest.raises(DesignError, match=r"None is no plan \(plan\). Give what survival"):
+        with pytest.raises(DesignError, match=r"None is no plan .*Give what survival"):
             use(None)  # type: ignore[arg-type, no-untyped-call]
     assert not list(tmp_path.iterdir())
 

@@ -235,8 +235,8 @@ def score(found: AtRisk, weight: Vector, null_ratio: float) -> Effect:
     At a null hazard ratio q: U = integral of w y0 y1 (q h0 - h1) / (y0 + q y1), V = integral of w^2 q y0 y1 /
     (y0 + q y1)^2 (y0 h0 + y1 h1), with y and h the numbers at risk and the hazards of both arms.
 
-    V also stands for the variance of U under the effect, which it is near no effect. At 3:1 and a ratio of 0.65 that
-    variance is a tenth larger, and a planned power of 0.90 is 0.886 in 20,000 simulated trials; at 0.8 it is 0.898.
+    V also stands for the variance of U under the effect, which it is near no effect: with strong effects and very
+    unequal arms power falls short of what is planned (docs/designs.md).
     """
     (y0, y1), (h0, h1) = np.moveaxis(found.at_risk, 1, 0), np.moveaxis(found.hazard, 1, 0)
     total = y0 + null_ratio * y1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,7 @@ from equipoise.design import (
     survival_at,
 )
 from equipoise.design.course import Course, Stratum, at_risk, dropouts_share, events_share
+from equipoise.design.exact_score import variance_of_z
 from equipoise.design.hazards import Hazard, HazardRatio
 from equipoise.design.methods import effect_at
 from equipoise.survival.weights import FlemingHarrington
@@ -268,6 +270,29 @@ def test_whole_numbers_hold_blocks_and_strata() -> None:
     assert whole.test.information_fractions[0] == pytest.approx(round(plan.events / 2) / math.ceil(plan.events))
 
 
+@pytest.mark.parametrize(("share", "ratio", "variance"), [(0.75, 0.5, 1.28), (0.5, 0.5, 8 / 9), (0.25, 0.5, 32 / 49)])
+def test_the_variance_of_z_while_events_are_rare(share: float, ratio: float, variance: float) -> None:
+    """Arms stay at risk as randomized, so that of d events Binomial(d, theta) fall into the experimental arm, theta =
+    share ratio / (share ratio + 1 - share), and Z = (d share - those) / sqrt(d share (1 - share)) has variance theta
+    (1 - theta) / (share (1 - share)): 0.6 0.4 / (0.75 0.25) = 1.28."""
+    rare = at_once(1e-8, ratio, share=share)
+    assert variance_of_z(rare, at_risk(rare, 100.0), 100.0, 1.0) == pytest.approx(variance, rel=1e-5)
+
+
+@pytest.mark.parametrize("null", [1.0, 1.3])
+def test_the_variance_of_z_is_1_under_the_null_hypothesis_and_strata_alike_change_nothing(null: float) -> None:
+    course = at_once(0.004, null, lost=0.001, share=0.75)
+    assert variance_of_z(course, at_risk(course, 300.0), 300.0, null) == pytest.approx(1, abs=1e-12)
+    (whole,) = at_once(0.004, 0.5, share=0.75).strata
+    one = replace(course, strata=(whole,))
+    two = replace(course, strata=(replace(whole, share=0.3), replace(whole, share=0.7)))
+    found = [variance_of_z(each, at_risk(each, 300.0), 300.0, null) for each in (one, two)]
+    assert found[1] == pytest.approx(found[0], rel=1e-12)
+    assert effect_at(one, 300.0, "exact score", null).real == pytest.approx(
+        effect_at(one, 300.0, "score", null).real / found[0], rel=1e-14
+    )
+
+
 def test_by_the_calendar() -> None:
     """All at once, hazard h: fractions (1 - exp(-h t)) / (1 - exp(-h T)), both arms alike."""
     found = event_fractions(
@@ -282,7 +307,7 @@ def test_side_by_side_says_why_not() -> None:
         fixed(), hazard_ratio=piecewise_hazard_ratio([1, 0.5], until=["3 months"]), power=0.9,
         control=median("9 months"), allocation=ONE, accrual=accrual("18 months"), follow_up="18 months",
     )  # fmt: skip
-    assert set(found.plans) == {"score", "average hazard ratio"}
+    assert set(found.plans) == {"score", "exact score", "average hazard ratio"}
     assert "constant hazard ratio" in found.refused["schoenfeld"]
 
 

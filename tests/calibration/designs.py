@@ -151,6 +151,7 @@ def claims(plan: Plan, number: int, count: int, *, effect: bool = True) -> Float
 
 FIXED = group_sequential(alpha=0.025, sided=1, information_fractions=[1], efficacy=obrien_fleming())
 OF = LanDeMets("obrien-fleming")
+CROSSING = piecewise_hazard_ratio([1.6, 0.45], until=["4 months"])
 LATE = piecewise_hazard_ratio([1, 0.55], until=["4 months"])
 
 
@@ -170,8 +171,14 @@ def designs() -> dict[str, Plan]:
     )
     both = MaxCombo((FlemingHarrington(0, 0), FlemingHarrington(0, 1)), interim=FlemingHarrington(0, 0))
     plans = {
-        "score, 2:1": asked(FIXED, method="score", allocation=(2, 1)),
         "score, 3:1": asked(FIXED, method="score", allocation=(3, 1)),
+        "exact score, 3:1": asked(FIXED, method="exact score", allocation=(3, 1)),
+        "score, 3:1, hazard ratio 0.5": asked(FIXED, 0.5, method="score", allocation=(3, 1)),
+        "exact score, 3:1, hazard ratio 0.5": asked(FIXED, 0.5, method="exact score", allocation=(3, 1)),
+        "score, 1:3": asked(FIXED, method="score", allocation=(1, 3)),
+        "exact score, 1:3": asked(FIXED, method="exact score", allocation=(1, 3)),
+        "score, crossing hazards": asked(FIXED, CROSSING, method="score"),
+        "exact score, crossing hazards": asked(FIXED, CROSSING, method="exact score"),
         "Schoenfeld, two looks": asked(two),
         "Schoenfeld, three looks, futility": asked(futile),
         "score, delayed effect, two looks": asked(two, LATE, method="score"),

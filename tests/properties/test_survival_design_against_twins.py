@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from tests.oracles import twins_survival_design as twin
 from tests.properties.examples import plenty
 
 from equipoise.design.accrual import Accrual
 from equipoise.design.course import Course, Stratum, at_risk, dropouts_share, events_share, longest, time_of
+from equipoise.design.exact_score import variance_of_z
 from equipoise.design.hazards import Hazard, HazardRatio
 from equipoise.design.methods import at_risk_for, milestone, pooled_survival, restricted_mean, score, weight_at
 from equipoise.survival.weights import FlemingHarrington
@@ -86,6 +87,18 @@ def test_scores(trial: dict[str, Any], null: float, powers: tuple[float, float])
     inside = pooled_survival(found)[0]
     theirs = [twin.mixture(control, experimental, trial["share"], float(s)) for s in found.time]
     assert inside == pytest.approx(np.array(theirs), rel=1e-11)
+
+
+@plenty(12)
+@given(trials(), st.sampled_from([1.0, 1.3]))
+def test_variances_of_z(trial: dict[str, Any], null: float) -> None:
+    """At 3e-4: bins and a difference in time of the second program, which sees none when nearly all have had events."""
+    control, experimental = trial["arms"]
+    assume(max(control.gone(trial["time"]), experimental.gone(trial["time"])) < 6)
+    course = Course(trial["course"].strata, trial["course"].accrual, trial["course"].dropout, trial["share"])
+    ours = variance_of_z(course, at_risk(course, trial["time"]), trial["time"], null)
+    theirs = twin.variance_of_z(control, experimental, trial["entry"], trial["time"], trial["share"], null)
+    assert ours == pytest.approx(theirs, rel=3e-4)
 
 
 @plenty(25)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from equipoise import design
 from equipoise.design import Justification, Plan, justification, of_protocol
+from equipoise.design.methods import Named
 from equipoise.errors import DesignError, EquipoiseError, ProtocolError, UnsupportedError
 from equipoise.protocol import Protocol, example, read, synopsis
 
@@ -167,7 +169,7 @@ def test_how_patients_come_and_how_long_they_are_followed(tmp_path: Path) -> Non
 
 def test_methods_follow_the_summary_unless_one_is_named(tmp_path: Path) -> None:
     assert planned(tmp_path).method == "schoenfeld"
-    for name in ("freedman", "hsieh-freedman", "lachin-foulkes", "bernstein-lagakos", "score", "average hazard ratio"):
+    for name in get_args(Named):
         assert planned(tmp_path, method=f'"{name}"').method == name
     means = TRIAL.replace(
         '"hazard ratio"', '"difference in restricted mean survival time"\nrestriction_time = "9 months"'

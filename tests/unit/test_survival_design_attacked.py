@@ -42,7 +42,15 @@ OF = LanDeMets("obrien-fleming")
 FIXED = group_sequential(alpha=0.025, sided=1, information_fractions=[1], efficacy=OF)
 TWO = group_sequential(alpha=0.025, sided=1, information_fractions=[0.5, 1], efficacy=OF)
 COMBO = MaxCombo((FlemingHarrington(), FlemingHarrington(0, 1)))
-METHODS = ("schoenfeld", "lachin-foulkes", "score", "average hazard ratio", FlemingHarrington(0, 1), COMBO)
+METHODS = (
+    "schoenfeld",
+    "lachin-foulkes",
+    "score",
+    "exact score",
+    "average hazard ratio",
+    FlemingHarrington(0, 1),
+    COMBO,
+)
 
 
 def plan(test: Any = FIXED, **change: Any) -> Any:
@@ -251,7 +259,7 @@ def test_formulas_that_have_no_proof_stand_beside_others() -> None:
         accrual=accrual("18 months"),
         follow_up="12 months",
     )
-    assert set(found.refused) == {"score", "average hazard ratio"}
+    assert set(found.refused) == {"score", "exact score", "average hazard ratio"}
 
 
 # ---------------------------------------------------------------------------------------------------------------- files
@@ -386,7 +394,7 @@ SPENT = group_sequential(
 
 
 @pytest.mark.parametrize(
-    "method", ["score", "average hazard ratio", FlemingHarrington(0, 1), "lachin-foulkes"], ids=str
+    "method", ["score", "exact score", "average hazard ratio", FlemingHarrington(0, 1), "lachin-foulkes"], ids=str
 )
 def test_decisions_use_the_futility_bounds_of_the_plan(method: Any) -> None:
     """Under an effect that grows, spending asks for other bounds than under the drift of the canonical form."""

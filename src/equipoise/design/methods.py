@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 import numpy as np
@@ -14,6 +14,7 @@ from ..errors import DesignError
 from ..survival.weights import FlemingHarrington, ModestlyWeighted
 from ..units import days
 from .course import AtRisk, Course, at_risk
+from .exact_score import variance_of_z
 from .looks import listed
 
 Vector = NDArray[np.float64]
@@ -26,6 +27,7 @@ Named = Literal[
     "lachin-foulkes",
     "bernstein-lagakos",
     "score",
+    "exact score",
     "average hazard ratio",
 ]
 FORMULAS: Mapping[str, str] = {
@@ -35,6 +37,7 @@ FORMULAS: Mapping[str, str] = {
     "lachin-foulkes": "Lachin and Foulkes (1986)",
     "bernstein-lagakos": "Bernstein and Lagakos (1978)",
     "score": "mean and variance of the log-rank score (Lu 2021; Yung and Liu 2020)",
+    "exact score": "log-rank score, variance of Z under the effect (influence functions)",
     "average hazard ratio": "average hazard ratio (Schemper 1992; Mukhopadhyay et al. 2020)",
 }
 
@@ -183,8 +186,10 @@ def _effect_at(course: Course, calendar: float, method: Method, null_ratio: floa
         return score(found, weight_at(found, method), null_ratio)
     assert isinstance(method, str)
     found = at_risk(course, calendar)
-    if method == "score":
-        return score(found, np.ones(found.hazard[:, 0].shape), null_ratio)
+    if method in ("score", "exact score"):
+        plain = score(found, np.ones(found.hazard[:, 0].shape), null_ratio)
+        exact = method == "exact score"
+        return replace(plain, real=plain.null / variance_of_z(course, found, calendar, null_ratio)) if exact else plain
     if method == "average hazard ratio":
         return average_hazard_ratio(course, found, null_ratio)
     ratio = course.strata[0].hazard_ratio.values[0]
@@ -235,8 +240,8 @@ def score(found: AtRisk, weight: Vector, null_ratio: float) -> Effect:
     At a null hazard ratio q: U = integral of w y0 y1 (q h0 - h1) / (y0 + q y1), V = integral of w^2 q y0 y1 /
     (y0 + q y1)^2 (y0 h0 + y1 h1), with y and h the numbers at risk and the hazards of both arms.
 
-    V also stands for the variance of U under the effect, which it is near no effect: with strong effects and very
-    unequal arms power falls short of what is planned (docs/designs.md).
+    V also stands for the variance of U under the effect, as if Z then had variance 1, which it has near no effect. For
+    the variance that Z has, see ``variance_of_z``.
     """
     (y0, y1), (h0, h1) = np.moveaxis(found.at_risk, 1, 0), np.moveaxis(found.hazard, 1, 0)
     total = y0 + null_ratio * y1

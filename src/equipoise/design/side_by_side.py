@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +21,7 @@ from .looks import listed
 from .methods import FORMULAS
 from .plan import Plan
 from .population import population, ratios_of
-from .survival_design import EventIs, Ratio, survival
+from .survival_design import Inputs, Ratio, survival
 
 Vector = NDArray[np.float64]
 
@@ -46,28 +47,12 @@ class SideBySide:
         return "\n".join([*lines, *(f"{FORMULAS[name]}: {why}" for name, why in self.refused.items())])
 
 
-def formulas(  # noqa: PLR0913 - the arguments of survival()
-    test: GroupSequential,
-    *,
-    control: Hazard | Mapping[str, Hazard],
-    allocation: Mapping[str, float],
-    accrual: Accrual,
-    hazard_ratio: Ratio,
-    null_hazard_ratio: float = 1.0,
-    power: float | None = None,
-    events: float | None = None,
-    patients: float | None = None,
-    follow_up: str | None = None,
-    dropout: Hazard | Mapping[str, Hazard] | None = None,
-    strata: Mapping[str, float] | None = None,
-    follow_up_each: str | None = None,
-    event_is: EventIs = "harm",
-) -> SideBySide:
-    """The same trial by every formula that applies; arguments as in ``survival``.
+def formulas(test: GroupSequential, **trial: Unpack[Inputs]) -> SideBySide:
+    """The same trial by every formula that applies; arguments as in ``survival``, but for the method.
 
     Formulas differ most where arms are unequal: 286 to 326 events in a trial of 2:1 whose truth is about 306.
 
-    Raises ``DesignError`` where none applies.
+    Raises ``DesignError`` where none applies, and what ``survival`` raises.
 
     >>> from equipoise.design import accrual, group_sequential, hazard, median, obrien_fleming
     >>> test = group_sequential(alpha=0.025, sided=1, information_fractions=[1], efficacy=obrien_fleming())
@@ -80,29 +65,17 @@ def formulas(  # noqa: PLR0913 - the arguments of survival()
     Lachin and Foulkes (1986)                                             310.29    406.25      90.00
     Bernstein and Lagakos (1978)                                          294.56    385.65      90.00
     mean and variance of the log-rank score (Lu 2021; Yung and Liu 2020)  302.59    396.17      90.00
+    log-rank score, variance of Z under the effect (influence functions)  309.38    405.05      90.00
     average hazard ratio (Schemper 1992; Mukhopadhyay et al. 2020)        312.36    408.96      90.00
     """
+    if "method" in trial:
+        raise DesignError("formulas() takes every method", where="method", remedy="Leave it out; survival() takes one.")
     plans: dict[str, Plan] = {}
     refused: dict[str, str] = {}
     for name in FORMULAS:
         try:
-            plans[name] = survival(
-                test,
-                control=control,
-                allocation=allocation,
-                accrual=accrual,
-                hazard_ratio=hazard_ratio,
-                null_hazard_ratio=null_hazard_ratio,
-                power=power,
-                events=events,
-                patients=patients,
-                follow_up=follow_up,
-                dropout=dropout,
-                strata=strata,
-                follow_up_each=follow_up_each,
-                method=name,  # type: ignore[arg-type]
-                event_is=event_is,
-            )
+            trial["method"] = name  # type: ignore[typeddict-item]
+            plans[name] = survival(test, **trial)
         except (DesignError, UnsupportedError) as error:
             refused[name] = error.what
             last: EquipoiseError = error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Literal
+from typing import Literal, TypedDict
 
 from ..errors import DesignError
 from ..units import days
@@ -23,6 +23,25 @@ from .size import Asked, solve
 _LONGEST = 100 * 365.25  # days
 EventIs = Literal["harm", "benefit"]
 Ratio = float | HazardRatio | Mapping[str, float | HazardRatio]
+
+
+class Inputs(TypedDict, total=False):
+    """The arguments of ``survival`` but the test."""
+
+    control: Hazard | Mapping[str, Hazard]
+    allocation: Mapping[str, float]
+    accrual: Accrual
+    hazard_ratio: Ratio | None
+    null_hazard_ratio: float
+    power: float | None
+    events: float | None
+    patients: float | None
+    follow_up: str | None
+    dropout: Hazard | Mapping[str, Hazard] | None
+    strata: Mapping[str, float] | None
+    follow_up_each: str | None
+    method: Method
+    event_is: EventIs
 
 
 def survival(  # noqa: PLR0913 - the house plan's public name; each is an assumption that a protocol states
@@ -55,8 +74,9 @@ def survival(  # noqa: PLR0913 - the house plan's public name; each is an assump
     non-inferiority where events are harm.
 
     ``method`` says how effect and power are tied: a formula for a constant hazard ratio ("schoenfeld", "freedman",
-    "hsieh-freedman", "lachin-foulkes", "bernstein-lagakos"), "score" or "average hazard ratio" for any, a weighted
-    log-rank test (``FlemingHarrington``, ``ModestlyWeighted``), ``RestrictedMean``, ``Milestone`` or ``MaxCombo``.
+    "hsieh-freedman", "lachin-foulkes", "bernstein-lagakos"), "score", "exact score" or "average hazard ratio" for any,
+    a weighted log-rank test (``FlemingHarrington``, ``ModestlyWeighted``), ``RestrictedMean``, ``Milestone`` or
+    ``MaxCombo``.
     Events and patients are not rounded: see ``in_whole_numbers``.
 
     Raises ``DesignError`` for what is no design, with the nearest that is; ``UnsupportedError`` for more than two
@@ -69,8 +89,7 @@ def survival(  # noqa: PLR0913 - the house plan's public name; each is an assump
     >>> f"{plan.events:.3f} {plan.patients:.3f}"
     '230.645 267.061'
     """
-    inputs = {
-        "test": test,
+    given: Inputs = {
         "control": control,
         "allocation": allocation,
         "accrual": accrual,
@@ -86,42 +105,30 @@ def survival(  # noqa: PLR0913 - the house plan's public name; each is an assump
         "method": method,
         "event_is": event_is,
     }
-    asked = _asked(**inputs)  # type: ignore[arg-type]
+    asked = _asked(test, given)
+    inputs = {"test": test, **given}
     return plan_of(asked, solve(asked), FrozenMapping({name: encoded(value) for name, value in inputs.items()}))
 
 
-def _asked(  # noqa: PLR0913 - the arguments of survival()
-    test: GroupSequential,
-    control: Hazard | Mapping[str, Hazard],
-    allocation: Mapping[str, float],
-    accrual: Accrual,
-    hazard_ratio: Ratio | None,
-    null_hazard_ratio: float,
-    power: float | None,
-    events: float | None,
-    patients: float | None,
-    follow_up: str | None,
-    dropout: Hazard | Mapping[str, Hazard] | None,
-    strata: Mapping[str, float] | None,
-    follow_up_each: str | None,
-    method: Method,
-    event_is: EventIs,
-) -> Asked:
+def _asked(test: GroupSequential, given: Inputs) -> Asked:
     """What is asked for, or why it is no design."""
     if not isinstance(test, GroupSequential):
         raise DesignError(f"{test!r} is no test", where="survival", remedy="Give what group_sequential() returns.")
+    method, accrual, event_is = given["method"], given["accrual"], given["event_is"]
     check_method(method)
-    _check_test(test, null_hazard_ratio, event_is)
+    _check_test(test, given["null_hazard_ratio"], event_is)
     if not isinstance(accrual, Accrual):
         raise DesignError(
             f"{accrual!r} is no accrual", where="accrual", remedy='Such as eq.design.accrual("24 months").'
         )
     if not isinstance(event_is, str) or event_is not in ("harm", "benefit"):
         raise DesignError(f"event_is = {event_is!r}", where="event_is", remedy='Say "harm" or "benefit".')
-    people = population(control, allocation, dropout, strata, follow_up_each)
+    follow_up, each = given["follow_up"], given["follow_up_each"]
+    people = population(given["control"], given["allocation"], given["dropout"], given["strata"], each)
     sign = 1 if event_is == "harm" else -1
-    null = _null(null_hazard_ratio, method)
-    ratios = None if hazard_ratio is None else ratios_of(hazard_ratio, people.strata)
+    null = _null(given["null_hazard_ratio"], method)
+    ratio = given["hazard_ratio"]
+    ratios = None if ratio is None else ratios_of(ratio, people.strata)
     if ratios is not None:
         _check_effect(ratios, null, sign, method)
     asked = Asked(
@@ -132,15 +139,15 @@ def _asked(  # noqa: PLR0913 - the arguments of survival()
         population=people,
         accrual=accrual,
         ratios=ratios,
-        power=_power(power, test),
-        events=_positive("events", events),
-        patients=_patients(patients, accrual),
-        follow_up=_follow_up(follow_up, follow_up_each),
+        power=_power(given["power"], test),
+        events=_positive("events", given["events"]),
+        patients=_patients(given["patients"], accrual),
+        follow_up=_follow_up(follow_up, each),
     )
-    if power is None and _known(asked) == 4:
+    if given["power"] is None and _known(asked) == 4:
         asked = replace(asked, power=None)  # a test made for a power may be asked which it has
-    if follow_up is None and follow_up_each is not None and _known(asked) < 3:
-        asked = replace(asked, follow_up=days(follow_up_each))  # the last look comes when the last patient is through
+    if follow_up is None and each is not None and _known(asked) < 3:
+        asked = replace(asked, follow_up=days(each))  # the last look comes when the last patient is through
     return asked
 
 
@@ -178,7 +185,7 @@ def _null(given: object, method: Method) -> float:
         raise DesignError(
             f"{name_of(method)} has no margin on the hazard ratio",
             where="null_hazard_ratio",
-            remedy='Take method="schoenfeld", "lachin-foulkes" or "score".',
+            remedy='Take method="schoenfeld", "lachin-foulkes" or "exact score".',
         )
     return null
 
@@ -198,7 +205,7 @@ def _check_effect(ratios: Mapping[str, HazardRatio], null: float, sign: int, met
         raise DesignError(
             f"{name_of(method)} is for one constant hazard ratio",
             where="method",
-            remedy='Take "score" or "average hazard ratio" for ratios that change with time or stratum.',
+            remedy='Take "exact score" or "average hazard ratio" for ratios that change with time or stratum.',
         )
     ratio = values.pop()
     if sign * (ratio - null) > 0:

@@ -53,6 +53,7 @@ Method = Literal[
     "lachin-foulkes",
     "bernstein-lagakos",
     "score",
+    "exact score",
     "average hazard ratio",
     "restricted mean",
     "milestone",

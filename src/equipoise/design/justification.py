@@ -116,6 +116,7 @@ def justification(trial: Protocol) -> Justification:
             *([_curse(plan, other, ratio, believed)] if other is not None and ratio is not None else []),
             *([refusal] if refusal else []),
             *(_another_power(design, plan)),
+            _rounded(unrounded),
             *(f"unknown: {where}: {why}" for where, why in trial.unknown.items() if where.startswith(_PARTS)),
             *(f"assumed: {where}: {why}" for where, why in trial.assumed.items() if where.startswith(_PARTS)),
             "looks come at numbers of events; the months at which they are expected hold if all else is as assumed",
@@ -181,6 +182,17 @@ def _another_power(design: Design, plan: Plan) -> Iterator[str]:
             f"the trial has a power of {fixed(100 * plan.power, 1)}%, not the {100 * design.power:g}% of design.power, "
             "for which its bounds for futility spend beta: what else is given leaves no room for that power"
         )
+
+
+def _rounded(plan: Plan) -> str:
+    """What stood before whole numbers and blocks."""
+    names = {"ratios": "the hazard ratio", "follow_up": "follow-up"}
+    solved = " and ".join(names.get(name, name) for name in plan.solved) or "nothing"
+    return (
+        f"events and patients are rounded up to whole numbers and blocks; before that, solved for {solved}: "
+        f"{fixed(plan.events, 2)} events among {fixed(plan.patients, 2)} patients with a power of "
+        f"{fixed(100 * plan.power, 1)}%"
+    )
 
 
 def _curse(plan: Plan, other: Plan, ratio: float, believed: tuple[Assurance, ...]) -> str:

@@ -36,6 +36,7 @@ from equipoise.design.course import Course, Stratum, at_risk, dropouts_share, ev
 from equipoise.design.exact_score import variance_of_z
 from equipoise.design.hazards import Hazard, HazardRatio
 from equipoise.design.methods import effect_at
+from equipoise.errors import DesignError
 from equipoise.survival.weights import FlemingHarrington
 
 MONTH = 30.4375
@@ -291,6 +292,14 @@ def test_the_variance_of_z_is_1_under_the_null_hypothesis_and_strata_alike_chang
     assert effect_at(one, 300.0, "exact score", null).real == pytest.approx(
         effect_at(one, 300.0, "score", null).real / found[0], rel=1e-14
     )
+
+
+def test_a_variance_of_first_order_is_refused_where_it_says_nothing() -> None:
+    with pytest.raises(DesignError, match="no approximation"):
+        survival(
+            fixed(), hazard_ratio=0.05, power=0.9, control=median("9 months"), allocation={"E": 100, "C": 1},
+            accrual=accrual("18 months"), follow_up="18 months", method="exact score",
+        )  # fmt: skip
 
 
 def test_by_the_calendar() -> None:

@@ -177,6 +177,8 @@ def designs() -> dict[str, Plan]:
         "exact score, 3:1, hazard ratio 0.5": asked(FIXED, 0.5, method="exact score", allocation=(3, 1)),
         "score, 1:3": asked(FIXED, method="score", allocation=(1, 3)),
         "exact score, 1:3": asked(FIXED, method="exact score", allocation=(1, 3)),
+        "score, 1:3, hazard ratio 0.5": asked(FIXED, 0.5, method="score", allocation=(1, 3)),
+        "exact score, 1:3, hazard ratio 0.5": asked(FIXED, 0.5, method="exact score", allocation=(1, 3)),
         "score, crossing hazards": asked(FIXED, CROSSING, method="score"),
         "exact score, crossing hazards": asked(FIXED, CROSSING, method="exact score"),
         "Schoenfeld, two looks": asked(two),

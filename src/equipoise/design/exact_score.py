@@ -21,8 +21,9 @@ def variance_of_z(course: Course, found: AtRisk, calendar: float, null_ratio: fl
         psi_V = d p(X) (1 - p(X)) + integral to X of (1 - 2 p) g q^z dN / R,             dN = (y0 h0 + y1 h1) ds.
 
     Where the analysis waits for its events, each patient with one brings it forward: d c is taken off psi, c being the
-    gain of Z in time by the gain of events. The variance is that of psi among the patients of each arm and stratum,
-    whose numbers are fixed. (Influence functions: van der Vaart 1998, chapter 20; derived here, and held against the
+    gain of Z in time by the gain of events; it goes where no more events come. The variance is that of psi among the
+    patients of each arm and stratum, and of its means between strata, whose numbers are chance while the arms within
+    one have fixed shares. (Influence functions: van der Vaart 1998, chapter 20; derived here, and held against the
     variance of simulated Z in tests/calibration.) ``calendar`` is the day that ``found`` is of.
     """
     (y0, y1), (h0, h1) = np.moveaxis(found.at_risk, 1, 0), np.moveaxis(found.hazard, 1, 0)
@@ -54,4 +55,7 @@ def variance_of_z(course: Course, found: AtRisk, calendar: float, null_ratio: fl
     squares = (y * (h * jump * (jump + 2 * before) + 2 * before * daily)) @ found.weight
     share = np.array([one.share for one in course.strata])[:, None]
     sizes = share * np.array([1 - course.experimental_share, course.experimental_share])
-    return float((squares - (gain @ found.weight) ** 2 / sizes).sum()) / v
+    mean = gain @ found.weight
+    within = (squares - mean**2 / sizes).sum()
+    between = (mean.sum(axis=1) ** 2 / share[:, 0]).sum() - mean.sum() ** 2
+    return float(within + between) / v

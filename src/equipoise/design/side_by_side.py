@@ -44,7 +44,11 @@ class SideBySide:
             "  ".join([row[0].ljust(widths[0]), *(row[i].rjust(widths[i]) for i in (1, 2, 3))])
             for row in (heads, *rows)
         ]
-        return "\n".join([*lines, *(f"{FORMULAS[name]}: {why}" for name, why in self.refused.items())])
+        return "\n".join([*lines, *(_refused(FORMULAS[name], why) for name, why in self.refused.items())])
+
+
+def _refused(name: str, why: str) -> str:
+    return why if why.startswith(name) else f"{name}: {why}"
 
 
 def formulas(test: GroupSequential, **trial: Unpack[Inputs]) -> SideBySide:
@@ -68,6 +72,12 @@ def formulas(test: GroupSequential, **trial: Unpack[Inputs]) -> SideBySide:
     log-rank score, variance of Z under the effect (influence functions)  309.38    405.05      90.00
     average hazard ratio (Schemper 1992; Mukhopadhyay et al. 2020)        312.36    408.96      90.00
     """
+    for name in trial:
+        if name not in Inputs.__annotations__:
+            raise TypeError(f"formulas() got an unexpected keyword argument {name!r}")
+    missing = [name for name in ("control", "allocation", "accrual") if name not in trial]
+    if missing:
+        raise TypeError(f"formulas() misses {', '.join(missing)}")
     if "method" in trial:
         raise DesignError("formulas() takes every method", where="method", remedy="Leave it out; survival() takes one.")
     plans: dict[str, Plan] = {}

@@ -14,13 +14,14 @@ from .futility import FutilityBounds
 from .given import FrozenMapping, real_number
 from .group_sequential import GroupSequential
 from .hazards import Hazard, HazardRatio
-from .methods import MaxCombo, Method, Milestone, RestrictedMean, check_method, is_formula, name_of
+from .methods import MaxCombo, Method, Milestone, RestrictedMean, check_method, effect_at, is_formula, name_of
 from .plan import Plan, plan_of
 from .plan_document import encoded
 from .population import population, ratios_of
-from .size import Asked, solve
+from .size import Asked, Solved, solve
 
 _LONGEST = 100 * 365.25  # days
+_FAR = 3.0
 EventIs = Literal["harm", "benefit"]
 Ratio = float | HazardRatio | Mapping[str, float | HazardRatio]
 
@@ -107,7 +108,21 @@ def survival(  # noqa: PLR0913 - the house plan's public name; each is an assump
     }
     asked = _asked(test, given)
     inputs = {"test": test, **given}
-    return plan_of(asked, solve(asked), FrozenMapping({name: encoded(value) for name, value in inputs.items()}))
+    solved = solve(asked)
+    if method == "exact score":
+        _check_near(asked, solved)
+    return plan_of(asked, solved, FrozenMapping({name: encoded(value) for name, value in inputs.items()}))
+
+
+def _check_near(asked: Asked, solved: Solved) -> None:
+    """Refuses a trial so far from no effect that a variance of first order says nothing."""
+    seen = effect_at(asked.course(solved.ratios, solved.accrual), solved.end, asked.method, asked.null_ratio)
+    if not 1 / _FAR < seen.null / seen.real < _FAR:
+        raise DesignError(
+            f"Z would have variance {seen.null / seen.real:.3g}: so far from no effect this is no approximation",
+            where="method",
+            remedy='Take arms of more equal size or a smaller effect, or method="score".',
+        )
 
 
 def _asked(test: GroupSequential, given: Inputs) -> Asked:

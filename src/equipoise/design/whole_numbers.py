@@ -29,8 +29,9 @@ def in_whole_numbers(plan: Plan, *, block_size: int | None = None) -> Plan:
     fractions; the looks of a test with information of its own stay at their fractions of it. Each stratum has its
     patients rounded up to whole blocks of ``block_size``, by default the smallest that holds the allocation, and more
     where so many never have the events; its share is what it then is. Accrual at relative rates quickens, at absolute
-    rates it lasts as long as is needed; the follow-up is what the events take. Where an effect changes with time the
-    power may fall a little, as more patients have the events sooner.
+    rates it lasts as long as is needed; the follow-up is what the events take. More patients
+    have the events sooner: where an effect changes with time, and by the score where arms are very unequal or nearly
+    all have events, the power may then fall.
 
     Raises ``DesignError`` for a block that does not hold the allocation, and for looks that fall on one event.
 

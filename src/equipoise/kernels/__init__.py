@@ -50,13 +50,17 @@ try:
     from .partial_likelihood import partial_likelihood
     from .random import philox
     from .search import anneal, measure
+    from .streams import allocate_in_blocks, allocate_simply, fill_uniforms
     from .tied_likelihood import discrete_likelihood, marginal_likelihood
     from .treatment import adverse_event_days, doses_given
+    from .trials import simulate_trials
 finally:
     numba.config.CACHE_DIR = _before  # type: ignore[attr-defined]
 
 __all__ = [
     "adverse_event_days",
+    "allocate_in_blocks",
+    "allocate_simply",
     "analyze_trials",
     "anneal",
     "carry",
@@ -64,6 +68,7 @@ __all__ = [
     "death_counts",
     "discrete_likelihood",
     "doses_given",
+    "fill_uniforms",
     "grouped_likelihood",
     "hazard_steps",
     "histories",
@@ -76,6 +81,7 @@ __all__ = [
     "partial_likelihood",
     "philox",
     "quadrature",
+    "simulate_trials",
     "tail",
     "two_group_likelihood",
 ]

@@ -22,7 +22,21 @@ class Piece(Section):
     until: Duration | None = None
 
 
-def check_pieces(pieces: Sequence[Piece]) -> None:
+class RatioPiece(Section):
+    """A hazard ratio until a time; the last piece has no end."""
+
+    hazard_ratio: Ratio
+    until: Duration | None = None
+
+
+class Pace(Section):
+    """A relative pace of accrual until a time; the last has no end but that of accrual."""
+
+    pace: Annotated[float, Field(ge=0)]
+    until: Duration | None = None
+
+
+def check_pieces(pieces: Sequence[Piece | RatioPiece | Pace]) -> None:
     """Refuse pieces that do not follow each other."""
     ends = [days(p.until) for p in pieces[:-1] if p.until is not None]
     if len(ends) < len(pieces) - 1 or (pieces and pieces[-1].until is not None):
@@ -35,13 +49,15 @@ class Hazard(Section):
     """When something happens: Weibull by ``median`` and ``shape`` (1: exponential), or constant in ``pieces``.
 
     It holds for the arms whose ``hazard_ratio`` is 1 (every arm that is not named); in another the hazard is
-    that many times as high.
+    that many times as high, or, by ``changing_hazard_ratio``, as many times as its piece says (effects that come late,
+    wane or cross).
     """
 
     median: Duration | None = None
     shape: Annotated[float, Field(gt=0)] = 1.0
     pieces: Many[Piece] = ()
     hazard_ratio: Table[Ratio] = Field(default_factory=dict, validate_default=True)
+    changing_hazard_ratio: Table[Many[RatioPiece]] = Field(default_factory=dict, validate_default=True)
 
     @model_validator(mode="after")
     def _has_a_hazard(self) -> Hazard:
@@ -52,6 +68,16 @@ class Hazard(Section):
         check_pieces(self.pieces)
         if self.pieces and self.shape != 1.0:
             raise ValueError("a shape belongs to a median, not to pieces")
+        for arm, pieces in self.changing_hazard_ratio.items():
+            if arm in self.hazard_ratio:
+                raise ValueError(f"the hazard ratio of {arm!r} is given twice, constant and changing")
+            if not pieces:
+                raise ValueError(f"the changing hazard ratio of {arm!r} has no piece")
+            check_pieces(pieces)
+            if self.shape != 1.0:
+                raise ValueError(
+                    "a hazard ratio that changes goes with a constant hazard or one in pieces, not a shape"
+                )
         return self
 
 
@@ -142,9 +168,11 @@ class AdverseEvents(Section):
 class Scenario(Section):
     """A model of the trial. ``based_on`` takes from another scenario every key that is not given here.
 
-    Patients enter evenly over ``accrual`` from ``first_patient`` on; the data are cut ``cutoff`` after that day.
-    ``survival`` counts from progression on (``after_progression``) or, before it, from randomization
-    (``before_progression``).
+    Patients enter on random days of ``accrual`` from ``first_patient`` on ("random", a Poisson process given their
+    number, which is the default of ``entry``) or one after the other ("even"), at the ``accrual_pace``; the data are
+    cut ``cutoff`` after that day. Death counts from progression on (``death_after_progression``) or, before it, from
+    randomization (``death_before_progression``); a model without progression has the latter alone. ``patients`` is how
+    many a simulated trial has.
     """
 
     label: Text
@@ -152,9 +180,12 @@ class Scenario(Section):
     first_patient: date
     accrual: Duration
     cutoff: Duration
-    progression: Hazard
+    patients: Annotated[int, Field(ge=2, le=10_000_000)] | None = None
+    entry: Literal["random", "even"] | None = None
+    accrual_pace: Many[Pace] = ()
+    progression: Hazard | None = None
     death_before_progression: Hazard | None = None
-    death_after_progression: Hazard
+    death_after_progression: Hazard | None = None
     detection: Detection | None = None
     crossover: Crossover | None = None
     dropout: Hazard | None = None
@@ -169,4 +200,21 @@ class Scenario(Section):
     def _in_time(self) -> Scenario:
         if days(self.cutoff) < days(self.accrual) + 1:
             raise ValueError("the cut-off lies before the last patient can have entered: shorten the accrual")
+        check_pieces(self.accrual_pace)
+        ends = [days(one.until) for one in self.accrual_pace if one.until is not None]
+        if ends and ends[-1] >= days(self.accrual):
+            raise ValueError("the accrual_pace changes after the accrual has ended")
+        if self.accrual_pace and not any(one.pace for one in self.accrual_pace):
+            raise ValueError("at an accrual_pace of zero nobody enters")
+        return self
+
+    @model_validator(mode="after")
+    def _something_happens(self) -> Scenario:
+        if self.progression is not None:
+            return self
+        if self.death_before_progression is None:
+            raise ValueError("nothing happens: give `progression`, or `death_before_progression`, or both")
+        for name in ("death_after_progression", "detection", "crossover"):
+            if getattr(self, name) is not None:
+                raise ValueError(f"`{name}` needs a `progression`, which the model does not have")
         return self

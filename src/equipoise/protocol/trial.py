@@ -212,8 +212,9 @@ def _check_sections(protocol: Protocol) -> None:
 def _check_scenario(protocol: Protocol, scenario: Scenario, path: str) -> None:
     for key in type(scenario).model_fields:
         law = getattr(scenario, key)
-        for arm in law.hazard_ratio if isinstance(law, Hazard) else ():
-            known(arm, protocol.arms, "arm", f"{path}.{key}.hazard_ratio.{quoted(arm)}")
+        for table in ("hazard_ratio", "changing_hazard_ratio") if isinstance(law, Hazard) else ():
+            for arm in getattr(law, table):
+                known(arm, protocol.arms, "arm", f"{path}.{key}.{table}.{quoted(arm)}")
     if scenario.crossover:
         known(scenario.crossover.arm, protocol.arms, "arm", f"{path}.crossover.arm")
     if scenario.detection:

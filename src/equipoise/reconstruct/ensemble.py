@@ -12,7 +12,8 @@ import numpy as np
 
 from .. import analyze
 from ..data import Patients
-from ..protocol import Protocol, Scenario
+from ..errors import UnsupportedError
+from ..protocol import Protocol, Scenario, quoted
 from ..results import NOT_REACHED, Row, fixed, number, p_value
 from ..simulate import Model, model, patients
 from .cohort import Found, search
@@ -45,7 +46,14 @@ def tasks(trial: Protocol, tier: str, cohorts: int, strained: int) -> list[Task]
 def task_of(trial: Protocol, name: str, scenario: Scenario, tier: str, number: int) -> Task:
     """A search under a scenario of the protocol, or a variant of one."""
     aims = targets(trial, scenario, tier)  # type: ignore[arg-type]
-    return Task(scenario=name, model=model(trial, scenario), targets=aims, number=number)
+    made = model(trial, scenario)
+    if not made.steady:
+        raise UnsupportedError(
+            "a reconstruction needs constant hazard ratios, and patients who enter on random days at one pace",
+            where=f"scenario.{quoted(name)}" if name else "scenario",
+            remedy="Leave out changing_hazard_ratio, accrual_pace and entry, or reconstruct by another scenario.",
+        )
+    return Task(scenario=name, model=made, targets=aims, number=number)
 
 
 def stated_scenario(trial: Protocol) -> str:

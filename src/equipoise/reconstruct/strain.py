@@ -154,7 +154,7 @@ def strain(trial: Protocol, found: Sequence[Found]) -> float:
 def _progresses(scenario: Scenario) -> bool:
     """Whether the model has progression at all: a hazard of zero throughout is a trial of survival alone."""
     law = scenario.progression
-    return law.median is not None or any(piece.monthly_hazard > 0 for piece in law.pieces)
+    return law is not None and (law.median is not None or any(piece.monthly_hazard > 0 for piece in law.pieces))
 
 
 def primary_place(trial: Protocol) -> int:

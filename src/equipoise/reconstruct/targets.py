@@ -333,7 +333,8 @@ class _Builder:
         if t.experimental in medians and t.control in medians and medians[t.experimental] != medians[t.control]:
             longer = medians[t.experimental] > medians[t.control]
         else:
-            ratio = self.scenario.progression.hazard_ratio
+            law = self.scenario.progression
+            ratio = {} if law is None else law.hazard_ratio
             longer = ratio.get(t.experimental, 1.0) <= ratio.get(t.control, 1.0)
         return 1 if longer else -1
 

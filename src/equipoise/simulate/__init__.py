@@ -1,18 +1,35 @@
-"""How nature behaves: a scenario of the protocol as arrays, the patients it gives, and their data sets."""
+"""How nature behaves: a scenario of the protocol as arrays, the patients it gives, one trial and many."""
 
-from .cohort import FIELDS, Baseline, Cohort, cohort, draw_baseline, draw_uniforms
+from .cohort import FIELDS, Baseline, Cohort, cohort, draw_baseline, draw_columns, draw_uniforms
+from .looks import Cut, Looks, looks_of
+from .many import Trials, run_trials
 from .model import Model, model, without_effect
+from .nature import Nature, nature, nature_of
+from .operating import Operating, operating
 from .patients import patients
+from .trial import trial
 
 __all__ = [
     "FIELDS",
     "Baseline",
     "Cohort",
+    "Cut",
+    "Looks",
     "Model",
+    "Nature",
+    "Operating",
+    "Trials",
     "cohort",
     "draw_baseline",
+    "draw_columns",
     "draw_uniforms",
+    "looks_of",
     "model",
+    "nature",
+    "nature_of",
+    "operating",
     "patients",
+    "run_trials",
+    "trial",
     "without_effect",
 ]

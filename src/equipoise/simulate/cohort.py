@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -68,7 +68,7 @@ class Cohort:
 def draw_baseline(
     trial: Protocol,
     scenario: Scenario,
-    subjects: Mapping[str, int],
+    subjects: Mapping[str, int] | int,
     *,
     seed: int,
     number: int = 0,
@@ -76,10 +76,10 @@ def draw_baseline(
 ) -> Baseline:
     """Patients at entry: factors by their shares, then arms by the protocol's randomization, then weights.
 
-    ``subjects`` fixes the number in each arm; ``levels`` fixes how many patients have a level of a factor.
+    ``subjects`` fixes the number in each arm, or in all; ``levels`` fixes how many patients have a level of a factor.
     """
     stream = generator(seed, trial=number, purpose=Purpose.BASELINE)
-    n = sum(subjects.values())
+    n = subjects if isinstance(subjects, int) else sum(subjects.values())
     factors: dict[str, NDArray[np.int64]] = {}
     on_progression, on_death = np.ones(n), np.ones(n)
     for name, factor in scenario.factors.items():
@@ -117,9 +117,21 @@ def _fixed(
 
 
 def _allocation(
-    trial: Protocol, factors: Mapping[str, NDArray[np.int64]], subjects: Mapping[str, int], seed: int, number: int
+    trial: Protocol, factors: Mapping[str, NDArray[np.int64]], subjects: Mapping[str, int] | int, seed: int, number: int
 ) -> NDArray[np.int64]:
     """Arms by the protocol's procedure, as indexes into the protocol's arms."""
+    chosen = randomization_of(trial, factors)
+    counts = None if isinstance(subjects, int) else subjects
+    strata = np.zeros(subjects if isinstance(subjects, int) else sum(subjects.values()), dtype=np.int64)
+    for column in chosen.strata:
+        strata = strata * (int(factors[column].max()) + 1) + factors[column]
+    return _as_arms(trial, chosen, allocate(
+        chosen, strata, stream=generator(seed, trial=number, purpose=Purpose.ALLOCATION), counts=counts
+    ))  # fmt: skip
+
+
+def randomization_of(trial: Protocol, factors: Iterable[str]) -> Randomization:
+    """The procedure by which patients are allocated, whose strata are among the factors of the scenario."""
     chosen = trial.randomization
     if chosen is None:
         raise ProtocolError(
@@ -127,19 +139,15 @@ def _allocation(
             where="randomization",
             remedy='Add [randomization] with procedure = "simple" or "permuted blocks", assumed if need be.',
         )
+    known = tuple(factors)
     for column in chosen.strata:
-        if column not in factors:
+        if column not in known:
             raise ProtocolError(
                 f"the scenario has no factor {column!r}, by which the randomization is stratified",
                 where="randomization.strata",
                 remedy=f"Add [scenario.NAME.factors.{column}].",
             )
-    strata = np.zeros(sum(subjects.values()), dtype=np.int64)
-    for column in chosen.strata:
-        strata = strata * (int(factors[column].max()) + 1) + factors[column]
-    return _as_arms(trial, chosen, allocate(
-        chosen, strata, stream=generator(seed, trial=number, purpose=Purpose.ALLOCATION), counts=subjects
-    ))  # fmt: skip
+    return chosen
 
 
 def _as_arms(trial: Protocol, chosen: Randomization, codes: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -151,6 +159,22 @@ def draw_uniforms(model: Model, n: int, *, seed: int, number: int = 0) -> NDArra
     """The uniforms of n patients, (n, uniforms), in (0, 1)."""
     drawn = generator(seed, trial=number, purpose=Purpose.NOISE).random((n, model.uniforms))
     return np.clip(drawn, 1e-15, 1 - 1e-15)
+
+
+def draw_columns(model: Model, n: int, *, seed: int, number: int = 0) -> NDArray[np.float64]:
+    """The uniforms of n patients of a trial in order of entry, (n, uniforms), in (0, 1).
+
+    Drawn column by column, so that a law which the model does not have needs none; the first column is the share of the
+    accrual period at which a patient enters.
+    """
+    drawn = generator(seed, trial=number, purpose=Purpose.NOISE).random((model.uniforms, n))
+    u = np.clip(drawn, 1e-15, 1 - 1e-15)
+    ends, shares = model.accrual
+    at = (np.arange(n) + 0.5) / n if model.evenly else np.sort(u[0])
+    piece = np.searchsorted(shares[1:-1], at)
+    part = (at - shares[piece]) / (shares[piece + 1] - shares[piece])
+    u[0] = (ends[piece] + part * (ends[piece + 1] - ends[piece])) / ends[-1]
+    return np.ascontiguousarray(u.T)
 
 
 def cohort(
@@ -167,10 +191,7 @@ def cohort(
     """The patients whom these uniforms give. ``event_counts`` fixes how many subjects of an arm have adverse events of
     a kind (its place among the scenario's kinds; -1 for any), which ones being left to chance; ``more_frequent`` asks
     that an arm have a larger share of subjects with a kind than every other (drawn until it has)."""
-    history, latent = histories(
-        uniforms, baseline.arm, baseline.on_progression, baseline.on_death, model.laws, model.ratios, model.timing,
-        model.crossing,
-    )  # fmt: skip
+    history, latent = _histories(model, baseline, uniforms)
     end = history[:, FIELDS.index("treatment_end")]
     n = len(baseline)
     regimens = regimen_table(trial)
@@ -184,6 +205,21 @@ def cohort(
         model=model, baseline=baseline, uniforms=uniforms, history=history, latent=latent, doses=doses,
         adverse_events=days, seed=seed, number=number,
     )  # fmt: skip
+
+
+def _histories(
+    model: Model, baseline: Baseline, uniforms: NDArray[np.float64]
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Histories and latent times of progression, by the laws of each arm."""
+    history = np.empty((len(baseline), len(FIELDS)), dtype=np.int64)
+    latent = np.empty(len(baseline))
+    for a in range(len(model.arms)):
+        here = baseline.arm == a
+        history[here], latent[here] = histories(
+            uniforms[here], baseline.arm[here], baseline.on_progression[here], baseline.on_death[here],
+            model.laws_by_arm[a], model.ratios, model.timing, model.crossing,
+        )  # fmt: skip
+    return history, latent
 
 
 def regimen_table(trial: Protocol) -> NDArray[np.float64]:

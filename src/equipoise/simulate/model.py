@@ -12,13 +12,18 @@ from numpy.typing import NDArray
 from ..protocol import Hazard, Protocol, Scenario
 from ..units import DAYS_PER_MONTH, days
 
+Vector = NDArray[np.float64]
 _LAWS = ("progression", "death_before_progression", "death_after_progression", "dropout", "loss_to_follow_up")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Model:
     """A scenario for patients of ``arms``: laws (5, w), ratios (5, arms), timing (8,), crossing (4,) as
-    ``kernels.histories`` describes them, and the number of uniforms a patient needs."""
+    ``kernels.histories`` describes them, and the number of uniforms a patient needs.
+
+    ``laws_by_arm`` (arms, 5, w) are the laws of each arm where hazard ratios change with time (those of the others stay
+    in ``ratios``); ``accrual`` (2, p + 1) are days from zero on and the share of the patients who have entered by then,
+    and ``evenly`` says whether they enter one after the other."""
 
     scenario: Scenario
     arms: tuple[str, ...]
@@ -27,6 +32,17 @@ class Model:
     timing: NDArray[np.float64]
     crossing: NDArray[np.float64]
     uniforms: int
+    laws_by_arm: NDArray[np.float64]
+    accrual: NDArray[np.float64]
+    evenly: bool
+
+    @property
+    def steady(self) -> bool:
+        """Whether hazard ratios are constant, and patients enter on random days at one pace."""
+        changing = any(
+            getattr(self.scenario, name) and getattr(self.scenario, name).changing_hazard_ratio for name in _LAWS
+        )
+        return not changing and self.accrual.shape[1] == 2 and not self.evenly
 
 
 def model(trial: Protocol, scenario: Scenario) -> Model:
@@ -48,7 +64,16 @@ def model(trial: Protocol, scenario: Scenario) -> Model:
         c = scenario.crossover
         crossing = np.array([arms.index(c.arm), c.probability, days(c.delay), c.death_hazard_ratio], dtype=float)
     return Model(
-        scenario=scenario, arms=arms, laws=laws, ratios=ratios, timing=timing, crossing=crossing, uniforms=9 + visits
+        scenario=scenario,
+        arms=arms,
+        laws=laws,
+        ratios=ratios,
+        timing=timing,
+        crossing=crossing,
+        uniforms=9 + visits,
+        laws_by_arm=_by_arm(hazards, arms, laws),
+        accrual=_accrual(scenario, timing[0]),
+        evenly=scenario.entry == "even",
     )
 
 
@@ -61,7 +86,9 @@ def without_effect(
     for name in _LAWS[:1] if of == "progression" else _LAWS[:3]:
         law: Hazard | None = getattr(scenario, name)
         if law is not None:
-            changed[name] = law.model_copy(update={"hazard_ratio": dict.fromkeys(law.hazard_ratio, hazard_ratio)})
+            arms = (*law.hazard_ratio, *law.changing_hazard_ratio)
+            ratios = {"hazard_ratio": dict.fromkeys(arms, hazard_ratio), "changing_hazard_ratio": {}}
+            changed[name] = law.model_copy(update=ratios)
     return scenario.model_copy(update=changed)
 
 
@@ -77,6 +104,61 @@ def _law(hazard: Hazard | None, pieces: int) -> NDArray[np.float64]:
         law[3 + i] = math.inf if piece.until is None else days(piece.until)
         law[3 + pieces + i] = piece.monthly_hazard / DAYS_PER_MONTH
     return law
+
+
+def _by_arm(hazards: list[Hazard | None], arms: tuple[str, ...], laws: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The laws of each arm, hazard ratios that change with time multiplied into the pieces."""
+    found = [
+        [None if h is None or arm not in h.changing_hazard_ratio else _changed(h, arm) for h in hazards] for arm in arms
+    ]
+    most = max([len(one[0]) for row in found for one in row if one is not None], default=0)
+    width = max(laws.shape[1], 3 + 2 * most)
+    wide = np.zeros((len(arms), len(hazards), width))
+    for a, row in enumerate(found):
+        for k, one in enumerate(row):
+            wide[a, k] = law_of(*one, width) if one is not None else _wider(laws[k], width)
+    return wide
+
+
+def law_of(ends: Vector, rates: Vector, width: int) -> Vector:
+    """The law of a hazard that is constant until each end (the last infinite), as the kernel takes it."""
+    law = np.zeros(width)
+    law[:2] = 2.0, len(ends)
+    law[3 : 3 + len(ends)] = ends
+    at = 3 + (width - 3) // 2
+    law[at : at + len(ends)] = rates
+    return law
+
+
+def _wider(law: Vector, width: int) -> Vector:
+    """A law with room for more pieces."""
+    if law[0] == 2.0:
+        pieces, at = int(law[1]), 3 + (len(law) - 3) // 2
+        return law_of(law[3 : 3 + pieces], law[at : at + pieces], width)
+    return np.concatenate([law, np.zeros(width - len(law))])
+
+
+def _changed(hazard: Hazard, arm: str) -> tuple[Vector, Vector]:
+    """Ends and rates a day of a hazard times a ratio that changes."""
+    own = [(piece.until, piece.monthly_hazard / DAYS_PER_MONTH) for piece in hazard.pieces]
+    if hazard.median is not None:
+        own = [(None, math.log(2.0) / days(hazard.median))]
+    ratios = [(piece.until, piece.hazard_ratio) for piece in hazard.changing_hazard_ratio[arm]]
+    ends = [np.array([math.inf if until is None else days(until) for until, _ in one]) for one in (own, ratios)]
+    both = np.unique(np.concatenate(ends))
+    rates = [
+        np.array([value for _, value in one])[np.searchsorted(end, both)]
+        for one, end in zip((own, ratios), ends, strict=True)
+    ]
+    return both, rates[0] * rates[1]
+
+
+def _accrual(scenario: Scenario, duration: float) -> Vector:
+    """Days from zero on, and the share of the patients who have entered by then."""
+    pieces = scenario.accrual_pace
+    ends = np.array([0.0, *(days(one.until) for one in pieces if one.until is not None), duration])
+    entered = np.cumsum([0.0, *(np.diff(ends) * ([one.pace for one in pieces] or [1.0]))])
+    return np.stack([ends, entered / entered[-1]])
 
 
 def _whole(duration: str) -> float:

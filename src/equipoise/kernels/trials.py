@@ -1,0 +1,335 @@
+"""Whole trials, one after the other: patients enter, are allocated, have histories, and are tested at looks."""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+
+from .batch import _compare, _logrank
+from .batch_arms import COEF, COLUMNS, D0, D1, EXPECTED, N0, N1, OBSERVED, SE, TIME, VARIANCE
+from .history import (
+    _NEVER,
+    BETWEEN,
+    CROSS,
+    DEATH_AFTER,
+    DEATH_BEFORE,
+    DROPOUT,
+    ENTERED,
+    ENTRY_DAY,
+    FIELDS,
+    LOSS,
+    OS_DAY,
+    OS_EVENT,
+    PFS_DAY,
+    PFS_EVENT,
+    PROGRESSION,
+    TTP_DAY,
+    TTP_EVENT,
+    VISITS,
+    _day,
+    patient_history,
+    time_at,
+)
+from .streams import allocate_in_blocks, allocate_simply, fill_uniforms
+
+# What was found at a look: whether the rule of its cut was met, days from the first patient to it, patients who had
+# entered and events, by arm (control first), log-rank z (above zero in favour of the experimental arm), the variance of
+# its score, log hazard ratio and its standard error.
+MET, DAY, ENTERED_BY, EVENTS, Z, SCORE_VARIANCE, LOG_RATIO, RATIO_SE, FOUND = 0, 1, 2, 4, 6, 7, 8, 9, 10
+# Rules of a cut: on a day, at a number of events, the later or the earlier of both.
+ON_DAY, AT_EVENTS, LATER, EARLIER = 0, 1, 2, 3
+# Purposes of streams, the lowest 8 bits of an address (randomize.streams).
+_ALLOCATION, _BASELINE, _NOISE = 1, 2, 3
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _needed(laws, timing, crossing):
+    """Which uniforms of a patient any law looks at; the others need not be drawn."""
+    needed = np.zeros(VISITS, dtype=np.bool_)
+    needed[0] = True
+    for law in (PROGRESSION, DEATH_BEFORE, DEATH_AFTER, DROPOUT, LOSS):
+        for s in range(laws.shape[0]):
+            for a in range(laws.shape[1]):
+                needed[law + 1] |= laws[s, a, law, 0] != 0.0
+    needed[BETWEEN] = timing[2] > 0.0 and timing[7] > 0.0
+    needed[CROSS] = crossing[0] >= 0.0
+    needed[CROSS + 1] = crossing[0] >= 0.0
+    return needed
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _enter(u, accrual, evenly):
+    """Turn sorted uniforms into shares of the accrual period: entry times are its pieces' inverse, over its end.
+
+    accrual (2, p + 1): ends of the pieces in days, from zero on, and the share that has entered by then.
+    """
+    n = u.shape[0]
+    if evenly:
+        for i in range(n):
+            u[i] = (i + 0.5) / n
+    else:
+        u.sort()
+    p = 0
+    last = accrual.shape[1] - 1
+    for i in range(n):
+        while p < last - 1 and u[i] > accrual[1, p + 1]:
+            p += 1
+        part = (u[i] - accrual[1, p]) / (accrual[1, p + 1] - accrual[1, p])
+        u[i] = (accrual[0, p] + part * (accrual[0, p + 1] - accrual[0, p])) / accrual[0, last]
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def draw_trial(seed, number, factors, effects, places, ratio, sizes, accrual, evenly, needed, u, codes, arm, risks):
+    """The patients of one trial in order of entry, before anything happens to them.
+
+    seed uint64, number int64: the address. factors (f, l): cumulative shares of the levels of each factor, 2 where
+    there are no more; effects (2, f, l): what a level does to the hazards of progression and death; places (f,) int64:
+    1 where the randomization is stratified by a factor. ratio (a,) int64; sizes (b,) int64 of blocks, (0,) for simple
+    randomization. accrual, evenly: as ``_enter`` takes them; needed (9,) bool. Filled: u (9 + visits, n) uniforms, the
+    first the share of the accrual period; codes (f, n) int64; arm (n,) int64 as a place in ratio; risks (2, n), a
+    patient's own hazard ratios.
+    """
+    n = u.shape[1]
+    stem = np.uint64(number) << np.uint64(8)
+    noise = stem | np.uint64(_NOISE)
+    for j in range(u.shape[0]):
+        if j >= VISITS or needed[j]:
+            fill_uniforms(seed, noise, j * n, u[j])
+        else:
+            u[j] = 0.5
+    _enter(u[0], accrual, evenly)
+    risks[:] = 1.0
+    queue = np.zeros(n, dtype=np.int64)
+    strata = 1
+    drawn = np.empty(n)
+    for f in range(factors.shape[0]):
+        if factors[f, 0] < 1.0:
+            fill_uniforms(seed, stem | np.uint64(_BASELINE), f * n, drawn)
+        else:
+            drawn[:] = 0.5  # of one level
+        levels = 0
+        for i in range(n):
+            code = 0
+            while drawn[i] >= factors[f, code]:
+                code += 1
+            codes[f, i] = code
+            levels = max(levels, code + 1)
+            risks[0, i] *= effects[0, f, code]
+            risks[1, i] *= effects[1, f, code]
+        if places[f] == 1:
+            for i in range(n):
+                queue[i] = queue[i] * levels + codes[f, i]
+            strata *= levels
+    if sizes.shape[0] == 0:
+        allocate_simply(seed, stem | np.uint64(_ALLOCATION), ratio, arm)
+    else:
+        lengths = np.zeros(strata, dtype=np.int64)
+        for i in range(n):
+            lengths[queue[i]] += 1
+        allocate_in_blocks(seed, stem | np.uint64(_ALLOCATION), lengths, ratio, sizes, queue, arm)
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _histories_at(cut, each, u, codes, arm, risks, laws, ratios, timing, crossing, row, out):
+    """Histories (n, 12) as they stood on a day, nobody being followed for longer than ``each`` days."""
+    now = timing.copy()
+    if laws[:, :, PROGRESSION, 0].max() == 0.0 and timing[2] == 0.0:
+        _deaths_alone(cut, each, u, codes, arm, risks, laws, ratios, timing, out)
+        return
+    for i in range(u.shape[1]):
+        for j in range(u.shape[0]):
+            row[j] = u[j, i]
+        entry = np.floor(u[0, i] * timing[0])
+        now[1] = min(cut, entry + each)
+        stratum = codes[0, i] if laws.shape[0] > 1 else 0
+        patient_history(row, arm[i], risks[0, i], risks[1, i], laws[stratum, arm[i]], ratios, now, crossing, out[i])
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _deaths_alone(cut, each, u, codes, arm, risks, laws, ratios, timing, out):
+    """``patient_history`` of a model without progression, in the fields that a test reads: what it gives, sooner."""
+    for i in range(u.shape[1]):
+        a = arm[i]
+        s = codes[0, i] if laws.shape[0] > 1 else 0
+        entry = np.floor(u[0, i] * timing[0])
+        horizon = min(cut, entry + each) - entry
+        death = _day_at(laws, s, a, DEATH_BEFORE, u[2, i], ratios[1, a] * risks[1, i])
+        lost = min(horizon, _day_at(laws, s, a, LOSS, u[5, i], ratios[4, a]))
+        assessed = min(lost, _day_at(laws, s, a, DROPOUT, u[4, i], ratios[3, a]))
+        died = death <= lost
+        out[i, ENTERED] = 1 if horizon >= 1.0 else 0
+        out[i, ENTRY_DAY] = int(entry)
+        out[i, OS_DAY] = int(max(1.0, death if died else lost))
+        out[i, OS_EVENT] = 1 if died else 0
+        dead = death <= assessed
+        out[i, PFS_DAY] = int(death if dead else max(1.0, min(assessed, death)))
+        out[i, PFS_EVENT] = 1 if dead else 0
+        out[i, TTP_DAY] = int(max(1.0, min(assessed, death)))
+        out[i, TTP_EVENT] = 0
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _day_at(laws, s, a, k, u, ratio):
+    """The day of a law's time at a uniform, as ``patient_history`` has it; huge where it never comes."""
+    if laws[s, a, k, 0] == 0.0:
+        return _NEVER
+    return _day(time_at(laws[s, a, k], -np.log(u) / ratio))
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _events_by_day(history, field, wanted, counts):
+    """How many events of an endpoint (a field of a history) come on each day after the first patient, (days + 1,)."""
+    counts[:] = 0
+    for i in range(history.shape[0]):
+        if history[i, ENTERED] == 1 and history[i, field + 1] == 1 and wanted[i]:
+            counts[history[i, ENTRY_DAY] + history[i, field]] += 1
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _day_of_cut(rule, counts):
+    """The day of a cut, and whether its rule is met by the end: rule (3,): kind, events, day; counts (days + 1,)."""
+    last = counts.shape[0] - 1
+    kind = int(rule[0])
+    if kind == ON_DAY:
+        return min(rule[2], float(last)), rule[2] <= last
+    day = 0
+    total = counts[0]
+    while day < last and total < rule[1]:
+        day += 1
+        total += counts[day]
+    met = total >= rule[1]
+    if kind == AT_EVENTS:
+        return float(day), met
+    if kind == LATER:
+        return min(max(float(day), rule[2]), float(last)), met and rule[2] <= last
+    return (min(float(day), rule[2]), True) if met or rule[2] <= last else (float(last), False)
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _deaths_by_day(time, event, side, stratum, which, days, left, table, k):
+    """Append a stratum's times of death, the latest first, to a table of deaths; returns the new k.
+
+    time (n,) int64 days, 0 for who is not there; event (n,); side (n,): 0 control, 1 experimental; days: the longest
+    time; left (4, >= days + 1) int64 is workspace: who leaves, and who dies, on a day, by arm.
+    """
+    left[:, : days + 1] = 0
+    for i in range(time.shape[0]):
+        if time[i] > 0 and stratum[i] == which:
+            left[side[i], time[i]] += 1
+            left[2 + side[i], time[i]] += event[i]
+    n0 = n1 = 0
+    for day in range(days, 0, -1):
+        n0 += left[0, day]
+        n1 += left[1, day]
+        if left[2, day] + left[3, day] > 0:
+            table[TIME, k] = day
+            table[N0, k] = n0
+            table[N1, k] = n1
+            table[D0, k] = left[2, day]
+            table[D1, k] = left[3, day]
+            k += 1
+    return k
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def simulate_trials(
+    seed, first, factors, effects, places, ratio, sizes, accrual, evenly, laws, ratios, timing, each, crossing,
+    cuts, counted, fields, pair, by, cox, n, results,
+):  # fmt: skip
+    """Many trials, each tested at its looks.
+
+    seed uint64; first int64: number of the first trial. factors ... evenly: as ``draw_trial`` takes them. laws (s, a,
+    5, w), ratios (5, a), timing (8,), crossing (4,): as ``patient_history`` takes them, laws by stratum (the levels of
+    the first factor, or one) and arm; timing[1] is the day on which every trial ends, each the longest follow-up of a
+    patient (days). cuts (k, 3): rule, events, day of each look, in order; counted: the field of a history whose events
+    a cut counts; fields (e,) int64: those tested (PFS_DAY, OS_DAY, TTP_DAY). pair (2,) int64: control and experimental
+    arm; others are followed but not tested. by (f,) int64: 1 where a test is stratified by a factor. cox: whether the
+    hazard ratio is wanted; n: patients of a trial. results (m, k, e, 10) is filled, nan where nothing can be tested.
+
+    At risk at t: time >= t, in whole days. Log-rank test with the hypergeometric variance, Cox model with Efron's ties
+    (Mantel 1966, Cox 1972, Efron 1977), summed over strata.
+    """
+    visits = u_rows(timing) - VISITS
+    u = np.empty((VISITS + visits, n))
+    codes = np.zeros((max(factors.shape[0], 1), n), dtype=np.int64)
+    arm = np.empty(n, dtype=np.int64)
+    risks = np.empty((2, n))
+    needed = _needed(laws, timing, crossing)
+    row = np.empty(VISITS + visits)
+    history = np.empty((n, FIELDS), dtype=np.int64)
+    then = np.empty((n, FIELDS), dtype=np.int64)
+    end = int(timing[1])
+    counts = np.empty(end + 1, dtype=np.int64)
+    left = np.empty((4, end + 2), dtype=np.int64)
+    wanted, side = np.empty(n, dtype=np.bool_), np.empty(n, dtype=np.int64)
+    stratum, time, event = np.empty(n, dtype=np.int64), np.empty(n, dtype=np.int64), np.empty(n, dtype=np.int64)
+    table, term, weight, out = np.empty((5, n + 1)), np.empty(n + 1), np.empty(n + 1), np.empty(COLUMNS)
+    for trial in range(results.shape[0]):
+        draw_trial(seed, first + trial, factors, effects, places, ratio, sizes, accrual, evenly, needed, u, codes, arm,
+                   risks)  # fmt: skip
+        _histories_at(timing[1], each, u, codes, arm, risks, laws, ratios, timing, crossing, row, history)
+        strata = 1
+        stratum[:] = 0
+        for f in range(factors.shape[0]):
+            if by[f] == 1:
+                levels = codes[f].max() + 1
+                for i in range(n):
+                    stratum[i] = stratum[i] * levels + codes[f, i]
+                strata *= levels
+        for i in range(n):
+            wanted[i] = arm[i] == pair[0] or arm[i] == pair[1]
+            side[i] = 1 if arm[i] == pair[1] else 0
+        _events_by_day(history, counted, wanted, counts)
+        day = 0.0
+        for look in range(cuts.shape[0]):
+            found, met = _day_of_cut(cuts[look], counts)
+            day = max(found, day)  # no look comes before the one before it
+            again = timing[2] > 0.0 and day < timing[1]  # what is known of visits depends on the day
+            if again:
+                _histories_at(day, each, u, codes, arm, risks, laws, ratios, timing, crossing, row, then)
+            for e in range(fields.shape[0]):
+                here = results[trial, look, e]
+                here[:] = np.nan
+                here[MET] = 1.0 if met else 0.0
+                here[DAY] = day
+                here[ENTERED_BY : EVENTS + 2] = 0.0
+                longest = 0
+                for i in range(n):
+                    past = then[i] if again else history[i]
+                    followed = int(day) - history[i, ENTRY_DAY]
+                    time[i] = 0
+                    if wanted[i] and followed >= 1 and history[i, ENTERED] == 1:
+                        time[i] = min(past[fields[e]], followed)
+                        event[i] = 1 if past[fields[e] + 1] == 1 and past[fields[e]] <= followed else 0
+                        here[ENTERED_BY + side[i]] += 1.0
+                        here[EVENTS + side[i]] += event[i]
+                        longest = max(longest, time[i])
+                k = 0
+                for s in range(strata):
+                    k = _deaths_by_day(time, event, side, stratum, s, longest, left, table, k)
+                _test(table, k, cox, term, weight, out, here)
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _test(table, k, cox, term, weight, out, here):
+    """Log-rank test, and the Cox model if it is wanted, from a table of deaths."""
+    out[:] = np.nan
+    if cox:
+        _compare(table, k, True, term, weight, out)
+    else:
+        out[OBSERVED + 1] = table[D1, :k].sum()
+        _, out[EXPECTED + 1], out[VARIANCE] = _logrank(table, k)
+    here[SCORE_VARIANCE] = out[VARIANCE]
+    if out[VARIANCE] > 0.0:
+        here[Z] = (out[EXPECTED + 1] - out[OBSERVED + 1]) / np.sqrt(out[VARIANCE])
+    here[LOG_RATIO] = out[COEF]
+    here[RATIO_SE] = out[SE]
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def u_rows(timing):
+    """Uniforms that a patient needs: as many visits as fit before the trial ends, and one more."""
+    if timing[2] == 0.0:
+        return VISITS
+    least = min(timing[2], timing[4]) if timing[4] > 0.0 else timing[2]
+    return VISITS + int(np.ceil(timing[1] / least)) + 1

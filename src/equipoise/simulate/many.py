@@ -1,0 +1,188 @@
+"""Many trials through one kernel, in chunks, wherever an executor puts them: sums that do not depend on where."""
+
+from __future__ import annotations
+
+import math
+import multiprocessing
+import os
+from collections.abc import Callable, Generator
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import count as counting
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import DesignError, UnsupportedError
+from ..kernels import simulate_trials
+from ..kernels.trials import DAY, ENTERED_BY, EVENTS, FOUND, LOG_RATIO, MET, RATIO_SE, Z
+from .looks import Looks
+from .nature import Nature
+
+Vector = NDArray[np.float64]
+CHUNK = 1_000  # trials after which a wanted precision is asked for, whoever has simulated them
+_AHEAD = 4  # chunks a worker that wait to be taken
+_FIELDS = {0: 5, 1: 7, 2: 9}  # day of progression-free survival, of survival, of time to progression in a history
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Trials:
+    """What is simulated: patients of ``nature`` at ``looks``; the arms ``experimental`` and ``control`` are tested by a
+    log-rank test of ``endpoint`` (0 progression or death, 1 death, 2 progression), stratified ``by`` factors (names),
+    and with a Cox model if ``cox``; ``seed``."""
+
+    nature: Nature
+    looks: Looks
+    experimental: str
+    control: str
+    endpoint: int
+    seed: int
+    by: tuple[str, ...] = ()
+    cox: bool = True
+
+    def found(self, first: int, trials: int) -> Vector:
+        """Of trials first, first + 1, ... what was found at each look, (trials, k, 10); see ``kernels.trials``."""
+        one, by = self.nature, self.by
+        out = np.empty((trials, len(self.looks.cuts), 1, FOUND))
+        simulate_trials(
+            np.uint64(self.seed), first, one.shares, one.effects, one.places, one.ratio, one.sizes, one.accrual,
+            one.evenly, one.laws, one.ratios, one.timing, one.each, one.crossing, self.looks.rules(),
+            _FIELDS[self.endpoint], np.array([_FIELDS[self.endpoint]]),
+            np.array([one.arms.index(self.control), one.arms.index(self.experimental)]),
+            np.array([name in by for name in one.factors], dtype=np.int64), self.cox, one.patients, out,
+        )  # fmt: skip
+        return out[:, :, 0]
+
+
+@dataclass(slots=True)
+class Sums:
+    """Sums over trials, by look (k,) but for what counts whole trials."""
+
+    trials: int
+    by_look: dict[str, Vector] = field(default_factory=dict)
+    whole: dict[str, float] = field(default_factory=dict)
+
+    def add(self, other: Sums) -> None:
+        """Take in the next trials."""
+        self.trials += other.trials
+        for name, value in other.by_look.items():
+            self.by_look[name] = self.by_look.get(name, 0.0) + value
+        for name, total in other.whole.items():
+            self.whole[name] = self.whole.get(name, 0.0) + total
+
+
+def _sums(task: Trials, first: int, trials: int) -> Sums:
+    """What a chunk of trials adds; runs wherever an executor puts it."""
+    found = task.found(first, trials)
+    looks = task.looks
+    met, z = found[:, :, MET] == 1, found[:, :, Z]
+    with np.errstate(invalid="ignore"):
+        claim = met & (z >= looks.efficacy)
+        other = met & (z <= -looks.efficacy) & (looks.sided == 2)
+        futile = met & (z <= looks.futility) & ~claim  # type: ignore[operator]
+    stops = claim | other | futile
+    k = stops.shape[1]
+    at = np.where(stops.any(axis=1), stops.argmax(axis=1), k - 1)
+    here = np.arange(len(at))
+    first_stop = np.zeros_like(stops)
+    first_stop[here, at] = stops[here, at]
+    got = Sums(trials)
+    for name, values in (("efficacy", claim), ("control", other), ("futility", futile)):
+        got.by_look[name] = (values & first_stop).sum(axis=0).astype(float)
+    got.by_look["unmet"] = (~met).sum(axis=0).astype(float)
+    ratio, error = found[:, :, LOG_RATIO], found[:, :, RATIO_SE]
+    has = np.isfinite(ratio) & np.isfinite(error)
+    values = {
+        "day": found[:, :, DAY],
+        "patients": found[:, :, ENTERED_BY : ENTERED_BY + 2].sum(axis=2),
+        "events": found[:, :, EVENTS : EVENTS + 2].sum(axis=2),
+        "events control": found[:, :, EVENTS],
+        "z": np.where(np.isfinite(z), z, 0.0),
+        "log hazard ratio": np.where(has, ratio, 0.0),
+        "standard error": np.where(has, error, 0.0),
+    }
+    got.by_look["with z"] = np.isfinite(z).sum(axis=0).astype(float)
+    got.by_look["with hazard ratio"] = has.sum(axis=0).astype(float)
+    for name, one in values.items():
+        got.by_look[name], got.by_look[f"{name} squared"] = one.sum(axis=0), (one * one).sum(axis=0)
+        if name in ("day", "patients", "events"):
+            last = one[here, at]
+            got.whole[name], got.whole[f"{name} squared"] = float(last.sum()), float((last * last).sum())
+    return got
+
+
+def run_trials(
+    task: Trials,
+    trials: int,
+    *,
+    precision: float | None = None,
+    executor: Executor | None = None,
+    progress: Callable[[float], None] = lambda _: None,
+) -> tuple[Sums, bool]:
+    """Sums over trials 0, 1, ..., which depend neither on the executor nor on its workers; and whether the run was
+    stopped from the keyboard, so that they are of the trials that were done.
+
+    ``precision``: stop as soon as the Monte Carlo error of the power is no larger, asked after every 1,000 trials.
+    ``executor``: any of ``concurrent.futures`` (threads of this machine by default), a Dask cluster's too.
+
+    Raises ``DesignError`` for numbers that are none, ``UnsupportedError`` for a pool of forked processes.
+    """
+    if isinstance(trials, bool) or not isinstance(trials, int | np.integer) or trials < 1:
+        raise DesignError(f"{trials!r} is no number of trials", where="trials", remedy="Such as 10_000.")
+    if precision is not None and not 0 < precision < 0.5:
+        raise DesignError(f"precision = {precision!r} is none", where="precision", remedy="Such as 0.002.")
+    _check_executor(executor)
+    chunks = [(first, min(CHUNK, trials - first)) for first in range(0, trials, CHUNK)]
+    total = Sums(0)
+    interrupted = False
+    taken = _in_order(task, chunks, executor)
+    try:
+        for got in taken:
+            total.add(got)
+            progress(total.trials / trials)
+            share = (total.by_look["efficacy"].sum() + 1) / (total.trials + 2)
+            if precision is not None and math.sqrt(share * (1 - share) / total.trials) <= precision:
+                break
+    except KeyboardInterrupt:
+        if not total.trials:
+            raise
+        interrupted = True
+    finally:
+        taken.close()
+    return total, interrupted
+
+
+def _in_order(task: Trials, chunks: list[tuple[int, int]], executor: Executor | None) -> Generator[Sums]:
+    """What each chunk adds, in their order; a few are under way at a time, and what is not taken is cancelled."""
+    own = ThreadPoolExecutor(max_workers=os.cpu_count() or 1) if executor is None else None
+    pool = executor or own
+    assert pool is not None
+    ahead = _AHEAD * (os.cpu_count() or 1)
+    waiting: list[Future[Sums]] = []
+    try:
+        for number in counting():
+            while len(waiting) < ahead and number + len(waiting) < len(chunks):
+                waiting.append(pool.submit(_sums, task, *chunks[number + len(waiting)]))
+            if not waiting:
+                return
+            yield waiting.pop(0).result()
+    finally:
+        for one in waiting:
+            one.cancel()
+        if own is not None:
+            own.shutdown(wait=True, cancel_futures=True)
+
+
+def _check_executor(executor: object) -> None:
+    if executor is not None and not hasattr(executor, "submit"):
+        raise DesignError(
+            f"{executor!r} is no executor", where="executor", remedy="Give one of concurrent.futures, or None."
+        )
+    if isinstance(executor, ProcessPoolExecutor):
+        context = getattr(executor, "_mp_context", None)
+        if (context or multiprocessing).get_start_method(allow_none=False) == "fork":
+            raise UnsupportedError(
+                "a pool of forked processes hangs with threads of the libraries beneath",
+                where="executor",
+                remedy='Take threads (None), or ProcessPoolExecutor(mp_context=multiprocessing.get_context("spawn")).',
+            )

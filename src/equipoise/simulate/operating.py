@@ -1,0 +1,277 @@
+"""Operating characteristics: what a trial with its looks and bounds does, over many simulated trials."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import results
+from ..design import Plan
+from ..errors import DesignError, UnsupportedError
+from ..protocol import Analysis, Protocol, Scenario, quoted
+from ..results import NOT_ESTIMABLE, ROUNDING_NOTE, Row, fixed
+from ..units import DAYS_PER_MONTH, MONTH_LENGTH_NOTE
+from .looks import Looks, looks_of
+from .many import Sums, Trials, run_trials
+from .nature import nature, nature_of
+from .patients import endpoint_place
+from .trial import analysis_of, scenario_of, subjects_of
+
+if TYPE_CHECKING:
+    import polars as pl
+
+Vector = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Operating:
+    """What ``trials`` simulated trials did; arrays (k,) are by look, and every one has its Monte Carlo error.
+
+    ``efficacy``, ``futility``, ``control``: shares of trials that stopped at a look with a claim, for futility, or with
+    a claim for the control arm (two-sided tests); ``unmet``: shares that ended before the look's number of events, and
+    claim nothing there. ``day``, ``patients``, ``events``, ``z``, ``log_hazard_ratio``: means over all trials as if
+    none had stopped, with standard deviations between trials (``_sd``); ``standard_error``: mean of the Cox model's.
+    ``power`` with ``power_error``: the share with a claim. ``expected`` days, patients and events at which trials end,
+    with their Monte Carlo errors. ``interrupted``: the run was stopped, and these are the trials that it had done.
+    """
+
+    label: str
+    trials: int
+    seed: int
+    looks: Looks
+    power: float
+    power_error: float
+    efficacy: Vector
+    futility: Vector
+    control: Vector
+    unmet: Vector
+    day: Vector
+    day_sd: Vector
+    patients: Vector
+    events: Vector
+    events_control: Vector
+    z: Vector
+    z_sd: Vector
+    log_hazard_ratio: Vector
+    log_hazard_ratio_sd: Vector
+    standard_error: Vector
+    expected: dict[str, tuple[float, float]]
+    interrupted: bool
+
+    def __post_init__(self) -> None:
+        results.read_only(self)
+
+    def error(self, share: float) -> float:
+        """The Monte Carlo error of a share of the trials."""
+        return math.sqrt(max(share * (1 - share), 0.0) / self.trials)
+
+    def __str__(self) -> str:
+        days, months = self.expected["day"][0], DAYS_PER_MONTH
+        return (
+            f"{self.label}: power {fixed(self.power, 4)} (Monte Carlo error {fixed(self.power_error, 4)}) over "
+            f"{self.trials:,} trials, seed {self.seed}; on average {fixed(self.expected['events'][0], 1)} events, "
+            f"{fixed(self.expected['patients'][0], 1)} patients and {fixed(days / months, 1)} months"
+        )
+
+    def rows(self) -> list[Row]:
+        """Rows of the long table: power and averages, then each look's."""
+        method = (
+            f"{self.trials:,} simulated trials, seed {self.seed}; log-rank test, times in whole days; "
+            f"Monte Carlo error beside each; {ROUNDING_NOTE}; {MONTH_LENGTH_NOTE}"
+        )
+        shared = {"analysis": "simulation", "role": "simulation", "group": self.label, "method": method}
+        found = [Row(statistic="sentence", text=str(self), **shared)]  # type: ignore[arg-type]
+
+        def row(statistic: str, value: float, digits: int, at: float | None = None, unit: str = "") -> None:
+            text = fixed(value, digits) if math.isfinite(value) else NOT_ESTIMABLE
+            reason = "" if math.isfinite(value) else "no trial gave it"
+            held = results.number(value, text, reason)
+            found.append(Row(statistic=statistic, at=at, unit=unit, **held, **shared))  # type: ignore[arg-type]
+
+        row("power", self.power, 4)
+        row("power Monte Carlo error", self.power_error, 4)
+        for name, unit in (("events", "events"), ("patients", "patients"), ("day", "days")):
+            row(f"expected {name}", self.expected[name][0], 1, unit=unit)
+            row(f"expected {name} Monte Carlo error", self.expected[name][1], 2, unit=unit)
+        for k in range(len(self.looks.cuts)):
+            at = float(k + 1)
+            for name in ("efficacy", "futility", "control", "unmet"):
+                share = float(getattr(self, name)[k])
+                row(f"probability of {name}", share, 4, at)
+                row(f"probability of {name} Monte Carlo error", self.error(share), 4, at)
+            row("look day", float(self.day[k]), 1, at, "days")
+            row("look day standard deviation", float(self.day_sd[k]), 1, at, "days")
+            row("patients", float(self.patients[k]), 1, at, "patients")
+            row("events", float(self.events[k]), 1, at, "events")
+            row("events in the control arm", float(self.events_control[k]), 1, at, "events")
+            row("mean z", float(self.z[k]), 4, at)
+            row("standard deviation of z", float(self.z_sd[k]), 4, at)
+            row("mean log hazard ratio", float(self.log_hazard_ratio[k]), 4, at)
+            row("standard deviation of log hazard ratio", float(self.log_hazard_ratio_sd[k]), 4, at)
+            row("mean standard error of log hazard ratio", float(self.standard_error[k]), 4, at)
+        return found
+
+    def table(self) -> pl.DataFrame:
+        """The long table of all of it."""
+        return results.long_table(self.rows())
+
+
+def operating(  # noqa: PLR0913 - the house plan's public name
+    protocol: Protocol | None,
+    *,
+    trials: int,
+    seed: int,
+    plan: Plan | None = None,
+    looks: Looks | None = None,
+    scenario: str | Scenario | None = None,
+    estimand: str | None = None,
+    subjects: int | None = None,
+    hazard_ratio: float | None = None,
+    cox: bool = True,
+    precision: float | None = None,
+    executor: Executor | None = None,
+    progress: Callable[[float], None] = lambda _: None,
+) -> Operating:
+    """What a trial does over many simulated ones: power, looks, numbers, each with its Monte Carlo error.
+
+    Bounds and cuts are those of ``plan``, or of ``looks``. Patients are those of ``scenario`` (a name of the protocol,
+    or a ``Scenario``), tested by the analysis of ``estimand`` (by default the primary one): a log-rank test, stratified
+    if that is. Without a scenario they are those that the plan assumes, with its hazard ratio or, for the type I error,
+    ``hazard_ratio`` = 1; the protocol is then not looked at. ``precision``, ``executor``: see ``run_trials``.
+
+    Raises ``DesignError``, ``ProtocolError`` or ``UnsupportedError`` for what cannot be simulated.
+
+    >>> from equipoise.design import accrual, group_sequential, median, obrien_fleming, survival
+    >>> test = group_sequential(alpha=0.025, sided=1, information_fractions=[0.5, 1], efficacy=obrien_fleming())
+    >>> plan = survival(test, hazard_ratio=0.65, power=0.9, control=median("6 months"), allocation={"B": 1, "A": 1},
+    ...                 accrual=accrual("24 months"), follow_up="12 months")
+    >>> found = operating(None, plan=plan, trials=2000, seed=1)
+    >>> abs(found.power - 0.9) < 4 * found.power_error + 0.01
+    True
+    """
+    if (plan is None) == (looks is None):
+        raise DesignError("give a plan, or looks", where="plan", remedy="Of plan and looks, one.")
+    asked = looks if looks is not None else looks_of(plan)  # type: ignore[arg-type]
+    task: dict[str, Any] = {"looks": asked, "seed": _seed(seed), "cox": cox}
+    if scenario is None:
+        if plan is None:
+            raise DesignError("looks without a scenario have no patients", where="scenario", remedy="Name a scenario.")
+        if subjects is not None:
+            raise DesignError(
+                "the plan says how many patients there are",
+                where="subjects",
+                remedy="Leave it out, or name a scenario.",
+            )
+        drawn = nature_of(plan, hazard_ratio=_ratio(hazard_ratio))
+        task |= {"experimental": plan.population.experimental, "control": plan.population.control_arm, "endpoint": 1}
+        task["by"] = ("stratum",) if len(plan.population.strata) > 1 else ()
+    else:
+        if protocol is None:
+            raise DesignError("a scenario belongs to a protocol", where="protocol", remedy="Give the protocol.")
+        if hazard_ratio is not None:
+            raise DesignError(
+                "the scenario says what the hazard ratios are",
+                where="hazard_ratio",
+                remedy="Change it with simulate.without_effect(scenario, hazard_ratio).",
+            )
+        chosen = scenario_of(protocol, scenario)
+        n = round(plan.patients) if plan is not None and subjects is None else subjects_of(protocol, chosen, subjects)
+        drawn = nature(protocol, chosen, n)
+        task |= by_logrank(protocol, chosen, analysis_of(protocol, estimand))
+    many = Trials(nature=drawn, **task)
+    found, interrupted = run_trials(many, trials, precision=precision, executor=executor, progress=progress)
+    return summary(many, found, interrupted)
+
+
+def by_logrank(protocol: Protocol, scenario: Scenario, analysis: Analysis) -> dict[str, Any]:
+    """Arms, endpoint and strata of an analysis by a log-rank test, of all who are randomized."""
+    about = protocol.estimands[analysis.estimand]
+    path = f"estimands.{quoted(analysis.estimand)}"
+    flag = protocol.populations[about.population].flag
+    if flag is not None and flag.upper() in {name.upper() for name in scenario.factors}:
+        raise UnsupportedError(
+            f"the population {about.population!r} is a part of those who are randomized",
+            where=f"{path}.population",
+            remedy="Draw patients with simulate.trial and analyze them.",
+        )
+    if (
+        about.summary != "hazard ratio"
+        or analysis.test not in (None, "logrank", "cox")
+        or analysis.rho
+        or analysis.gamma
+    ):
+        raise UnsupportedError(
+            "many trials are tested by a log-rank test without weights",
+            where=path,
+            remedy="Draw patients with simulate.trial and analyze them.",
+        )
+    names = {name.upper(): name for name in scenario.factors}
+    columns = [column.upper() for column in protocol.data.strata.as_randomized]
+    by = () if analysis.stratified is False else tuple(names[c] for c in columns if c in names)
+    return {
+        "experimental": about.treatment.experimental,
+        "control": about.treatment.control,
+        "endpoint": endpoint_place(protocol, about.variable),
+        "by": by,
+    }
+
+
+def _seed(seed: object) -> int:
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed < 2**64:
+        raise DesignError(f"{seed!r} is no seed", where="seed", remedy="Give a whole number from 0 to 2**64 - 1.")
+    return int(seed)
+
+
+def _ratio(given: float | None) -> float | None:
+    if given is not None and not (isinstance(given, float | int) and 0 < given < np.inf):
+        raise DesignError(f"hazard_ratio = {given!r} is none", where="hazard_ratio", remedy="Such as 1.")
+    return given
+
+
+def summary(task: Trials, total: Sums, interrupted: bool) -> Operating:
+    """Shares, means and their errors from sums over trials."""
+    n, sums = total.trials, total.by_look
+
+    def mean(name: str, of: Vector | float) -> Vector:
+        return np.asarray(np.divide(sums[name], of, out=np.full(sums[name].shape, np.nan), where=np.asarray(of) > 0))
+
+    def sd(name: str, of: Vector | float) -> Vector:
+        return np.asarray(np.sqrt(np.maximum(mean(f"{name} squared", of) - mean(name, of) ** 2, 0.0)))
+
+    power = float(sums["efficacy"].sum()) / n
+    expected = {}
+    for name in ("events", "patients", "day"):
+        middle = total.whole[name] / n
+        spread = max(total.whole[f"{name} squared"] / n - middle**2, 0.0)
+        expected[name] = (middle, math.sqrt(spread / n))
+    z, ratio = sums["with z"], sums["with hazard ratio"]
+    return Operating(
+        label=task.nature.label,
+        trials=n,
+        seed=task.seed,
+        looks=task.looks,
+        power=power,
+        power_error=math.sqrt(power * (1 - power) / n),
+        efficacy=sums["efficacy"] / n,
+        futility=sums["futility"] / n,
+        control=sums["control"] / n,
+        unmet=sums["unmet"] / n,
+        day=mean("day", n),
+        day_sd=sd("day", n),
+        patients=mean("patients", n),
+        events=mean("events", n),
+        events_control=mean("events control", n),
+        z=mean("z", z),
+        z_sd=sd("z", z),
+        log_hazard_ratio=mean("log hazard ratio", ratio),
+        log_hazard_ratio_sd=sd("log hazard ratio", ratio),
+        standard_error=mean("standard error", ratio),
+        expected=expected,
+        interrupted=interrupted,
+    )

@@ -1,0 +1,150 @@
+"""One simulated trial: its patients, as an analysis takes them."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+
+import numpy as np
+
+from ..data import Patients
+from ..errors import DesignError, ProtocolError
+from ..kernels.trials import AT_EVENTS, EARLIER, LATER, ON_DAY
+from ..protocol import Analysis, Protocol, Scenario
+from .cohort import FIELDS, Cohort, cohort, draw_baseline, draw_columns
+from .looks import Cut
+from .model import model
+from .patients import endpoint_place, patients
+
+_DAY = ("pfs_day", "os_day", "ttp_day")
+_EVENT = ("pfs_event", "os_event", "ttp_event")
+
+
+def trial(
+    protocol: Protocol,
+    scenario: str | Scenario | None = None,
+    *,
+    seed: int,
+    number: int = 0,
+    subjects: int | None = None,
+    cut: Cut | None = None,
+    estimand: str | None = None,
+) -> Patients:
+    """The patients of one trial, allocated by the protocol's own procedure, as ``analyze.run`` takes them.
+
+    ``number`` is the trial's place among those of a seed: trial 7 alone is trial 7 of 100,000. ``subjects`` defaults to
+    the scenario's ``patients``, else to those that the protocol quotes as published. ``cut`` is when the data are cut,
+    by default at the scenario's cut-off; events are those of the endpoint of ``estimand`` (by default the primary
+    analysis's) in its two arms, and a cut that never comes is the cut-off.
+
+    Raises ``ProtocolError`` or ``DesignError`` for what the protocol or the scenario lacks.
+
+    >>> from equipoise.protocol import example
+    >>> print(trial(example("tandem"), seed=1, cut=Cut(events=100)))
+    135 patients in ADTTE (PFS: 135 records, OS: 135 records), origin simulated
+    """
+    chosen = scenario_of(protocol, scenario)
+    n = subjects_of(protocol, chosen, subjects)
+    made = model(protocol, chosen)
+    baseline = draw_baseline(protocol, chosen, n, seed=seed, number=number)
+    u = draw_columns(made, n, seed=seed, number=number)
+    drawn = cohort(protocol, made, baseline, u, seed=seed, number=number)
+    if cut is not None:
+        analysis = analysis_of(protocol, estimand)
+        day = _day_of(protocol, drawn, cut, analysis.estimand)
+        timing = made.timing.copy()
+        timing[1] = min(day, timing[1])
+        drawn = cohort(protocol, replace(made, timing=timing), baseline, u, seed=seed, number=number)
+    return patients(protocol, _entered(drawn), origin="simulated")
+
+
+def _day_of(protocol: Protocol, drawn: Cohort, cut: Cut, estimand: str) -> float:
+    """The day of a cut; infinite where it never comes."""
+    kind, wanted, day = cut.rule()
+    if kind == ON_DAY:
+        return day
+    about = protocol.estimands[estimand]
+    place = endpoint_place(protocol, about.variable)
+    arms = [drawn.model.arms.index(arm) for arm in (about.treatment.control, about.treatment.experimental)]
+    counted = (drawn.column("entered") == 1) & (drawn.column(_EVENT[place]) == 1) & np.isin(drawn.baseline.arm, arms)
+    dates = np.sort((drawn.column("entry") + drawn.column(_DAY[place]))[counted])
+    reached = float(dates[int(wanted) - 1]) if len(dates) >= wanted else np.inf
+    return {AT_EVENTS: reached, LATER: max(reached, day), EARLIER: min(reached, day)}[int(kind)]
+
+
+def _entered(drawn: Cohort) -> Cohort:
+    """The patients who had entered by the cut."""
+    kept = drawn.history[:, FIELDS.index("entered")] == 1
+    about = drawn.baseline
+    return replace(
+        drawn,
+        baseline=replace(
+            about,
+            factors={name: codes[kept] for name, codes in about.factors.items()},
+            **{f.name: getattr(about, f.name)[kept] for f in fields(about) if f.name != "factors"},
+        ),
+        uniforms=drawn.uniforms[kept],
+        history=drawn.history[kept],
+        latent=drawn.latent[kept],
+        doses=tuple(one[kept] for one in drawn.doses),
+        adverse_events=drawn.adverse_events[kept],
+    )
+
+
+def scenario_of(protocol: Protocol, scenario: str | Scenario | None) -> Scenario:
+    """A scenario of the protocol by its name, the first one that it states, or the one that is given."""
+    if isinstance(scenario, Scenario):
+        return scenario
+    known = protocol.scenario
+    if not known:
+        raise ProtocolError(
+            "the protocol has no scenario from which patients could be drawn",
+            where="scenario",
+            remedy="Add [scenario.NAME] with first_patient, accrual, cutoff and the hazards.",
+        )
+    if scenario is None:
+        return next((one for one in known.values() if one.role == "stated"), next(iter(known.values())))
+    if scenario not in known:
+        raise ProtocolError(
+            f"there is no scenario {scenario!r}", where="scenario", remedy=f"Known: {', '.join(map(repr, known))}."
+        )
+    return known[scenario]
+
+
+def subjects_of(protocol: Protocol, scenario: Scenario, given: int | None) -> int:
+    """How many patients a trial has."""
+    if given is not None:
+        if isinstance(given, bool) or not isinstance(given, int | np.integer) or given < 2:
+            raise DesignError(f"{given!r} is no number of patients", where="subjects", remedy="Give 2 or more.")
+        return int(given)
+    if scenario.patients is not None:
+        return scenario.patients
+    arms = protocol.randomization.allocation if protocol.randomization else {}
+    published = {
+        n.arm: int(n.printed.value)
+        for n in protocol.published.numbers
+        if n.statistic == "subjects" and n.arm in arms and n.estimand is None and not n.printed.word
+    }
+    if not arms or set(published) != set(arms):
+        raise DesignError(
+            "nothing says how many patients a simulated trial has",
+            where="scenario.NAME.patients",
+            remedy="Give the scenario its patients, or the argument subjects.",
+        )
+    return sum(published.values())
+
+
+def analysis_of(protocol: Protocol, estimand: str | None) -> Analysis:
+    """The analysis by which an estimand is tested: the primary one, or the first of the estimand."""
+    every = list(protocol.analyses.values())
+    if estimand is None:
+        found = next((a for a in every if a.role == "primary"), every[0] if every else None)
+    else:
+        found = next((a for a in every if a.estimand == estimand), None)
+    if found is None:
+        known = ", ".join(sorted({repr(a.estimand) for a in every})) or "none"
+        raise ProtocolError(
+            f"no analysis is of the estimand {estimand!r}" if estimand else "the protocol has no analysis",
+            where="analyses",
+            remedy=f"Estimands that are analyzed: {known}.",
+        )
+    return found

@@ -1,0 +1,325 @@
+"""Whole trials: the kernel of many equals one trial through the public functions, wherever it runs."""
+
+from __future__ import annotations
+
+import math
+import multiprocessing
+from collections.abc import Iterator
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import equipoise as eq
+from equipoise.design import (
+    LanDeMets,
+    Milestone,
+    Plan,
+    accrual,
+    group_sequential,
+    hazard,
+    median,
+    obrien_fleming,
+    survival,
+)
+from equipoise.errors import DesignError, EquipoiseError, ProtocolError, UnsupportedError
+from equipoise.kernels.trials import DAY, ENTERED_BY, EVENTS, LOG_RATIO, MET, RATIO_SE, Z
+from equipoise.protocol import Protocol, Scenario, read
+from equipoise.simulate import Cut, Looks, Operating, Trials, nature, operating, run_trials, trial, without_effect
+from equipoise.simulate.operating import by_logrank
+from equipoise.simulate.trial import analysis_of
+
+TOML = Path(__file__).parent / "simulated_trial.toml"
+CUTS = (Cut(events=40), Cut(time="20 months"), Cut(events=60, time="26 months", which="later"),
+        Cut(events=500, time="30 months", which="earlier"))  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def protocol() -> Protocol:
+    return read(TOML)
+
+
+def many(protocol: Protocol, scenario: str, estimand: str, *cuts: Cut, seed: int = 11) -> Trials:
+    chosen = protocol.scenario[scenario]
+    looks = Looks(cuts=cuts, efficacy=[2.0] * len(cuts), sided=1)
+    of = by_logrank(protocol, chosen, analysis_of(protocol, estimand))
+    return Trials(nature=nature(protocol, chosen, chosen.patients or 0), looks=looks, seed=seed, **of)
+
+
+@pytest.mark.parametrize("cut", CUTS, ids=str)
+@pytest.mark.parametrize(
+    ("scenario", "estimand"), [("everything", "PFS"), ("everything", "OS"), ("survival alone", "OS")]
+)
+def test_many_trials_are_single_ones(protocol: Protocol, scenario: str, estimand: str, cut: Cut) -> None:
+    task = many(protocol, scenario, estimand, cut)
+    found = task.found(7, 3)
+    for i in range(3):
+        data = trial(protocol, scenario, seed=11, number=7 + i, cut=cut, estimand=estimand)
+        tte = eq.analyze.endpoint(protocol, data, estimand=estimand)
+        stratified = estimand == "PFS"
+        test = eq.survival.logrank(tte, stratified=stratified)
+        model = eq.survival.cox(tte, stratified=stratified)
+        one = found[i, 0]
+        assert one[ENTERED_BY : ENTERED_BY + 2].sum() == len(tte.time)
+        assert one[EVENTS : EVENTS + 2].sum() == tte.event.sum()
+        assert one[Z] == pytest.approx(test.z, rel=1e-10)
+        assert one[LOG_RATIO] == pytest.approx(math.log(float(model.hazard_ratio)), rel=1e-10, abs=1e-10)
+        assert one[RATIO_SE] == pytest.approx(float(model.se[0]), rel=1e-8)
+        day = (data.adsl["DCUTDT"][0] - protocol.scenario[scenario].first_patient).days  # type: ignore[index]
+        assert one[DAY] == day
+
+
+def test_a_model_without_progression_takes_the_same_way_as_one_with_it(protocol: Protocol) -> None:
+    """A hazard of progression far too small to be seen goes through the history of a patient in full."""
+    alone = protocol.scenario["survival alone"]
+    never = alone.model_copy(
+        update={
+            "progression": eq.protocol.Hazard(pieces=({"monthly_hazard": 1e-300},)),  # type: ignore[arg-type]
+            "death_after_progression": eq.protocol.Hazard(median="1 month"),
+        }
+    )
+    task = many(protocol, "survival alone", "OS", *CUTS[:2])
+    of = by_logrank(protocol, never, analysis_of(protocol, "OS"))
+    slow = Trials(nature=nature(protocol, never, 150), looks=task.looks, seed=11, **of)
+    assert slow.found(0, 20).tolist() == task.found(0, 20).tolist()
+
+
+def test_trial_seven_alone_is_trial_seven_of_many(protocol: Protocol) -> None:
+    task = many(protocol, "everything", "PFS", *CUTS[:2])
+    assert task.found(7, 1)[0].tolist() == task.found(0, 10)[7].tolist()
+
+
+class Backwards(Executor):
+    """Runs what was submitted last first, when the first result is asked for."""
+
+    def __init__(self) -> None:
+        self.waiting: list[tuple[Future[Any], Any, Any]] = []
+
+    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
+        executor = self
+
+        class Late(Future[Any]):
+            def result(self, timeout: float | None = None) -> Any:
+                while executor.waiting:
+                    future, call, given = executor.waiting.pop()
+                    if not future.cancelled():
+                        future.set_result(call(*given))
+                return super().result(timeout)
+
+        future = Late()
+        self.waiting.append((future, fn, args))
+        return future
+
+
+def executors() -> Iterator[Executor | None]:
+    yield None
+    yield ThreadPoolExecutor(1)
+    yield ThreadPoolExecutor(3)
+    yield Backwards()
+    yield ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn"))
+
+
+def same(a: Operating, b: Operating) -> bool:
+    return [(r.statistic, r.at, r.value, r.text) for r in a.rows()] == [
+        (r.statistic, r.at, r.value, r.text) for r in b.rows()
+    ]
+
+
+def plan(ratio: float = 0.65, **more: Any) -> Plan:
+    test = group_sequential(alpha=0.025, sided=1, information_fractions=[0.6, 1], efficacy=LanDeMets("obrien-fleming"))
+    return survival(
+        test, hazard_ratio=ratio, power=0.8, control=median("6 months"), allocation={"E": 1, "C": 1},
+        accrual=accrual("12 months"), follow_up="9 months", **more,
+    )  # fmt: skip
+
+
+def test_results_do_not_depend_on_where_they_come_from() -> None:
+    planned = plan()
+    runs = [operating(None, plan=planned, trials=3_500, seed=5, executor=executor) for executor in executors()]
+    assert all(same(runs[0], other) for other in runs[1:])
+    assert runs[0].trials == 3_500
+    first = operating(None, plan=planned, trials=3_500, seed=5, precision=0.01, executor=ThreadPoolExecutor(2))
+    again = operating(None, plan=planned, trials=100_000, seed=5, precision=0.01)
+    assert first.trials == again.trials == 2_000
+    assert same(first, again)
+
+
+def test_a_pool_of_forked_processes_is_refused() -> None:
+    pool = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("fork"))
+    with pytest.raises(UnsupportedError, match="forked"):
+        operating(None, plan=plan(), trials=10, seed=1, executor=pool)
+
+
+def test_interrupted_it_gives_what_is_done() -> None:
+    def stop(share: float) -> None:
+        if share >= 0.4:
+            raise KeyboardInterrupt
+
+    found = operating(None, plan=plan(), trials=5_000, seed=5, progress=stop)
+    assert found.interrupted
+    assert found.trials == 2_000
+    assert same(found, operating(None, plan=plan(), trials=2_000, seed=5))
+
+
+def test_power_and_size_of_a_plan() -> None:
+    planned = plan(dropout=hazard(0.01))
+    found = operating(None, plan=planned, trials=10_000, seed=3)
+    assert abs(found.power - planned.power) < 4 * found.power_error + 0.005
+    assert found.events[-1] == pytest.approx(round(planned.events), abs=0.3)  # all of the last day
+    assert found.day == pytest.approx(planned.look_times, rel=0.02)
+    assert found.expected["events"][0] == pytest.approx(planned.under_effect.events, rel=0.01)
+    assert found.efficacy.sum() == found.power
+    none = operating(None, plan=planned, trials=10_000, seed=3, hazard_ratio=1, cox=False)
+    assert abs(none.power - 0.025) < 4 * none.error(0.025) + 0.002
+    assert np.isnan(none.log_hazard_ratio).all()
+    rows = {r.statistic: r for r in none.rows() if r.at == 1}
+    assert rows["mean log hazard ratio"].reason == "no trial gave it"
+
+
+def test_futility_and_two_sides() -> None:
+    cuts = (Cut(events=60), Cut(events=120))
+    both = Looks(cuts=cuts, efficacy=[2.5, 2.0], sided=2)
+    one = Looks(cuts=cuts, efficacy=[2.5, 2.0], futility=[0.3, -math.inf], sided=1)
+    planned = plan()
+    task = {"nature": eq.simulate.nature_of(planned, hazard_ratio=1.4), "experimental": "E", "control": "C"}
+    worse, _ = run_trials(Trials(**task, looks=both, endpoint=1, seed=1), 2_000)  # type: ignore[arg-type]
+    assert worse.by_look["control"].sum() > 500
+    stopped, _ = run_trials(Trials(**task, looks=one, endpoint=1, seed=1), 2_000)  # type: ignore[arg-type]
+    z = Trials(**task, looks=one, endpoint=1, seed=1).found(0, 2_000)[:, :, Z]  # type: ignore[arg-type]
+    assert stopped.by_look["futility"][0] == (z[:, 0] <= 0.3).sum()
+    assert stopped.by_look["efficacy"][1] == ((z[:, 0] > 0.3) & (z[:, 0] < 2.5) & (z[:, 1] >= 2)).sum()
+
+
+def test_a_cut_that_never_comes_is_counted_and_claims_nothing(protocol: Protocol) -> None:
+    task = many(protocol, "survival alone", "OS", Cut(events=145))
+    found = task.found(0, 200)
+    never = found[:, 0, MET] == 0
+    assert never.sum() > 0
+    assert (found[never, 0, DAY] == task.nature.timing[1]).all()
+    looks = Looks(cuts=(Cut(events=140),), efficacy=[-9.0], sided=1)
+    run = operating(protocol, looks=looks, scenario="survival alone", estimand="OS", trials=500, seed=1)
+    assert run.power == pytest.approx(1 - run.unmet[0])
+    assert run.unmet[0] > 0
+
+
+def test_without_effect_a_changing_ratio_is_gone(protocol: Protocol) -> None:
+    scenario = without_effect(protocol.scenario["everything"], of="survival")
+    assert scenario.progression is not None
+    assert scenario.progression.hazard_ratio == {"Drug": 1.0}
+    assert not scenario.progression.changing_hazard_ratio
+    looks = Looks(cuts=(Cut(events=120),), efficacy=[1.96], sided=1)
+    none = operating(protocol, looks=looks, scenario=scenario, trials=4_000, seed=2)
+    some = operating(protocol, looks=looks, scenario="everything", trials=4_000, seed=2)
+    assert none.power < 0.04
+    assert some.power > 0.2
+
+
+def scenario(**changed: Any) -> dict[str, Any]:
+    given = {
+        "label": "x", "first_patient": date(2020, 1, 1), "accrual": "12 months", "cutoff": "24 months",
+        "death_before_progression": {"median": "9 months"},
+    }  # fmt: skip
+    return {name: value for name, value in {**given, **changed}.items() if value is not None}
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"death_before_progression": None}, "nothing happens"),
+        ({"crossover": {"arm": "A", "drug": "B", "probability": 0.5}}, "needs a `progression`"),
+        ({"accrual_pace": [{"pace": 1, "until": "13 months"}, {"pace": 2}]}, "after the accrual has ended"),
+        ({"accrual_pace": [{"pace": 0}]}, "nobody enters"),
+        ({"accrual_pace": [{"pace": 1, "until": "3 months"}]}, "every piece but the last"),
+        ({"patients": 1}, "greater than or equal to 2"),
+        (
+            {"death_before_progression": {"median": "9 months", "hazard_ratio": {"A": 1.0},
+                                          "changing_hazard_ratio": {"A": [{"hazard_ratio": 1.0}]}}},
+            "given twice",
+        ),
+        (
+            {"death_before_progression": {"median": "9 months", "shape": 2.0,
+                                          "changing_hazard_ratio": {"A": [{"hazard_ratio": 1.0}]}}},
+            "not a shape",
+        ),
+        ({"death_before_progression": {"median": "9 months", "changing_hazard_ratio": {"A": []}}}, "no piece"),
+        ({"death_before_progression": {"pieces": [{"monthly_hazard": -1.0}]}}, "greater than or equal to 0"),
+    ],
+)  # fmt: skip
+def test_scenarios_that_are_none(changed: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        Scenario.model_validate(scenario(**changed))
+
+
+def test_an_arm_that_does_not_exist_is_refused(tmp_path: Path) -> None:
+    text = TOML.read_text().replace("changing_hazard_ratio = { Drug", "changing_hazard_ratio = { Durg")
+    file = tmp_path / "trial.toml"
+    file.write_text(text)
+    with pytest.raises(ProtocolError, match="Durg"):
+        read(file)
+
+
+LOOKS = Looks(cuts=(Cut(events=120),), efficacy=[1.96], sided=1)
+TEST = group_sequential(alpha=0.025, sided=1, information_fractions=[1], efficacy=obrien_fleming())
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda p: operating(p, trials=10, seed=1), "give a plan, or looks"),
+        (lambda p: operating(p, plan=plan(), looks=LOOKS, trials=10, seed=1), "give a plan, or looks"),
+        (lambda p: operating(p, looks=LOOKS, trials=10, seed=1), "no patients"),
+        (lambda p: operating(p, plan="x", trials=10, seed=1), "no plan"),
+        (lambda p: operating(p, plan=plan(), trials=0, seed=1), "no number of trials"),
+        (lambda p: operating(p, plan=plan(), trials=1.5, seed=1), "no number of trials"),
+        (lambda p: operating(p, plan=plan(), trials=10, seed=-1), "no seed"),
+        (lambda p: operating(p, plan=plan(), trials=10, seed=1, precision=0), "precision"),
+        (lambda p: operating(p, plan=plan(), trials=10, seed=1, hazard_ratio=0), "hazard_ratio"),
+        (lambda p: operating(p, plan=plan(), trials=10, seed=1, subjects=10), "how many patients"),
+        (lambda p: operating(p, plan=plan(), trials=10, seed=1, executor=3), "no executor"),
+        (lambda p: operating(None, looks=LOOKS, scenario="everything", trials=10, seed=1), "belongs to a protocol"),
+        (lambda p: operating(p, looks=LOOKS, scenario="evrything", trials=10, seed=1), "Known: 'everything'"),
+        (lambda p: operating(p, looks=LOOKS, scenario="everything", trials=10, seed=1, hazard_ratio=1), "without_eff"),
+        (lambda p: operating(p, looks=LOOKS, scenario="everything", estimand="ORR", trials=10, seed=1), "'OS', 'PFS'"),
+        (lambda p: operating(p, looks=LOOKS, scenario="everything", subjects=1, trials=10, seed=1), "2 or more"),
+        (lambda p: Cut(), "a cut comes at"),
+        (lambda p: Cut(events=3, time="1 month"), "later or the earlier"),
+        (lambda p: Cut(events=3, which="later"), "no rule"),
+        (lambda p: Cut(events=0), "1 or more"),
+        (lambda p: Cut(time="0 days"), "a day or more"),
+        (lambda p: Looks(cuts=(), efficacy=[], sided=1), "no looks"),
+        (lambda p: Looks(cuts=(Cut(events=3),), efficacy=[1, 2], sided=1), "as many bounds"),
+        (lambda p: Looks(cuts=(Cut(events=3),), efficacy=[math.nan], sided=1), "as many bounds"),
+        (lambda p: Looks(cuts=(Cut(events=3),), efficacy=[1], futility=[2], sided=1), "above efficacy"),
+        (lambda p: Looks(cuts=(Cut(events=3),), efficacy=[1], sided=3), "neither 1 nor 2"),
+        (lambda p: operating(p, plan=plan(method=Milestone("9 months")), trials=10, seed=1), "not simulated by a plan"),
+        (
+            lambda p: operating(p, plan=survival(
+                TEST, hazard_ratio=1, null_hazard_ratio=1.3, power=0.8, control=median("6 months"),
+                allocation={"E": 1, "C": 1}, accrual=accrual("12 months"), follow_up="9 months",
+            ), trials=10, seed=1), "margin",
+        ),
+    ],
+)  # fmt: skip
+def test_what_is_refused(protocol: Protocol, call: Any, words: str) -> None:
+    with pytest.raises(EquipoiseError) as caught:
+        call(protocol)
+    assert words in str(caught.value)
+
+
+def test_who_says_how_many(protocol: Protocol) -> None:
+    assert trial(protocol, "everything", seed=1, subjects=50, cut=Cut(time="47 months")).adsl.height == 50  # type: ignore[union-attr]
+    bare = protocol.scenario["everything"].model_copy(update={"patients": None})
+    with pytest.raises(DesignError, match="how many patients"):
+        trial(protocol, bare, seed=1)
+    tandem = eq.protocol.example("tandem")
+    assert trial(tandem, seed=1).adsl.height == 207  # type: ignore[union-attr]
+
+
+def test_a_reconstruction_needs_a_steady_model() -> None:
+    tandem = eq.protocol.example("tandem")
+    even = tandem.scenario["stated"].model_copy(update={"entry": "even"})
+    with pytest.raises(UnsupportedError, match="one pace"):
+        eq.reconstruct.ensemble.task_of(tandem, "stated", even, "A", 0)

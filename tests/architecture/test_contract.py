@@ -205,9 +205,11 @@ TWINS = {
     "partial_likelihood.py": ("twins_cox.py", "cox_loglik"),
     "random.py": ("twin_random.py", "philox_words"),
     "search.py": ("twin_search.py", "measure"),
+    "streams.py": ("twin_random.py", "philox_words"),
     "targets.py": ("twin_search.py", "gap"),
     "tied_likelihood.py": ("twins_cox.py", "discrete_term"),
     "treatment.py": ("twin_treatment.py", "doses_given"),
+    "trials.py": ("twin_trials.py", "looks"),
 }
 
 

@@ -74,10 +74,16 @@ def formulas(test: GroupSequential, **trial: Unpack[Inputs]) -> SideBySide:
     """
     for name in trial:
         if name not in Inputs.__annotations__:
-            raise TypeError(f"formulas() got an unexpected keyword argument {name!r}")
+            raise DesignError(
+                f"formulas() has no argument {name!r}",
+                where=name,
+                remedy=f"Known: {', '.join(Inputs.__annotations__)}.",
+            )
     missing = [name for name in ("control", "allocation", "accrual") if name not in trial]
     if missing:
-        raise TypeError(f"formulas() misses {', '.join(missing)}")
+        raise DesignError(
+            f"formulas() misses {', '.join(missing)}", where=missing[0], remedy="Give what survival() takes."
+        )
     if "method" in trial:
         raise DesignError("formulas() takes every method", where="method", remedy="Leave it out; survival() takes one.")
     plans: dict[str, Plan] = {}

@@ -132,7 +132,7 @@ def looks_of(plan: Plan) -> Looks:
     if futility is not None:
         futility = np.where(np.arange(len(futility)) + 1 < len(futility), futility, -math.inf)
     return Looks(
-        cuts=tuple(Cut(events=round(float(events))) for events in plan.look_events.sum(axis=1)),
+        cuts=tuple(Cut(events=math.floor(events + 0.5)) for events in plan.look_events.sum(axis=1)),
         efficacy=plan.efficacy_bounds,
         futility=futility if plan.test.sided == 1 else None,
         sided=plan.test.sided,

@@ -130,7 +130,7 @@ def nature_of(plan: Plan, *, hazard_ratio: float | None = None) -> Nature:
     shares[0, :-1] = np.cumsum(list(people.strata.values()))[:-1]
     return Nature(
         label="what the plan assumes" if hazard_ratio is None else f"the plan with a hazard ratio of {hazard_ratio:g}",
-        patients=round(plan.patients),
+        patients=math.floor(plan.patients + 0.5),
         arms=(people.experimental, people.control_arm),
         ratio=np.array([whole.numerator, whole.denominator], dtype=np.int64),
         sizes=np.array([whole.numerator + whole.denominator], dtype=np.int64),

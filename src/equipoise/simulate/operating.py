@@ -181,7 +181,11 @@ def operating(  # noqa: PLR0913 - the house plan's public name
                 remedy="Change it with simulate.without_effect(scenario, hazard_ratio).",
             )
         chosen = scenario_of(protocol, scenario)
-        n = round(plan.patients) if plan is not None and subjects is None else subjects_of(protocol, chosen, subjects)
+        n = (
+            math.floor(plan.patients + 0.5)
+            if plan is not None and subjects is None
+            else subjects_of(protocol, chosen, subjects)
+        )
         drawn = nature(protocol, chosen, n)
         task |= by_logrank(protocol, chosen, analysis_of(protocol, estimand))
     many = Trials(nature=drawn, **task)

@@ -21,6 +21,7 @@ from .printing import (
     print_json,
     print_remarks,
     print_results,
+    print_simulation,
     print_tie_out,
     progress,
 )
@@ -247,6 +248,38 @@ def design(
         print_design(found)
         _name_files(files)
     return 0
+
+
+@app.command
+def simulate(
+    protocol: ProtocolName,
+    *,
+    trials: Annotated[int, Parameter(help="Trials of each setting.")] = 10_000,
+    seed: Annotated[int, Parameter(help="Seed of the simulated trials.")] = 1,
+    out: Annotated[str | None, Parameter(help="Folder for simulation.csv and simulation.html.")] = None,
+    json_: Json = False,
+) -> int:
+    """Simulate what the protocol's [simulation] lists, and the looks of its [design]: power, dates, numbers."""
+    trial = _protocol(protocol)
+    files: tuple[Path, ...] = ()
+    with progress(quiet=json_) as tell:
+        tell("compiling the kernels (the first run only)")
+        from .simulate import study
+
+        found = study(trial, trials=trials, seed=seed, progress=tell)
+        if out is not None:
+            tell("writing the report")
+            from .report import write_simulation
+
+            files = write_simulation(trial, found, out)
+    stopped = ["stopped from the keyboard: these are the trials that were done"] if found.interrupted else []
+    if json_:
+        print_json(trial, None, found.rows(), [*found.notes, *stopped])
+    else:
+        print_simulation(found)
+        print_remarks((), stopped)
+        _name_files(files)
+    return 1 if found.interrupted else 0
 
 
 @app.command

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .protocol import Protocol
     from .report import Table
     from .results import Row
+    from .simulate import Study
 
 
 def print_results(trial: Protocol, results: Results) -> None:
@@ -67,6 +68,19 @@ def print_design(found: Justification) -> None:
     console.print(f"[bold]{escape(found.label)}[/bold]", soft_wrap=True)
     console.print(escape(str(found)), soft_wrap=True)
     for table in design_tables(found.rows()):
+        console.print(f"\n[bold]{escape(table.title)}[/bold]", soft_wrap=True)
+        console.print(rich_table(table))
+    console.print()
+    print_remarks(found.notes, ())
+
+
+def print_simulation(found: Study) -> None:
+    """Simulated trials as tables, and what a reader must know of them."""
+    from .report import simulation_tables
+
+    console = console_of()
+    console.print("[bold reverse] SIMULATED TRIALS [/bold reverse]")
+    for table in simulation_tables(found):
         console.print(f"\n[bold]{escape(table.title)}[/bold]", soft_wrap=True)
         console.print(rich_table(table))
     console.print()

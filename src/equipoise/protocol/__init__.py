@@ -25,6 +25,7 @@ from .scenarios import (
     Weight,
 )
 from .section import quoted
+from .simulations import Simulation
 from .synopsis import calendars, describe, synopsis
 from .trial import FURTHER_PARTS, About, Protocol
 
@@ -64,6 +65,7 @@ __all__ = [
     "Regimen",
     "Safety",
     "Scenario",
+    "Simulation",
     "Strata",
     "Subgroup",
     "Testing",

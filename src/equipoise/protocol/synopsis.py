@@ -33,6 +33,7 @@ def synopsis(protocol: Protocol) -> list[Section]:
     sections.append(("Analyses", list(_analyses(protocol))))
     sections.append(("Design", list(design_lines(protocol))))
     sections.append(("Models", [f"model {n}: {s.label}" for n, s in protocol.scenario.items()]))
+    sections.append(("Simulations", [f"{n}: {s.label}" for n, s in protocol.simulation.items()]))
     sections.append(("Published", list(_published(protocol))))
     sections.append(("Assumed", [f"{path}: {why}" for path, why in protocol.assumed.items()]))
     sections.append(("Unknown", [f"{path}: {why}" for path, why in protocol.unknown.items()]))

@@ -22,6 +22,7 @@ from .randomization import Randomization
 from .safety import Safety
 from .scenarios import Hazard, Scenario
 from .section import Many, Section, Table, Text, known, quoted
+from .simulations import Simulation
 
 # What stands in the results beside the analyses, under these names of an analysis.
 FURTHER_PARTS = ("disposition", "exposure", "safety", "spread", "strain", "tie-out")
@@ -64,6 +65,7 @@ class Protocol(Section):
     design: Design | None = None
     randomization: Randomization | None = None
     scenario: Table[Scenario] = Field(default_factory=dict, validate_default=True)
+    simulation: Table[Simulation] = Field(default_factory=dict, validate_default=True)
     published: Published = Field(default_factory=Published)
     data: DataNames = Field(default_factory=DataNames)
 
@@ -205,8 +207,28 @@ def _check_sections(protocol: Protocol) -> None:
         known(arm, protocol.arms, "arm", f"randomization.allocation.{quoted(arm)}")
     for name, scenario in protocol.scenario.items():
         _check_scenario(protocol, scenario, f"scenario.{quoted(name)}")
+    for name, simulation in protocol.simulation.items():
+        _check_simulation(protocol, simulation, f"simulation.{quoted(name)}")
     for i, number in enumerate(protocol.published.numbers):
         _check_number(protocol, number, f"published.numbers[{i}]")
+
+
+def _check_simulation(protocol: Protocol, simulation: Simulation, path: str) -> None:
+    known(simulation.estimand, protocol.estimands, "estimand", f"{path}.estimand")
+    if not protocol.scenario:
+        raise ProtocolError(
+            "there is no scenario that could be simulated", where=f"{path}.scenario", remedy="Add [scenario.NAME]."
+        )
+    if simulation.scenario is not None:
+        known(simulation.scenario, protocol.scenario, "scenario", f"{path}.scenario")
+    stated = [one for one in protocol.scenario.values() if one.role == "stated"] or list(protocol.scenario.values())
+    scenario = stated[0] if simulation.scenario is None else protocol.scenario[simulation.scenario]
+    if simulation.crossover and scenario.crossover is None:
+        raise ProtocolError(
+            "the scenario has no crossover that could be varied",
+            where=f"{path}.crossover",
+            remedy="Add [scenario.NAME.crossover].",
+        )
 
 
 def _check_scenario(protocol: Protocol, scenario: Scenario, path: str) -> None:

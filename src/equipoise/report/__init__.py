@@ -4,6 +4,7 @@ from .design import design_html, write_design
 from .design_tables import design_tables
 from .document import FORMATS, html, write
 from .rebuilt import tie_out_table
+from .simulation import simulation_html, simulation_tables, write_simulation
 from .tables import Table, primary_table, results_table
 
 __all__ = [
@@ -14,7 +15,10 @@ __all__ = [
     "html",
     "primary_table",
     "results_table",
+    "simulation_html",
+    "simulation_tables",
     "tie_out_table",
     "write",
     "write_design",
+    "write_simulation",
 ]

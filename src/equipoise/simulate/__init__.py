@@ -7,17 +7,21 @@ from .model import Model, model, without_effect
 from .nature import Nature, nature, nature_of
 from .operating import Operating, operating
 from .patients import patients
+from .study import Cell, Grid, Study, study
 from .trial import trial
 
 __all__ = [
     "FIELDS",
     "Baseline",
+    "Cell",
     "Cohort",
     "Cut",
+    "Grid",
     "Looks",
     "Model",
     "Nature",
     "Operating",
+    "Study",
     "Trials",
     "cohort",
     "draw_baseline",
@@ -30,6 +34,7 @@ __all__ = [
     "operating",
     "patients",
     "run_trials",
+    "study",
     "trial",
     "without_effect",
 ]

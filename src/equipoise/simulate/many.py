@@ -89,6 +89,7 @@ def _sums(task: Trials, first: int, trials: int) -> Sums:
     got = Sums(trials)
     for name, values in (("efficacy", claim), ("control", other), ("futility", futile)):
         got.by_look[name] = (values & first_stop).sum(axis=0).astype(float)
+    got.by_look["crossed"] = claim.sum(axis=0).astype(float)
     got.by_look["unmet"] = (~met).sum(axis=0).astype(float)
     ratio, error = found[:, :, LOG_RATIO], found[:, :, RATIO_SE]
     has = np.isfinite(ratio) & np.isfinite(error)

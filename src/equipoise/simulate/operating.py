@@ -33,6 +33,7 @@ Vector = NDArray[np.float64]
 class Operating:
     """What ``trials`` simulated trials did; arrays (k,) are by look, and every one has its Monte Carlo error.
 
+    ``crossed``: shares that are at the bound for efficacy or above it at a look, whether or not they had stopped.
     ``efficacy``, ``futility``, ``control``: shares of trials that stopped at a look with a claim, for futility, or with
     a claim for the control arm (two-sided tests); ``unmet``: shares that ended before the look's number of events, and
     claim nothing there. ``day``, ``patients``, ``events``, ``z``, ``log_hazard_ratio``: means over all trials as if
@@ -50,6 +51,7 @@ class Operating:
     efficacy: Vector
     futility: Vector
     control: Vector
+    crossed: Vector
     unmet: Vector
     day: Vector
     day_sd: Vector
@@ -265,6 +267,7 @@ def summary(task: Trials, total: Sums, interrupted: bool) -> Operating:
         efficacy=sums["efficacy"] / n,
         futility=sums["futility"] / n,
         control=sums["control"] / n,
+        crossed=sums["crossed"] / n,
         unmet=sums["unmet"] / n,
         day=mean("day", n),
         day_sd=sd("day", n),

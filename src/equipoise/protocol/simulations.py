@@ -1,0 +1,45 @@
+"""``[simulation.*]``: which trials are to be simulated, over a grid of what may be true."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from .scenarios import Ratio, Share
+from .section import Many, Section, Table, Text
+
+
+class Simulation(Section):
+    """Power of one test of ``estimand``, without interim looks, where something of ``scenario`` is varied (by default
+    of the first that is stated).
+
+    Either ``hazard_ratio``: those of the treatment on what ends the endpoint (on progression where it counts, else on
+    death); or ``crossover``: shares of those who progress in the scenario's crossover arm and cross over, each under
+    the hazard ratios of death from then on that ``after_crossing`` names. The test, ``sided`` at ``alpha``, comes at
+    each number of ``events``, or at the scenario's cut-off if that is earlier. ``subjects`` as of ``simulate.trial``.
+    """
+
+    label: Text
+    estimand: Text
+    scenario: Text | None = None
+    alpha: Annotated[float, Field(gt=0, lt=0.5)]
+    sided: Literal[1, 2]
+    events: Many[Annotated[int, Field(ge=1)]] = ()
+    subjects: Annotated[int, Field(ge=2)] | None = None
+    hazard_ratio: Many[Ratio] = ()
+    crossover: Many[Share] = ()
+    after_crossing: Table[Ratio] = Field(default_factory=dict, validate_default=True)
+
+    @model_validator(mode="after")
+    def _varies_one_thing(self) -> Simulation:
+        if bool(self.hazard_ratio) == bool(self.crossover):
+            raise ValueError("give what is varied: either `hazard_ratio` or `crossover`")
+        if bool(self.crossover) != bool(self.after_crossing):
+            raise ValueError("`crossover` and `after_crossing` go together: who crosses, and what it does to them")
+        for name in ("events", "hazard_ratio", "crossover"):
+            values = getattr(self, name)
+            if any(b <= a for a, b in pairwise(values)):
+                raise ValueError(f"`{name}` must rise")
+        return self

@@ -1,0 +1,163 @@
+"""The page of simulated trials, and the long table beside it: laid out from rows, no number is made here."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from collections.abc import Sequence
+from importlib.metadata import version  # noqa: TID251 - reads version numbers, imports nothing
+from pathlib import Path
+
+import matplotlib as mpl
+from markupsafe import Markup
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+from ..protocol import Protocol
+from ..simulate import Grid, Study
+from .document import environment, write_files
+from .drawing import COLORS, STYLE, svg
+from .tables import INDENT, Table, results_table
+
+_MARK = "SIMULATED: no patient stands behind any number here; each follows from the model and its random numbers"
+_VARIED = {"hazard ratio": "Hazard ratio of the model", "crossover": "Share of those progressing who cross over"}
+_MARKERS = ("o", "s", "^", "D")
+_BY_LOOK = (
+    ("probability of efficacy", "Stops with a claim"),
+    ("probability of futility", "Stops for futility"),
+    ("probability of control", "Stops with a claim for the control arm"),
+    ("probability of unmet", "Ends before its number of events"),
+    ("events", "Mean events"),
+    ("patients", "Mean patients randomized"),
+    ("look day", "Mean days from the first patient"),
+    ("mean z", "Mean Z"),
+    ("standard deviation of z", "Standard deviation of Z"),
+)
+
+
+def write_simulation(trial: Protocol, found: Study, out: str | Path) -> tuple[Path, ...]:
+    """Write simulation.html and simulation.csv (the long table) into a folder; returns the files."""
+    texts = {"simulation.csv": found.table().write_csv(), "simulation.html": simulation_html(trial, found)}
+    return write_files(Path(out), texts)
+
+
+def simulation_html(trial: Protocol, found: Study) -> str:
+    """Simulated trials as one HTML page without any reference to the outside."""
+    rows = found.rows()
+    return environment().get_template("simulation.html").render(
+        trial=trial,
+        mark=_MARK,
+        grids=[(grid, power_table(grid), Markup(power_figure(grid)), ratio_table(grid)) for grid in found.grids],
+        plan=plan_table(found),
+        notes=_notes(found),
+        methods=list(dict.fromkeys(row.method for row in rows if row.method)),
+        all_results=results_table(rows, at="At"),
+        provenance=_provenance(trial, found),
+    )  # fmt: skip
+
+
+def simulation_tables(found: Study) -> tuple[Table, ...]:
+    """Power over each grid, the mean estimate, and what the plan does."""
+    tables = [table for grid in found.grids for table in (power_table(grid), ratio_table(grid))]
+    plan = plan_table(found)
+    return (*tables, *([plan] if plan is not None else []))
+
+
+def power_table(grid: Grid) -> Table:
+    """Power by what is varied, with its Monte Carlo error."""
+    return _by_group(grid, f"{grid.label}: power (Monte Carlo error)", "power", "power Monte Carlo error")
+
+
+def ratio_table(grid: Grid) -> Table:
+    """What the trials estimate on average."""
+    return _by_group(grid, f"{grid.label}: geometric mean of the estimated hazard ratios",
+                     "geometric mean of hazard ratios")  # fmt: skip
+
+
+def _by_group(grid: Grid, title: str, statistic: str, error: str = "") -> Table:
+    rows = list(grid.rows())
+    held = {(r.statistic, r.group, r.at): r.text for r in rows}
+    groups = list(dict.fromkeys(r.group for r in rows))
+    levels = list(dict.fromkeys(r.at for r in rows))
+    lines = []
+    for x in levels:
+        cells = []
+        for group in groups:
+            text = held.get((statistic, group, x), "")
+            cells.append(f"{text} ({held[error, group, x]})" if error and text else text)
+        lines.append((f"{x:g}", tuple(cells)))
+    return Table(title=title, head=(_VARIED[grid.varied], *groups), lines=tuple(lines), right=len(groups))
+
+
+def plan_table(found: Study) -> Table | None:
+    """The looks of the plan under what it assumes and under no effect; None where there is no plan."""
+    if not found.of_plan:
+        return None
+    runs = [(run.label, {(r.statistic, r.at): r.text for r in run.rows()}) for run in found.of_plan]
+    lines: list[tuple[str, tuple[str, ...]]] = []
+
+    def line(label: str, statistic: str, at: float | None = None) -> None:
+        error = f"{statistic} Monte Carlo error"
+        lines.append((label, tuple(
+            texts[statistic, at] + (f" ({texts[error, at]})" if (error, at) in texts else "") for _, texts in runs
+        )))  # fmt: skip
+
+    line("Trials with a claim (power, type I error)", "power")
+    line("Expected events", "expected events")
+    line("Expected patients", "expected patients")
+    line("Expected days from the first patient", "expected day")
+    for k in range(len(found.of_plan[0].looks.cuts)):
+        lines.append((f"Look {k + 1}, {found.of_plan[0].looks.cuts[k]}", ()))
+        for statistic, label in _BY_LOOK:
+            if any(texts[statistic, k + 1.0] != "0.0000" for _, texts in runs):
+                line(f"{INDENT}{label}", statistic, k + 1.0)
+    return Table(
+        title=f"{found.plan_label}: what its looks do (Monte Carlo error)",
+        head=("", *(label for label, _ in runs)),
+        lines=tuple(lines),
+        right=len(runs),
+    )
+
+
+def power_figure(grid: Grid) -> str:
+    """Power over what is varied, a line a group, with two Monte Carlo errors on either side."""
+    rows = list(grid.rows())
+    groups = list(dict.fromkeys(r.group for r in rows))
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(7.2, 3.9))
+        axes = figure.subplots()
+        for i, group in enumerate(groups):
+            points = [(r.at or 0.0, r.value or 0.0) for r in rows if r.group == group and r.statistic == "power"]
+            errors = [r.value or 0.0 for r in rows if r.group == group and r.statistic == "power Monte Carlo error"]
+            axes.errorbar(
+                [x for x, _ in points], [y for _, y in points], yerr=[2 * e for e in errors],
+                color=COLORS[i % len(COLORS)], marker=_MARKERS[i % len(_MARKERS)], markersize=4, linewidth=1.4,
+                linestyle=("-", "--", ":", "-.")[i % 4], capsize=2, label=group,
+            )  # fmt: skip
+        axes.set_ylim(0, 1.02)
+        axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+        axes.set_xlabel(_VARIED[grid.varied])
+        axes.set_ylabel("Power")
+        if grid.varied == "crossover":
+            axes.xaxis.set_major_formatter(PercentFormatter(1.0))
+        axes.grid(axis="y", linewidth=0.4, alpha=0.5)
+        if any(groups):
+            axes.legend(frameon=False, loc="best")
+        figure.tight_layout()
+        return svg(figure)
+
+
+def _notes(found: Study) -> list[str]:
+    stopped = (
+        ["the run was stopped from the keyboard: these are the trials that were done"] if found.interrupted else []
+    )
+    return [*stopped, *found.notes]
+
+
+def _provenance(trial: Protocol, found: Study) -> Sequence[str]:
+    software = ", ".join(f"{p} {version(p)}" for p in ("equipoise", "numpy", "scipy", "numba", "polars", "matplotlib"))
+    return [
+        f"Software: {software}, Python {platform.python_version()}.",
+        f"Protocol SHA-256: {trial.digest}",
+        f"Results table SHA-256: {hashlib.sha256(found.table().write_csv().encode()).hexdigest()}",
+    ]

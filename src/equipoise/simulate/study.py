@@ -1,0 +1,229 @@
+"""What the protocol wants simulated: its grids, and the looks of its own design."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.special import ndtri
+
+from .. import results
+from ..design import justification
+from ..errors import ProtocolError
+from ..protocol import Protocol, Scenario, Simulation
+from ..results import ROUNDING_NOTE, Row, fixed
+from ..units import MONTH_LENGTH_NOTE
+from .looks import Cut, Looks
+from .model import without_effect
+from .operating import Operating, operating
+from .patients import endpoint_place
+from .trial import scenario_of, subjects_of
+
+if TYPE_CHECKING:
+    import polars as pl
+
+_UNIT_OF = {"hazard ratio": "hazard ratio", "crossover": "share who cross over"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Cell:
+    """One setting of a grid: ``x`` of what is varied, the ``group`` it belongs to, and its trials; the test that counts
+    is that at ``look``."""
+
+    x: float
+    group: str
+    run: Operating
+    look: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Grid:
+    """Power over a grid of what may be true: ``varied`` is "hazard ratio" or "crossover"."""
+
+    name: str
+    label: str
+    varied: str
+    cells: tuple[Cell, ...]
+    notes: tuple[str, ...]
+    context: Row
+
+    def rows(self) -> Iterator[Row]:
+        """Rows of the long table, ``at`` being what is varied."""
+        for cell in self.cells:
+            run, k = cell.run, cell.look
+            power = float(run.crossed[k])
+            ratio, spread = float(run.log_hazard_ratio[k]), float(run.log_hazard_ratio_sd[k])
+            method = (
+                f"{self.label}; {run.trials:,} simulated trials, seed {run.seed}; log-rank test, Cox model with "
+                f"Efron's ties, times in whole days; {ROUNDING_NOTE}; {MONTH_LENGTH_NOTE}"
+            )
+            for statistic, value, digits, unit in (
+                ("power", power, 4, ""),
+                ("power Monte Carlo error", run.error(power), 4, ""),
+                ("geometric mean of hazard ratios", math.exp(ratio), 3, ""),
+                ("standard deviation of log hazard ratios", spread, 4, ""),
+                ("events", float(run.events[k]), 1, "events"),
+                ("patients", float(run.patients[k]), 1, "patients"),
+                ("look day", float(run.day[k]), 1, "days"),
+            ):
+                held = results.number(value, fixed(value, digits) if math.isfinite(value) else results.NOT_ESTIMABLE,
+                                      "" if math.isfinite(value) else "no trial gave it")  # fmt: skip
+                yield replace(
+                    self.context, statistic=statistic, group=cell.group, at=cell.x, unit=unit, method=method,
+                    **held,  # type: ignore[arg-type]
+                )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Study:
+    """All that a protocol wants simulated: grids, and the operating characteristics of the plan of its [design] under
+    what it assumes and under no effect."""
+
+    grids: tuple[Grid, ...]
+    of_plan: tuple[Operating, ...]
+    plan_label: str
+    notes: tuple[str, ...]
+    interrupted: bool
+
+    def rows(self) -> list[Row]:
+        """Rows of the long table: each grid under its name, the plan's trials under "simulation"."""
+        found = [row for grid in self.grids for row in grid.rows()]
+        for run in self.of_plan:
+            found += [replace(row, origin="simulated", toml_path="design") for row in run.rows()]
+        return found
+
+    def table(self) -> pl.DataFrame:
+        """The long table of all of it."""
+        return results.long_table(self.rows())
+
+
+def study(
+    protocol: Protocol,
+    *,
+    trials: int = 10_000,
+    seed: int = 1,
+    executor: Executor | None = None,
+    progress: Callable[[str], None] = lambda _: None,
+) -> Study:
+    """Simulate what the protocol's [simulation] lists, and the plan of its [design]. All cells of a grid are of the
+    same seed, so that their differences are of what is varied.
+
+    Raises ``ProtocolError`` where there is neither, and what ``operating`` raises.
+
+    >>> from equipoise.protocol import example
+    >>> found = study(example("tandem"), trials=50)
+    >>> [grid.varied for grid in found.grids]
+    ['hazard ratio', 'crossover']
+    """
+    if not protocol.simulation and protocol.design is None:
+        raise ProtocolError(
+            "the protocol has nothing to simulate",
+            where="simulation",
+            remedy="Add [simulation.NAME] with label, estimand, alpha, sided and hazard_ratio, or a [design].",
+        )
+    grids: list[Grid] = []
+    of_plan: list[Operating] = []
+    label, interrupted = "", False
+    for name, asked in protocol.simulation.items():
+        grid, interrupted = _grid(protocol, name, asked, trials, seed, executor, progress)
+        grids.append(grid)
+        if interrupted:
+            break
+    if protocol.design is not None and not interrupted:
+        found = justification(protocol)
+        label = found.label
+        for ratio in (None, 1.0):
+            progress(f"simulating {label}{'' if ratio is None else ', no effect'}")
+            run = operating(None, plan=found.plan, trials=trials, seed=seed, hazard_ratio=ratio, executor=executor)
+            of_plan.append(run)
+            interrupted |= run.interrupted
+            if interrupted:
+                break
+    return Study(
+        grids=tuple(grids),
+        of_plan=tuple(of_plan),
+        plan_label=label,
+        notes=tuple(dict.fromkeys(note for grid in grids for note in grid.notes)),
+        interrupted=interrupted,
+    )
+
+
+def _grid(
+    protocol: Protocol,
+    name: str,
+    asked: Simulation,
+    trials: int,
+    seed: int,
+    executor: Executor | None,
+    progress: Callable[[str], None],
+) -> tuple[Grid, bool]:
+    scenario = scenario_of(protocol, asked.scenario)
+    estimand = protocol.estimands[asked.estimand]
+    progressing = scenario.progression is not None and endpoint_place(protocol, estimand.variable) != 1
+    bound = float(-ndtri(asked.alpha / asked.sided))
+    cuts = tuple(Cut(events=n, time=scenario.cutoff, which="earlier") for n in asked.events)
+    cuts = cuts or (Cut(time=scenario.cutoff),)
+    looks = Looks(cuts=cuts, efficacy=np.full(len(cuts), bound), sided=asked.sided)
+    cells: list[Cell] = []
+    interrupted = False
+    for x, group, changed in _settings(asked, scenario, progressing=progressing):
+        progress(f"simulating {asked.label}: {_UNIT_OF[_varied(asked)]} {x:g}{f', {group}' if group else ''}")
+        run = operating(protocol, looks=looks, scenario=changed, estimand=asked.estimand, subjects=asked.subjects,
+                        trials=trials, seed=seed, executor=executor)  # fmt: skip
+        groups = [f"{n} events" for n in asked.events] or ["" if group else "at the cut-off"]
+        for k, at in enumerate(groups):
+            cells.append(Cell(x=x, group=", ".join(part for part in (group, at) if part), run=run, look=k))
+        interrupted = run.interrupted
+        if interrupted:
+            break
+    ordered = sorted(cells, key=lambda cell: (list(dict.fromkeys(c.group for c in cells)).index(cell.group), cell.x))
+    n = subjects_of(protocol, scenario, asked.subjects)
+    path = f"simulation.{name}"
+    context = Row(
+        statistic="", analysis=name, role="simulation", estimand=asked.estimand, population=estimand.population,
+        endpoint=estimand.variable, toml_path=path, origin="simulated",
+    )  # fmt: skip
+    return Grid(
+        name=name, label=asked.label, varied=_varied(asked), cells=tuple(ordered),
+        notes=tuple(_notes(protocol, asked, scenario, n, progressing=progressing)), context=context,
+    ), interrupted  # fmt: skip
+
+
+def _varied(asked: Simulation) -> str:
+    return "hazard ratio" if asked.hazard_ratio else "crossover"
+
+
+def _settings(asked: Simulation, scenario: Scenario, *, progressing: bool) -> Iterator[tuple[float, str, Scenario]]:
+    """What is varied, the group it belongs to, and the scenario that it makes."""
+    for ratio in asked.hazard_ratio:
+        yield ratio, "", without_effect(scenario, ratio, of="progression" if progressing else "survival")
+    for label, ratio in asked.after_crossing.items():
+        for share in asked.crossover:
+            assert scenario.crossover is not None
+            changed = scenario.crossover.model_copy(update={"probability": share, "death_hazard_ratio": ratio})
+            yield share, label, scenario.model_copy(update={"crossover": changed})
+
+
+def _notes(
+    protocol: Protocol, asked: Simulation, scenario: Scenario, subjects: int, *, progressing: bool
+) -> Iterator[str]:
+    """What a reader must know of a grid."""
+    yield (
+        f"{asked.label}: {subjects} patients of the model {scenario.label!r}, accrual over {scenario.accrual}, cut off "
+        f"at {scenario.cutoff}; {asked.sided}-sided test at {asked.alpha:g}, without interim looks; power is the share "
+        "of trials with a claim for the experimental arm"
+    )
+    if asked.hazard_ratio:
+        what = "progression" if progressing else "death"
+        yield f"{asked.label}: the hazard ratio is the model's, of {what}; a Cox model estimates its average over time"
+    for label, ratio in asked.after_crossing.items():
+        yield f"{asked.label}: {label}: after crossing over the hazard of death is multiplied by {ratio:g}"
+    names = [name for name, one in protocol.scenario.items() if one is scenario]
+    parts = (*(f"scenario.{name}" for name in names), "simulation")
+    for path, why in protocol.assumed.items():
+        if path.startswith(parts):
+            yield f"assumed: {path}: {why}"

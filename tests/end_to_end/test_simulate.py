@@ -1,0 +1,120 @@
+"""``equipoise simulate``: the protocol's grids and the looks of its design, as text, JSON and a page."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from equipoise.errors import EquipoiseError
+from equipoise.protocol import example, read
+from equipoise.report import simulation_html, simulation_tables
+from equipoise.simulate import study
+
+TOML = Path(__file__).parents[1] / "unit" / "simulated_trial.toml"
+GRID = """
+[simulation.power]
+label = "Power"
+estimand = "OS"
+scenario = "survival alone"
+alpha = 0.025
+sided = 1
+hazard_ratio = [0.5, 1.0]
+"""
+
+
+def command(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "equipoise.cli", *arguments], capture_output=True, text=True, check=False
+    )
+
+
+def with_grid(folder: Path, grid: str = GRID) -> Path:
+    file = folder / "trial.toml"
+    file.write_text(TOML.read_text() + grid)
+    return file
+
+
+def test_tandem(tmp_path: Path) -> None:
+    """Power falls with the hazard ratio and with crossover; the estimate of 0.63 is no place to compute a power."""
+    done = command("simulate", "tandem", "--trials", "300", "--json", "--out", str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    rows = json.loads(done.stdout)["results"]
+    power = {(r["analysis"], r["group"], r["at"]): r["value"] for r in rows if r["statistic"] == "power"}
+    progression, survival = "power for progression-free survival", "overall survival by crossover"
+    for group in ("182 events", "189 events", "196 events"):
+        falling = [power[progression, group, x] for x in (0.5, 0.6, 0.7, 0.8, 1.0)]
+        assert falling == sorted(falling, reverse=True)
+    assert {at for name, _, at in power if name == progression}.isdisjoint({0.63})
+    assert power[survival, "no effect", 0.0] == power[survival, "no effect", 1.0]
+    assert power[survival, "full effect", 1.0] < power[survival, "half effect", 1.0] < power[survival, "no effect", 1.0]
+    assert power["simulation", "what the plan assumes", None] > 0.8
+    assert {r["origin"] for r in rows} == {"simulated"}
+    assert any("182 to 196" in note for note in json.loads(done.stdout)["notes"])
+    table = pl.read_csv(tmp_path / "simulation.csv", infer_schema=False)
+    assert table.height == len(rows)
+    page = (tmp_path / "simulation.html").read_text()
+    assert page.count("<svg") == 2
+    assert "SIMULATED" in page
+
+
+def test_text_tables_and_a_seed(tmp_path: Path) -> None:
+    file = with_grid(tmp_path)
+    done = command("simulate", str(file), "--trials", "500", "--seed", "3")
+    assert done.returncode == 0, done.stderr
+    assert "SIMULATED TRIALS" in done.stdout
+    found = study(read(file), trials=500, seed=3)
+    texts = [text for table in simulation_tables(found) for _, cells in table.lines for text in cells]
+    assert all(text in done.stdout for text in texts)
+    assert len(found.rows()) == 14
+    assert command("simulate", str(file), "--trials", "500", "--seed", "4").stdout != done.stdout
+
+
+def test_a_page_of_a_run_that_was_stopped(tmp_path: Path) -> None:
+    def stop(text: str) -> None:
+        if "hazard ratio 1" in text:
+            raise KeyboardInterrupt
+
+    trial = read(with_grid(tmp_path))
+    with pytest.raises(KeyboardInterrupt):
+        study(trial, trials=100, progress=stop)
+    assert "Power" in simulation_html(trial, study(trial, trials=100))
+
+
+@pytest.mark.parametrize(
+    ("grid", "words"),
+    [
+        ("", "nothing to simulate"),
+        (GRID.replace('"OS"', '"ORR"'), "estimand"),
+        (GRID.replace('"survival alone"', '"x"'), "scenario"),
+        (GRID.replace("hazard_ratio = [0.5, 1.0]", ""), "what is varied"),
+        (GRID + "crossover = [0.5]\n", "what is varied"),
+        (GRID.replace("[0.5, 1.0]", "[1.0, 0.5]"), "must rise"),
+        (GRID.replace("[0.5, 1.0]", "[-1]"), "greater than 0"),
+        (GRID.replace("hazard_ratio = [0.5, 1.0]", "crossover = [0.5]\nafter_crossing = { none = 1 }"), "no crossover"),
+        (GRID.replace("hazard_ratio = [0.5, 1.0]", "crossover = [0.5]"), "go together"),
+        (GRID.replace("0.025", "0.6"), "less than 0.5"),
+    ],
+)
+def test_what_is_refused(tmp_path: Path, grid: str, words: str) -> None:
+    with pytest.raises(EquipoiseError) as caught:
+        study(read(with_grid(tmp_path, grid)), trials=10)
+    assert words in str(caught.value)
+
+
+def test_wrong_arguments() -> None:
+    assert command("simulate", "tandem", "--trials", "0").returncode == 2
+    assert "no number of trials" in command("simulate", "tandem", "--trials", "0").stderr
+    assert "no seed" in command("simulate", "tandem", "--seed", "-1", "--trials", "10").stderr
+    assert "nothing to simulate" in command("simulate", "veteran").stderr
+
+
+def test_crossover_over_a_grid_of_one_cell() -> None:
+    trial = example("tandem")
+    asked = trial.simulation["overall survival by crossover"].model_copy(update={"crossover": (0.7,)})
+    found = study(trial.model_copy(update={"simulation": {"one": asked}, "design": None}), trials=200)
+    assert [cell.group for cell in found.grids[0].cells] == ["no effect", "half effect", "full effect"]

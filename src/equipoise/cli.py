@@ -256,6 +256,8 @@ def simulate(
     *,
     trials: Annotated[int, Parameter(help="Trials of each setting.")] = 10_000,
     seed: Annotated[int, Parameter(help="Seed of the simulated trials.")] = 1,
+    keep: Annotated[str | None, Parameter(help="Folder that keeps every trial, so that a run can go on.")] = None,
+    cluster: Annotated[str | None, Parameter(help="Scheduler of a Dask cluster (tcp://...) that simulates.")] = None,
     out: Annotated[str | None, Parameter(help="Folder for simulation.csv and simulation.html.")] = None,
     json_: Json = False,
 ) -> int:
@@ -264,9 +266,10 @@ def simulate(
     files: tuple[Path, ...] = ()
     with progress(quiet=json_) as tell:
         tell("compiling the kernels (the first run only)")
-        from .simulate import study
+        from .simulate import on_cluster, study
 
-        found = study(trial, trials=trials, seed=seed, progress=tell)
+        with on_cluster(cluster) as executor:
+            found = study(trial, trials=trials, seed=seed, executor=executor, keep=keep, progress=tell)
         if out is not None:
             tell("writing the report")
             from .report import write_simulation

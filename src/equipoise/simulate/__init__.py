@@ -1,5 +1,6 @@
 """How nature behaves: a scenario of the protocol as arrays, the patients it gives, one trial and many."""
 
+from .cluster import on_cluster
 from .cohort import FIELDS, Baseline, Cohort, cohort, draw_baseline, draw_columns, draw_uniforms
 from .looks import Cut, Looks, looks_of
 from .many import Trials, run_trials
@@ -31,6 +32,7 @@ __all__ = [
     "model",
     "nature",
     "nature_of",
+    "on_cluster",
     "operating",
     "patients",
     "run_trials",

@@ -8,7 +8,8 @@ import os
 from collections.abc import Callable, Generator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from itertools import count as counting
+from itertools import islice
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,12 +17,14 @@ from numpy.typing import NDArray
 from ..errors import DesignError, UnsupportedError
 from ..kernels import simulate_trials
 from ..kernels.trials import DAY, ENTERED_BY, EVENTS, FOUND, LOG_RATIO, MET, RATIO_SE, Z
+from .kept import Kept, kept_in
 from .looks import Looks
 from .nature import Nature
 
 Vector = NDArray[np.float64]
 CHUNK = 1_000  # trials after which a wanted precision is asked for, whoever has simulated them
-_AHEAD = 4  # chunks a worker that wait to be taken
+_AHEAD, _AHEAD_ELSEWHERE = 4, 256  # chunks under way: for each core, and for an executor whose size nobody tells
+_LIMIT = 1.959963984540054
 _FIELDS = {0: 5, 1: 7, 2: 9}  # day of progression-free survival, of survival, of time to progression in a history
 
 
@@ -29,7 +32,8 @@ _FIELDS = {0: 5, 1: 7, 2: 9}  # day of progression-free survival, of survival, o
 class Trials:
     """What is simulated: patients of ``nature`` at ``looks``; the arms ``experimental`` and ``control`` are tested by a
     log-rank test of ``endpoint`` (0 progression or death, 1 death, 2 progression), stratified ``by`` factors (names),
-    and with a Cox model if ``cox``; ``seed``."""
+    and with a Cox model if ``cox``; ``seed``. ``truth`` (k) are the true log hazard ratios at the looks, if they are
+    known, of which coverage is counted."""
 
     nature: Nature
     looks: Looks
@@ -39,6 +43,7 @@ class Trials:
     seed: int
     by: tuple[str, ...] = ()
     cox: bool = True
+    truth: tuple[float, ...] = ()
 
     def found(self, first: int, trials: int) -> Vector:
         """Of trials first, first + 1, ... what was found at each look, (trials, k, 10); see ``kernels.trials``."""
@@ -71,10 +76,15 @@ class Sums:
             self.whole[name] = self.whole.get(name, 0.0) + total
 
 
-def _sums(task: Trials, first: int, trials: int) -> Sums:
-    """What a chunk of trials adds; runs wherever an executor puts it."""
+def _chunk(task: Trials, first: int, trials: int, keep: bool) -> tuple[Sums, Vector | None]:
+    """What a chunk of trials adds, and what was found in each if that is kept; runs wherever an executor puts it."""
     found = task.found(first, trials)
-    looks = task.looks
+    return sums_of(task, found), found if keep else None
+
+
+def sums_of(task: Trials, found: Vector) -> Sums:
+    """What trials add, of which (trials, k, 10) was found."""
+    trials, looks = len(found), task.looks
     met, z = found[:, :, MET] == 1, found[:, :, Z]
     with np.errstate(invalid="ignore"):
         claim = met & (z >= looks.efficacy)
@@ -104,6 +114,9 @@ def _sums(task: Trials, first: int, trials: int) -> Sums:
     }
     got.by_look["with z"] = np.isfinite(z).sum(axis=0).astype(float)
     got.by_look["with hazard ratio"] = has.sum(axis=0).astype(float)
+    if task.truth:
+        far = np.abs(np.where(has, ratio, np.inf) - np.array(task.truth))
+        got.by_look["covered"] = (far <= _LIMIT * np.where(has, error, 0.0)).sum(axis=0).astype(float)
     for name, one in values.items():
         got.by_look[name], got.by_look[f"{name} squared"] = one.sum(axis=0), (one * one).sum(axis=0)
         if name in ("day", "patients", "events"):
@@ -118,13 +131,15 @@ def run_trials(
     *,
     precision: float | None = None,
     executor: Executor | None = None,
+    keep: str | Path | None = None,
     progress: Callable[[float], None] = lambda _: None,
 ) -> tuple[Sums, bool]:
     """Sums over trials 0, 1, ..., which depend neither on the executor nor on its workers; and whether the run was
     stopped from the keyboard, so that they are of the trials that were done.
 
     ``precision``: stop as soon as the Monte Carlo error of the power is no larger, asked after every 1,000 trials.
-    ``executor``: any of ``concurrent.futures`` (threads of this machine by default), a Dask cluster's too.
+    ``executor``: any of ``concurrent.futures`` (threads of this machine by default), a Dask cluster's too. ``keep``: a
+    folder in which every trial is kept as Parquet; trials that are there already are not simulated again.
 
     Raises ``DesignError`` for numbers that are none, ``UnsupportedError`` for a pool of forked processes.
     """
@@ -136,7 +151,7 @@ def run_trials(
     chunks = [(first, min(CHUNK, trials - first)) for first in range(0, trials, CHUNK)]
     total = Sums(0)
     interrupted = False
-    taken = _in_order(task, chunks, executor)
+    taken = _in_order(task, chunks, executor, None if keep is None else kept_in(keep, task))
     try:
         for got in taken:
             total.add(got)
@@ -153,23 +168,36 @@ def run_trials(
     return total, interrupted
 
 
-def _in_order(task: Trials, chunks: list[tuple[int, int]], executor: Executor | None) -> Generator[Sums]:
-    """What each chunk adds, in their order; a few are under way at a time, and what is not taken is cancelled."""
+def _in_order(
+    task: Trials, chunks: list[tuple[int, int]], executor: Executor | None, kept: Kept | None
+) -> Generator[Sums]:
+    """What each chunk adds, in their order; some are under way at a time, and what is not taken is cancelled."""
     own = ThreadPoolExecutor(max_workers=os.cpu_count() or 1) if executor is None else None
     pool = executor or own
     assert pool is not None
-    ahead = _AHEAD * (os.cpu_count() or 1)
-    waiting: list[Future[Sums]] = []
+    ahead = _AHEAD * (os.cpu_count() or 1) if executor is None else _AHEAD_ELSEWHERE
+    waiting: list[tuple[int, Future[tuple[Sums, Vector | None]] | Vector]] = []
+    following = iter(chunks)
     try:
-        for number in counting():
-            while len(waiting) < ahead and number + len(waiting) < len(chunks):
-                waiting.append(pool.submit(_sums, task, *chunks[number + len(waiting)]))
+        while True:
+            for first, trials in islice(following, ahead - len(waiting)):
+                held = None if kept is None else kept.read(first, trials, len(task.looks.cuts))
+                later = pool.submit(_chunk, task, first, trials, kept is not None) if held is None else held
+                waiting.append((first, later))
             if not waiting:
                 return
-            yield waiting.pop(0).result()
+            first, one = waiting.pop(0)
+            if isinstance(one, np.ndarray):
+                yield sums_of(task, one)
+                continue
+            sums, found = one.result()
+            if kept is not None and found is not None:
+                kept.write(first, found)
+            yield sums
     finally:
-        for one in waiting:
-            one.cancel()
+        for _, one in waiting:
+            if not isinstance(one, np.ndarray):
+                one.cancel()
         if own is not None:
             own.shutdown(wait=True, cancel_futures=True)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,11 +15,12 @@ from numpy.typing import NDArray
 from .. import results
 from ..design import Plan
 from ..errors import DesignError, UnsupportedError
+from ..kernels.trials import LOG_RATIO
 from ..protocol import Analysis, Protocol, Scenario, quoted
 from ..results import NOT_ESTIMABLE, ROUNDING_NOTE, Row, fixed
 from ..units import DAYS_PER_MONTH, MONTH_LENGTH_NOTE
-from .looks import Looks, looks_of
-from .many import Sums, Trials, run_trials
+from .looks import Cut, Looks, looks_of
+from .many import CHUNK, Sums, Trials, run_trials
 from .nature import nature, nature_of
 from .patients import endpoint_place
 from .trial import analysis_of, scenario_of, subjects_of
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 Vector = NDArray[np.float64]
+_PATIENTS, _LARGE, _ELSEWHERE = 10_000, 100, 1 << 40  # of a large trial; such trials; where their numbers begin
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -39,7 +42,9 @@ class Operating:
     claim nothing there. ``day``, ``patients``, ``events``, ``z``, ``log_hazard_ratio``: means over all trials as if
     none had stopped, with standard deviations between trials (``_sd``); ``standard_error``: mean of the Cox model's.
     ``power`` with ``power_error``: the share with a claim. ``expected`` days, patients and events at which trials end,
-    with their Monte Carlo errors. ``interrupted``: the run was stopped, and these are the trials that it had done.
+    with their Monte Carlo errors. ``true_log_hazard_ratio`` is what a million patients would estimate on the mean day
+    of a look, ``covered`` the share of trials whose 95% Wald interval holds it (nan unless asked for).
+    ``interrupted``: the run was stopped, and these are the trials that it had done.
     """
 
     label: str
@@ -63,6 +68,8 @@ class Operating:
     log_hazard_ratio: Vector
     log_hazard_ratio_sd: Vector
     standard_error: Vector
+    true_log_hazard_ratio: Vector
+    covered: Vector
     expected: dict[str, tuple[float, float]]
     interrupted: bool
 
@@ -117,6 +124,12 @@ class Operating:
             row("mean log hazard ratio", float(self.log_hazard_ratio[k]), 4, at)
             row("standard deviation of log hazard ratio", float(self.log_hazard_ratio_sd[k]), 4, at)
             row("mean standard error of log hazard ratio", float(self.standard_error[k]), 4, at)
+            true = float(self.true_log_hazard_ratio[k])
+            if math.isfinite(true):
+                row("true log hazard ratio", true, 4, at)
+                row("bias of log hazard ratio", float(self.log_hazard_ratio[k]) - true, 4, at)
+                row("coverage of 95% limits", float(self.covered[k]), 4, at)
+                row("coverage of 95% limits Monte Carlo error", self.error(float(self.covered[k])), 4, at)
         return found
 
     def table(self) -> pl.DataFrame:
@@ -136,8 +149,10 @@ def operating(  # noqa: PLR0913 - the house plan's public name
     subjects: int | None = None,
     hazard_ratio: float | None = None,
     cox: bool = True,
+    truth: bool = False,
     precision: float | None = None,
     executor: Executor | None = None,
+    keep: str | Path | None = None,
     progress: Callable[[float], None] = lambda _: None,
 ) -> Operating:
     """What a trial does over many simulated ones: power, looks, numbers, each with its Monte Carlo error.
@@ -145,7 +160,9 @@ def operating(  # noqa: PLR0913 - the house plan's public name
     Bounds and cuts are those of ``plan``, or of ``looks``. Patients are those of ``scenario`` (a name of the protocol,
     or a ``Scenario``), tested by the analysis of ``estimand`` (by default the primary one): a log-rank test, stratified
     if that is. Without a scenario they are those that the plan assumes, with its hazard ratio or, for the type I error,
-    ``hazard_ratio`` = 1; the protocol is then not looked at. ``precision``, ``executor``: see ``run_trials``.
+    ``hazard_ratio`` = 1; the protocol is then not looked at. ``truth``: find the hazard ratio that a trial of a million
+    patients would estimate on the mean day of each look, and the bias and coverage of the trials' estimates of it.
+    ``precision``, ``executor``, ``keep``: see ``run_trials``.
 
     Raises ``DesignError``, ``ProtocolError`` or ``UnsupportedError`` for what cannot be simulated.
 
@@ -191,8 +208,27 @@ def operating(  # noqa: PLR0913 - the house plan's public name
         drawn = nature(protocol, chosen, n)
         task |= by_logrank(protocol, chosen, analysis_of(protocol, estimand))
     many = Trials(nature=drawn, **task)
-    found, interrupted = run_trials(many, trials, precision=precision, executor=executor, progress=progress)
+    if truth:
+        if not cox:
+            raise DesignError("truth is of the hazard ratio", where="truth", remedy="Leave cox as it is.")
+        many = replace(many, truth=_truth(many))
+    found, interrupted = run_trials(many, trials, precision=precision, executor=executor, keep=keep, progress=progress)
     return summary(many, found, interrupted)
+
+
+def _truth(many: Trials) -> tuple[float, ...]:
+    """The log hazard ratios that a million patients give on the mean days of the looks: the means of a hundred trials
+    of 10,000, which are as good as one of a million, and take less memory."""
+    pilot, _ = run_trials(many, CHUNK)
+    days = np.floor(pilot.by_look["day"] / pilot.trials + 0.5)
+    cuts = tuple(Cut(time=f"{day:g} days") for day in days)
+    large = replace(
+        many,
+        nature=replace(many.nature, patients=_PATIENTS),
+        looks=Looks(cuts=cuts, efficacy=np.full(len(cuts), np.inf), sided=1),
+    )
+    found = large.found(_ELSEWHERE, _LARGE)
+    return tuple(found[:, :, LOG_RATIO].mean(axis=0).tolist())
 
 
 def by_logrank(protocol: Protocol, scenario: Scenario, analysis: Analysis) -> dict[str, Any]:
@@ -279,6 +315,8 @@ def summary(task: Trials, total: Sums, interrupted: bool) -> Operating:
         log_hazard_ratio=mean("log hazard ratio", ratio),
         log_hazard_ratio_sd=sd("log hazard ratio", ratio),
         standard_error=mean("standard error", ratio),
+        true_log_hazard_ratio=np.array(task.truth) if task.truth else np.full(len(z), np.nan),
+        covered=mean("covered", ratio) if task.truth else np.full(len(z), np.nan),
         expected=expected,
         interrupted=interrupted,
     )

@@ -6,7 +6,8 @@ import math
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.special import ndtri
@@ -107,10 +108,11 @@ def study(
     trials: int = 10_000,
     seed: int = 1,
     executor: Executor | None = None,
+    keep: str | Path | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Study:
     """Simulate what the protocol's [simulation] lists, and the plan of its [design]. All cells of a grid are of the
-    same seed, so that their differences are of what is varied.
+    same seed, so that their differences are of what is varied. ``executor``, ``keep``: see ``run_trials``.
 
     Raises ``ProtocolError`` where there is neither, and what ``operating`` raises.
 
@@ -128,8 +130,9 @@ def study(
     grids: list[Grid] = []
     of_plan: list[Operating] = []
     label, interrupted = "", False
+    how: dict[str, Any] = {"trials": trials, "seed": seed, "executor": executor, "keep": keep}
     for name, asked in protocol.simulation.items():
-        grid, interrupted = _grid(protocol, name, asked, trials, seed, executor, progress)
+        grid, interrupted = _grid(protocol, name, asked, how, progress)
         grids.append(grid)
         if interrupted:
             break
@@ -138,7 +141,7 @@ def study(
         label = found.label
         for ratio in (None, 1.0):
             progress(f"simulating {label}{'' if ratio is None else ', no effect'}")
-            run = operating(None, plan=found.plan, trials=trials, seed=seed, hazard_ratio=ratio, executor=executor)
+            run = operating(None, plan=found.plan, hazard_ratio=ratio, **how)
             of_plan.append(run)
             interrupted |= run.interrupted
             if interrupted:
@@ -153,13 +156,7 @@ def study(
 
 
 def _grid(
-    protocol: Protocol,
-    name: str,
-    asked: Simulation,
-    trials: int,
-    seed: int,
-    executor: Executor | None,
-    progress: Callable[[str], None],
+    protocol: Protocol, name: str, asked: Simulation, how: dict[str, Any], progress: Callable[[str], None]
 ) -> tuple[Grid, bool]:
     scenario = scenario_of(protocol, asked.scenario)
     estimand = protocol.estimands[asked.estimand]
@@ -172,8 +169,9 @@ def _grid(
     interrupted = False
     for x, group, changed in _settings(asked, scenario, progressing=progressing):
         progress(f"simulating {asked.label}: {_UNIT_OF[_varied(asked)]} {x:g}{f', {group}' if group else ''}")
-        run = operating(protocol, looks=looks, scenario=changed, estimand=asked.estimand, subjects=asked.subjects,
-                        trials=trials, seed=seed, executor=executor)  # fmt: skip
+        run = operating(
+            protocol, looks=looks, scenario=changed, estimand=asked.estimand, subjects=asked.subjects, **how
+        )  # fmt: skip
         groups = [f"{n} events" for n in asked.events] or ["" if group else "at the cut-off"]
         for k, at in enumerate(groups):
             cells.append(Cell(x=x, group=", ".join(part for part in (group, at) if part), run=run, look=k))

@@ -1,0 +1,96 @@
+"""Simulated trials kept in Parquet files, chunk by chunk, so that a run that was stopped goes on where it was."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from contextlib import suppress
+from dataclasses import dataclass, fields
+from importlib.metadata import version  # noqa: TID251 - reads the version number, imports nothing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from ..errors import DataError
+from ..kernels.trials import FOUND
+
+if TYPE_CHECKING:
+    from .many import Trials
+
+Vector = NDArray[np.float64]
+COLUMNS = ("met", "day", "patients_control", "patients_experimental", "events_control", "events_experimental", "z",
+           "score_variance", "log_hazard_ratio", "standard_error")  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A folder of chunks: a file for each, a row for each look of each trial (``trial``, ``look`` and ``COLUMNS``). It
+    stands under a digest of all that the trials depend on, so that no trial of another model is ever taken for one."""
+
+    folder: Path
+
+    def chunk(self, first: int, trials: int) -> Path:
+        """The file of trials first, first + 1, ..."""
+        return self.folder / f"trials-{first:012d}-{trials}.parquet"
+
+    def read(self, first: int, trials: int, looks: int) -> Vector | None:
+        """What was found in a chunk, (trials, k, 10), or None where it has not been simulated.
+
+        Raises ``DataError`` for a file that is not what was written.
+        """
+        path = self.chunk(first, trials)
+        if not path.exists():
+            return None
+        try:
+            frame = pl.read_parquet(path)
+            found = frame.select(COLUMNS).to_numpy().reshape(trials, looks, FOUND)
+            whole = frame["trial"].to_list() == np.repeat(np.arange(first, first + trials), looks).tolist()
+        except (pl.exceptions.PolarsError, ValueError, OSError):
+            whole = False
+        if not whole:
+            raise DataError(
+                "this file does not hold the trials that its name says", file=str(path), remedy="Delete it."
+            )
+        return np.ascontiguousarray(found, dtype=float)
+
+    def write(self, first: int, found: Vector) -> None:
+        """Keep a chunk; never half of one."""
+        trials, looks, _ = found.shape
+        flat = found.reshape(trials * looks, FOUND)
+        frame = pl.DataFrame({
+            "trial": np.repeat(np.arange(first, first + trials), looks),
+            "look": np.tile(np.arange(1, looks + 1), trials),
+            **{name: flat[:, i] for i, name in enumerate(COLUMNS)},
+        })  # fmt: skip
+        path = self.chunk(first, trials)
+        beside = path.with_name(f".{path.name}.{os.getpid()}")
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            frame.write_parquet(beside)
+            beside.replace(path)
+        except OSError as error:
+            raise DataError(
+                f"simulated trials cannot be kept: {error.strerror}",
+                file=str(self.folder),
+                remedy="Choose another folder.",
+            ) from None
+        finally:
+            with suppress(OSError):
+                beside.unlink(missing_ok=True)
+
+
+def kept_in(folder: str | Path, task: Trials) -> Kept:
+    """The place of a task's trials in a folder."""
+    digest = hashlib.sha256(version("equipoise").encode())
+    for name in ("experimental", "control", "endpoint", "seed", "by", "cox"):
+        digest.update(repr(getattr(task, name)).encode())
+    digest.update(task.looks.rules().tobytes())
+    for one in fields(task.nature):
+        value = getattr(task.nature, one.name)
+        if one.name != "label":
+            digest.update(f"{one.name} {value.shape}".encode() + value.tobytes() if isinstance(value, np.ndarray)
+                          else f"{one.name} {value!r}".encode())  # fmt: skip
+    return Kept(Path(folder) / digest.hexdigest()[:20])

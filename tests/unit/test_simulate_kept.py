@@ -1,0 +1,106 @@
+"""Simulated trials in files that a later run goes on with; truth, bias and coverage."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from tests.unit.test_simulate_trials import plan, same
+
+from equipoise.design import accrual, group_sequential, median, obrien_fleming, piecewise_hazard_ratio, survival
+from equipoise.errors import DataError, DesignError
+from equipoise.simulate import nature_of, operating
+
+
+def files(folder: Path) -> list[Path]:
+    return sorted(folder.rglob("*.parquet"))
+
+
+def test_a_run_that_was_stopped_goes_on(tmp_path: Path) -> None:
+    def stop(share: float) -> None:
+        if share >= 0.5:
+            raise KeyboardInterrupt
+
+    planned = plan()
+    part = operating(None, plan=planned, trials=4_000, seed=5, keep=tmp_path, progress=stop)
+    assert part.interrupted
+    assert part.trials == 2_000
+    kept = files(tmp_path)
+    assert len(kept) >= 2
+    before = [path.stat().st_mtime_ns for path in kept]
+    whole = operating(None, plan=planned, trials=4_000, seed=5, keep=tmp_path)
+    assert same(whole, operating(None, plan=planned, trials=4_000, seed=5))
+    assert [path.stat().st_mtime_ns for path in kept] == before
+    assert same(operating(None, plan=planned, trials=4_000, seed=5, keep=tmp_path), whole)
+
+
+def test_what_is_kept(tmp_path: Path) -> None:
+    planned = plan()
+    operating(None, plan=planned, trials=1_500, seed=5, keep=tmp_path)
+    first, second = (pl.read_parquet(path) for path in files(tmp_path))
+    assert first["trial"].to_list()[:4] == [0, 0, 1, 1]
+    assert second["trial"].to_list()[-1] == 1_499
+    assert first["look"].to_list()[:4] == [1, 2, 1, 2]
+    assert first["events_control"].dtype == pl.Float64
+    operating(None, plan=planned, trials=1_000, seed=6, keep=tmp_path)  # another seed
+    operating(None, plan=planned, trials=1_000, seed=5, keep=tmp_path, hazard_ratio=1)  # another model
+    operating(None, plan=planned, trials=1_000, seed=5, keep=tmp_path, cox=False)
+    assert len({path.parent for path in files(tmp_path)}) == 4
+
+
+def test_a_file_that_was_tampered_with_is_refused(tmp_path: Path) -> None:
+    planned = plan()
+    operating(None, plan=planned, trials=1_000, seed=5, keep=tmp_path)
+    (path,) = files(tmp_path)
+    pl.read_parquet(path).head(10).write_parquet(path)
+    with pytest.raises(DataError, match="does not hold the trials"):
+        operating(None, plan=planned, trials=1_000, seed=5, keep=tmp_path)
+    path.write_text("nothing")
+    with pytest.raises(DataError, match="Delete it"):
+        operating(None, plan=planned, trials=1_000, seed=5, keep=tmp_path)
+
+
+def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DataError, match="cannot be kept"):
+        operating(None, plan=plan(), trials=10, seed=5, keep=tmp_path / "file")
+
+
+def test_truth_under_proportional_hazards_is_the_hazard_ratio() -> None:
+    """Bias of a log hazard ratio in trials of 180 patients, without stopping, is some hundredths; coverage nominal."""
+    found = operating(None, plan=plan(0.65), trials=6_000, seed=2, truth=True)
+    assert found.true_log_hazard_ratio == pytest.approx(math.log(0.65), abs=0.012)
+    assert found.log_hazard_ratio == pytest.approx(found.true_log_hazard_ratio, abs=0.03)
+    assert (np.abs(found.covered - 0.95) < 4 * found.error(0.95) + 0.005).all()
+    rows = {r.statistic: r.value for r in found.rows() if r.at == 2}
+    bias = rows["mean log hazard ratio"] - rows["true log hazard ratio"]  # type: ignore[operator]
+    assert rows["bias of log hazard ratio"] == pytest.approx(bias)
+
+
+def test_truth_of_a_delayed_effect_depends_on_the_look() -> None:
+    """No effect before 4 months: the earlier the look, the nearer to 1 is what can be estimated."""
+    test = group_sequential(alpha=0.025, sided=1, information_fractions=[0.4, 1], efficacy=obrien_fleming())
+    planned = survival(
+        test, hazard_ratio=piecewise_hazard_ratio([1, 0.5], until=["4 months"]), events=200, patients=300,
+        control=median("6 months"), allocation={"E": 1, "C": 1}, accrual=accrual("12 months"), method="score",
+    )  # fmt: skip
+    found = operating(None, plan=planned, trials=2_000, seed=2, truth=True)
+    first, last = found.true_log_hazard_ratio
+    assert 0 > first > last > math.log(0.5)
+    assert (np.abs(found.covered - 0.95) < 4 * found.error(0.95) + 0.01).all()
+
+
+def test_truth_needs_a_hazard_ratio() -> None:
+    with pytest.raises(DesignError, match="truth is of the hazard ratio"):
+        operating(None, plan=plan(), trials=10, seed=1, truth=True, cox=False)
+
+
+def test_the_label_is_no_part_of_what_is_kept(tmp_path: Path) -> None:
+    planned = plan(0.65)
+    operating(None, plan=planned, trials=500, seed=5, keep=tmp_path)
+    operating(None, plan=planned, trials=500, seed=5, keep=tmp_path, hazard_ratio=0.65)
+    assert nature_of(planned).label != nature_of(planned, hazard_ratio=0.65).label
+    assert len(files(tmp_path)) == 1

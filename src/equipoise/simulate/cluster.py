@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
+from typing import Any
 
 from ..errors import EquipoiseError, UnsupportedError
 
 
 @contextmanager
 def on_cluster(address: str | None, *, timeout: str = "10 seconds") -> Iterator[Executor | None]:
-    """An executor whose workers are those of the Dask cluster with this scheduler ("tcp://..."); None without one, which
-    is this machine's threads. The workers need this package, at this version.
+    """An executor whose workers are those of the Dask cluster with this scheduler ("tcp://..."); None without one,
+    which is this machine's threads. The workers need this package, at this version.
 
     Raises ``UnsupportedError`` where Dask is not installed, ``EquipoiseError`` where nobody answers.
 
@@ -32,7 +33,7 @@ def on_cluster(address: str | None, *, timeout: str = "10 seconds") -> Iterator[
             remedy='pip install "equipoise[cluster]".',
         ) from None
     try:
-        client = Client(address, timeout=timeout)
+        client: Any = Client(address, timeout=timeout)  # type: ignore[no-untyped-call]
     except (OSError, ValueError, TypeError) as error:
         raise EquipoiseError(
             f"no Dask scheduler answers at {address!r}: {' '.join(str(error).split())}",

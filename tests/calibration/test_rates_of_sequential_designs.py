@@ -1,0 +1,25 @@
+"""A part of the table of `python -m tests.calibration.sequential` (slow tier): sizes of .024 to .028, power within .01."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from tests.calibration.sequential import designs, power, size
+
+pytestmark = pytest.mark.slow
+
+TRIALS = 40_000
+DESIGNS = designs()
+
+
+@pytest.mark.parametrize("name", DESIGNS)
+def test_size_and_power(name: str) -> None:
+    plan = DESIGNS[name]
+    alpha, found = size(plan, TRIALS), power(plan, TRIALS)
+    error = math.sqrt(0.025 * 0.975 / TRIALS)
+    print(
+        f"{name}: {plan.events:.0f} events, size {alpha:.4f} (se {error:.4f}), power {found:.4f} for {plan.power:.4f}"
+    )
+    assert 0.024 - 3 * error <= alpha <= 0.028 + 3 * error
+    assert found == pytest.approx(plan.power, abs=0.01 + 3 * math.sqrt(0.09 / TRIALS))

@@ -1,4 +1,4 @@
-"""A part of the table of `python -m tests.calibration.sequential` (slow tier): sizes of .024 to .028, power within .01."""
+"""A part of the table of tests.calibration.sequential (slow tier): sizes of .024 to .028, power within .01."""
 
 from __future__ import annotations
 
@@ -7,15 +7,22 @@ import math
 import pytest
 from tests.calibration.sequential import designs, power, size
 
+from equipoise.design import Plan
+
 pytestmark = pytest.mark.slow
 
 TRIALS = 40_000
-DESIGNS = designs()
 
 
-@pytest.mark.parametrize("name", DESIGNS)
-def test_size_and_power(name: str) -> None:
-    plan = DESIGNS[name]
+@pytest.fixture(scope="module")
+def plans() -> list[tuple[str, Plan]]:
+    return list(designs().items())
+
+
+@pytest.mark.parametrize("number", range(10))
+def test_size_and_power(plans: list[tuple[str, Plan]], number: int) -> None:
+    assert len(plans) == 10
+    name, plan = plans[number]
     alpha, found = size(plan, TRIALS), power(plan, TRIALS)
     error = math.sqrt(0.025 * 0.975 / TRIALS)
     print(

@@ -58,7 +58,7 @@ def test_tandem(tmp_path: Path) -> None:
     table = pl.read_csv(tmp_path / "simulation.csv", infer_schema=False)
     assert table.height == len(rows)
     page = (tmp_path / "simulation.html").read_text()
-    assert page.count("<svg") == 2
+    assert page.count("<svg") == 3
     assert "SIMULATED" in page
 
 

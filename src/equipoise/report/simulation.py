@@ -49,6 +49,7 @@ def simulation_html(trial: Protocol, found: Study) -> str:
         mark=_MARK,
         grids=[(grid, power_table(grid), Markup(power_figure(grid)), ratio_table(grid)) for grid in found.grids],
         plan=plan_table(found),
+        decisions=Markup(decisions_figure(found)) if found.of_plan else "",
         notes=_notes(found),
         methods=list(dict.fromkeys(row.method for row in rows if row.method)),
         all_results=results_table(rows, at="At"),
@@ -143,6 +144,36 @@ def power_figure(grid: Grid) -> str:
         axes.grid(axis="y", linewidth=0.4, alpha=0.5)
         if any(groups):
             axes.legend(frameon=False, loc="best")
+        figure.tight_layout()
+        return svg(figure)
+
+
+def decisions_figure(found: Study) -> str:
+    """Which decision comes at which look, a bar for each setting of the plan's trials."""
+    kinds = {"efficacy": ("a claim", COLORS[0]), "futility": ("futility", COLORS[1]), "control": ("harm", COLORS[3])}
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(7.2, 0.9 + 0.55 * len(found.of_plan)))
+        axes = figure.subplots()
+        for i, run in enumerate(found.of_plan):
+            shares = {(r.statistic, r.at): r.value or 0.0 for r in run.rows()}
+            left = 0.0
+            for k in range(len(run.looks.cuts)):
+                for kind, (label, color) in kinds.items():
+                    share = shares[f"probability of {kind}", k + 1.0]
+                    if share > 0:
+                        axes.barh(i, share, left=left, height=0.6, color=color, edgecolor="white", alpha=1 - 0.2 * k)
+                    if share >= 0.12:
+                        axes.text(left + share / 2, i, f"look {k + 1}:\n{label}", ha="center", va="center", fontsize=7,
+                                  color="white")  # fmt: skip
+                    left += share
+            axes.barh(i, 1 - left, left=left, height=0.6, color="#DDDDDD", edgecolor="white")
+            if 1 - left >= 0.12:
+                axes.text(left + (1 - left) / 2, i, "no claim", ha="center", va="center", fontsize=7)
+        axes.set_yticks(range(len(found.of_plan)), [run.label for run in found.of_plan])
+        axes.invert_yaxis()
+        axes.set_xlim(0, 1)
+        axes.xaxis.set_major_formatter(PercentFormatter(1.0))
+        axes.set_xlabel("Share of the trials")
         figure.tight_layout()
         return svg(figure)
 

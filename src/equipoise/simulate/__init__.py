@@ -1,6 +1,8 @@
-"""How nature behaves: a scenario of the protocol as arrays, the patients it gives, one trial and many."""
+"""How nature behaves: a scenario as arrays, its patients, one trial and many, and what these say of a design."""
 
+from .arbiter import compare
 from .cohort import FIELDS, Baseline, Cohort, cohort, draw_baseline, draw_columns, draw_uniforms
+from .comparison import Comparison
 from .looks import Cut, Looks, looks_of
 from .many import Trials, run_trials
 from .model import Model, model, without_effect
@@ -13,6 +15,7 @@ __all__ = [
     "FIELDS",
     "Baseline",
     "Cohort",
+    "Comparison",
     "Cut",
     "Looks",
     "Model",
@@ -20,6 +23,7 @@ __all__ = [
     "Operating",
     "Trials",
     "cohort",
+    "compare",
     "draw_baseline",
     "draw_columns",
     "draw_uniforms",

@@ -193,7 +193,7 @@ def _enough(power: float, alpha: float, told: list[Simulated]) -> str:
     root = math.sqrt(told[-1].events / told[0].events)
     half = (float(ndtr(root * (sure + float(ndtri(power))) - sure)) - power) / 2
     thousands = math.ceil(power * (1 - power) * (2 * ERRORS / half) ** 2 / 1000)
-    return f"; about {1000 * thousands:,} trials would"
+    return f"; about {1000 * thousands:,} trials would tell them apart"
 
 
 def _rows(found: Comparison) -> Iterator[Row]:

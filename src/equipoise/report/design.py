@@ -86,12 +86,13 @@ def _settled_by(comparison: Sequence[Row]) -> list[str]:
     notes = [
         f"Simulation: {held['sentence'].method}.",
         "Monte Carlo error: the standard error of a share of the simulated trials; what lies within two of them is not "
-        "told apart, and a last digit of events is no more certain than that.",
+        "told apart, so that a verdict may be a few events off.",
     ]
     if "share of trials whose events never come" in held:
         notes.append("A trial whose events never come claims nothing at its last look, which lowers the power.")
     if "critical value z" in held:
-        notes.append(f"Type I error: {held['critical value z'].method.split(';')[0]}.")
+        test = held["critical value z"].method.split(";")[0]
+        notes.append(f"{test[0].upper()}{test[1:]}.")
     if "constant" in held:
         notes.append(
             "t: each look's planned nominal level, referred to t with that look's events less two degrees of freedom. "

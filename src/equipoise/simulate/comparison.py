@@ -125,6 +125,20 @@ class Comparison:
         return f"keeps it with {more} {_events(more)} more" if within else f"{more} {_events(more)} too many"
 
     def __str__(self) -> str:
+        return self._recommended() + self._inflated()
+
+    def _inflated(self) -> str:
+        """Powers flatter where the test claims too often."""
+        if len(self.critical) < 2:
+            return ""
+        planned, kept = self.critical[0], self.critical[-1]
+        sizes = [f"{fixed(100 * share, 1)}%" for share in (planned.size, kept.power)]
+        return (
+            f"; but the test of this design has a one-sided type I error of {sizes[0]}, not {100 * self.alpha:.6g}%, "
+            f"which flatters these powers: with bounds that keep alpha its own is {sizes[1]}"
+        )
+
+    def _recommended(self) -> str:
         told = [one for one in self.formulas if not one.reason]
         if not told:
             return "No formula's plan can be simulated"
@@ -248,7 +262,7 @@ def _test(found: Comparison) -> str:
     if found.binding is None:
         return "one-sided type I error at a hazard ratio of 1"
     obeyed = "obeyed" if found.binding else "ignored, since they are not binding"
-    return f"one-sided type I error at a hazard ratio of 1, bounds for futility {obeyed}; power with them obeyed"
+    return f"one-sided type I error at a hazard ratio of 1, bounds for futility {obeyed}, power with them obeyed"
 
 
 def _level(found: Comparison, one: CriticalValues) -> str:

@@ -117,6 +117,7 @@ def test_t_bounds_by_hand() -> None:
     got = t_bounds(ndtri(1 - np.array([0.025, 0.05, 0.25, 0.025])), np.array([32.0, 12.0, 3.0, 2.0]))
     assert got[:3] == pytest.approx([2.042, 1.812, 1.0], abs=5e-4)
     assert math.isinf(got[3])  # no degree of freedom is left
+    assert t_bounds(np.array([np.inf]), np.array([40.0])).tolist() == [math.inf]  # no bound at that look
     assert t_bounds(np.array([2.0]), np.array([1e7])) == pytest.approx([2.0], abs=1e-5)
 
 

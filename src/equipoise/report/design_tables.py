@@ -191,7 +191,7 @@ def _levels(rows: Sequence[Row]) -> Table:
 
 
 def _with_error(value: Row, error: Row) -> str:
-    return f"{value.text} ({error.text})"
+    return f"{value.text}\N{NO-BREAK SPACE}({error.text})"
 
 
 def _size(rows: Sequence[Row], part: str) -> str:

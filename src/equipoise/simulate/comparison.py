@@ -269,7 +269,7 @@ def _level(found: Comparison, one: CriticalValues) -> str:
     """The size of some bounds beside alpha."""
     alpha = f"{found.alpha:.6g}"
     if one.label == SIMULATED:
-        return f"alpha {alpha} on these trials, from which the constant is taken"
+        return f"alpha {alpha}, fitted on these trials"
     off = one.size - found.alpha
     if abs(off) <= ERRORS * one.size_error:
         return f"within two errors of alpha {alpha}"

@@ -34,15 +34,15 @@ def t_bounds(z: Vector, events: Vector) -> Vector:
     >>> t_bounds(np.array([1.959963984540054, np.inf]), np.array([32.0, 64.0])).round(4).tolist()
     [2.0423, inf]
     """
-    return np.where(events > 2, -stdtrit(np.maximum(events - 2, 1), ndtr(-z)), np.inf)
+    some = (events > 2) & np.isfinite(z)  # stdtrit(df, 0) is infinite on the wrong side
+    return np.where(some, -stdtrit(np.where(some, events - 2, 1), np.where(some, ndtr(-z), 0.5)), np.inf)
 
 
 def constant(z: Vector, looks: Looks, alpha: float) -> tuple[float, float]:
     """By what all efficacy bounds are to be multiplied so that the share of trials with Z (n, k) that claim efficacy is
     alpha, or the next below it; with its Monte Carlo error.
 
-    Half of the trials' highest multiples of the bounds lie above their median:
-
+    >>> from equipoise.simulate import Cut
     >>> looks_at_one = Looks(cuts=(Cut(events=9),), efficacy=[2.0], sided=1)
     >>> constant(np.array([[1.0], [2.0], [3.0], [5.0]]), looks_at_one, 0.5)[0]
     1.25

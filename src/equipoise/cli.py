@@ -17,6 +17,7 @@ from .errors import EquipoiseError
 from .printing import (
     console_of,
     escape,
+    print_comparison,
     print_design,
     print_json,
     print_remarks,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from .protocol import Protocol
     from .reconstruct import Reconstruction
     from .run import Run
+    from .simulate import Comparison
 
 app = App(
     name="equipoise",
@@ -55,6 +57,10 @@ Tier = Annotated[
     Parameter(help="Published numbers to meet: A the trial's main source, B and C further ones too."),
 ]
 Seed = Annotated[int, Parameter(help="Seed of a reconstruction.")]
+Compare = Annotated[
+    bool, Parameter(negative="", help="Simulate trials of every formula: which keeps the power with the fewest events.")
+]
+Trials = Annotated[int, Parameter(help="Trials that --compare simulates for each formula.")]
 Cohorts = Annotated[int, Parameter(help="Cohorts in the ensemble of a reconstruction.")]
 
 
@@ -226,6 +232,9 @@ def run(
 def design(
     protocol: ProtocolName,
     *,
+    compare: Compare = False,
+    trials: Trials = 10_000,
+    seed: Annotated[int, Parameter(help="Seed of the trials that --compare simulates.")] = 1,
     out: Annotated[str | None, Parameter(help="Folder for plan.json, looks.csv and design.html.")] = None,
     json_: Json = False,
 ) -> int:
@@ -237,17 +246,37 @@ def design(
         from .design import justification
 
         found = justification(trial)
+        compared = _compared(trial, trials, seed, tell) if compare else None
+        comparison = [] if compared is None else compared.rows()
         if out is not None:
             tell("writing the report")
             from .report import write_design
 
-            files = write_design(trial, found, out)
+            files = write_design(trial, found, out, comparison)
     if json_:
-        print_json(trial, None, found.rows(), list(found.notes))
+        print_json(trial, None, [*found.rows(), *comparison], list(found.notes))
     else:
         print_design(found)
+        if compared is not None:
+            print_comparison(compared)
         _name_files(files)
     return 0
+
+
+def _compared(trial: Protocol, trials: int, seed: int, tell: Callable[[str], None]) -> Comparison:
+    from .simulate import compare
+
+    tell("simulating (the first run also compiles the kernels)")
+    said = 0
+
+    def progress(share: float) -> None:
+        nonlocal said
+        tenths = int(10 * share)
+        if said < tenths < 10:
+            said = tenths
+            tell(f"simulating: {10 * tenths}% done")
+
+    return compare(trial, trials=trials, seed=seed, progress=progress)
 
 
 @app.command

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .protocol import Protocol
     from .report import Table
     from .results import Row
-    from .simulate import Study
+    from .simulate import Comparison, Study
 
 
 def print_results(trial: Protocol, results: Results) -> None:
@@ -85,6 +85,17 @@ def print_simulation(found: Study) -> None:
         console.print(rich_table(table))
     console.print()
     print_remarks(found.notes, ())
+
+
+def print_comparison(compared: Comparison) -> None:
+    """Every formula and the design's own test as simulated trials have them, and what follows."""
+    from .report import comparison_tables
+
+    console = console_of()
+    for table in comparison_tables(compared.rows()):
+        console.print(f"\n[bold]{escape(table.title)}[/bold]", soft_wrap=True)
+        console.print(rich_table(table))
+    console.print(f"\n{escape(str(compared))}.", soft_wrap=True)
 
 
 def print_remarks(notes: Iterable[str], warnings: Iterable[str]) -> None:

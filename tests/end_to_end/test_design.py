@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 from tests.end_to_end.pages import Page, numbers
 
-from equipoise import cli, design, report
+from equipoise import cli, design, report, simulate
 from equipoise.design import Justification, justification, read_plan
 from equipoise.protocol import Protocol, example, read
 from equipoise.results import COLUMNS
@@ -202,6 +202,68 @@ def test_pages_of_other_designs(changes: tuple[str, str], tmp_path: Path) -> Non
     trial = read(tmp_path / "other.toml")
     page = Page(report.design_html(trial, justification(trial)))
     assert cells(page, "Looks and bounds")["Z"]
+
+
+# Formulas, settled by simulation
+
+COMPARED = Path(__file__).parents[1] / "unit" / "compared_trial.toml"
+COMPARE = ("--compare", "--trials", "2000")
+
+
+def test_tandem_compared(capsys: pytest.CaptureFixture[str]) -> None:
+    code, said, errors = main(capsys, "design", "tandem", *COMPARE)
+    assert (code, errors) == (0, "")
+    _, alone, _ = main(capsys, "design", "tandem")
+    assert said.startswith(alone)
+    more = said.removeprefix(alone)
+    assert "Formulas in whole numbers, their power settled by simulation" in more
+    assert "The test of this design: critical values" in more
+    found = simulate.compare(example("tandem"), trials=2000, seed=1)
+    assert more.rstrip().endswith(f"{found}.")
+    lines = {line.strip().split("  ")[0]: line.split() for line in more.splitlines()}
+    assert lines["Schoenfeld"][1:3] == ["335", "348"]
+
+
+def test_compared_as_one_document(capsys: pytest.CaptureFixture[str]) -> None:
+    code, said, errors = main(capsys, "design", str(COMPARED), *COMPARE, "--seed", "3", "--json")
+    assert (code, errors) == (0, "")
+    rows = json.loads(said)["results"]
+    assert all(tuple(row) == COLUMNS for row in rows)
+    own = [row for row in rows if row["analysis"] == "comparison"]
+    expected = simulate.compare(read(COMPARED), trials=2000, seed=3).rows()
+    assert [(row["group"], row["statistic"], row["value"], row["text"]) for row in own] == [
+        (row.group, row.statistic, row.value, row.text) for row in expected
+    ]
+
+
+def test_compared_in_files(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    code, said, _ = main(capsys, "design", str(COMPARED), *COMPARE, "--out", str(tmp_path))
+    assert code == 0
+    assert said.rstrip().endswith(f"wrote {tmp_path}: plan.json, looks.csv, design.html")
+    trial = read(COMPARED)
+    found, compared = justification(trial), simulate.compare(trial, trials=2000, seed=1)
+    table = pl.concat([found.table(), compared.table()])
+    assert (tmp_path / "looks.csv").read_text() == table.write_csv()
+    html = (tmp_path / "design.html").read_text()
+    assert html == report.design_html(trial, found, compared.rows())
+    page = Page(html)
+    block = next(block for block in page.blocks if block.heading == "Formulas, settled by simulation")
+    assert block.sentences == [f"{compared}."]
+    told = cells(page, "Formulas, settled by simulation")
+    for one in compared.formulas:
+        assert told[one.formula.split(" (")[0]][:2] == [str(one.events), str(one.patients)]
+    texts = {r.text for r in compared.rows()}
+    for table_ in report.comparison_tables(compared.rows()):
+        for _, row in table_.lines:
+            for cell in row:
+                assert all(part in " ".join(texts) for part in numbers(cell)), cell
+    assert "Formulas, settled by simulation" not in report.design_html(trial, found)
+
+
+def test_numbers_of_trials_that_are_none(capsys: pytest.CaptureFixture[str]) -> None:
+    code, said, errors = main(capsys, "design", "tandem", "--compare", "--trials", "0")
+    assert (code, said) == (2, "")
+    assert errors.startswith("equipoise: 0 is no number of trials (trials)")
 
 
 # What is refused

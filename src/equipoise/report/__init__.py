@@ -1,7 +1,7 @@
 """Tables, figures and documents, drawn from the long table of results and nothing else."""
 
 from .design import design_html, write_design
-from .design_tables import design_tables
+from .design_tables import comparison_tables, design_tables
 from .document import FORMATS, html, write
 from .rebuilt import tie_out_table
 from .simulation import simulation_html, simulation_tables, write_simulation
@@ -10,6 +10,7 @@ from .tables import Table, primary_table, results_table
 __all__ = [
     "FORMATS",
     "Table",
+    "comparison_tables",
     "design_html",
     "design_tables",
     "html",

@@ -134,6 +134,66 @@ def assurance_table(rows: Sequence[Row]) -> Table:
     )
 
 
+def comparison_tables(rows: Sequence[Row]) -> tuple[Table, ...]:
+    """Every formula with the power that it has in simulated trials, and the bounds of the design with their size; none
+    without rows of a comparison."""
+    own = [r for r in rows if r.analysis == "comparison"]
+    return (_simulated(own), _levels(own)) if own else ()
+
+
+def _simulated(rows: Sequence[Row]) -> Table:
+    own = {(r.group, r.statistic): r for r in rows}
+    never = "share of trials whose events never come"
+    heads = ["Events", "Patients", "Power planned", "Power simulated (Monte Carlo error)"]
+    heads += ["Events never come"] * any(r.statistic == never for r in rows)
+    lines: Lines = []
+    for group in dict.fromkeys(r.group for r in rows if r.statistic == "events"):
+        name, reason = group.split(" (")[0], own[group, "events"].reason
+        if reason:
+            lines.append((name, (*[""] * len(heads), reason)))
+            continue
+        cells = [own[group, which].text for which in ("events", "patients", "power planned")]
+        cells.append(_with_error(own[group, "power"], own[group, "power Monte Carlo error"]))
+        if len(heads) > len(cells):
+            cells.append(own[group, never].text if (group, never) in own else "")
+        lines.append((name, (*cells, own[group, "verdict"].text)))
+    return Table(
+        title="Formulas in whole numbers, their power settled by simulation",
+        head=("", *heads, "Verdict"),
+        lines=tuple(lines),
+        right=len(heads) + 1,
+    )
+
+
+def _levels(rows: Sequence[Row]) -> Table:
+    own = {(r.group, r.statistic, r.at): r for r in rows}
+    looks = sorted({r.at for r in rows if r.statistic == "critical value z" and r.at is not None})
+    lines: Lines = []
+    for group in dict.fromkeys(r.group for r in rows if r.statistic == "type I error"):
+        of = {statistic: row for (name, statistic, _), row in own.items() if name == group}
+        label = group
+        if "constant" in of:
+            label = f"{group}, {_with_error(of['constant'], of['constant Monte Carlo error'])}"
+        if of["type I error"].reason:
+            lines.append((label, ("", "", of["type I error"].reason)))
+            continue
+        shares = [_with_error(of[name], of[f"{name} Monte Carlo error"]) for name in ("type I error", "power")]
+        lines.append((label, (*(own[group, "critical value z", at].text for at in looks), *shares, of["verdict"].text)))
+    heads = [f"Z at look {at:g}" for at in looks] if len(looks) > 1 else ["Z"] * len(looks)
+    heads += ["Type I error, one-sided", "Power simulated", "Verdict"]
+    return Table(
+        title="The test of this design: critical values, with type I error and power in simulated trials (and their "
+        "Monte Carlo errors)",
+        head=("", *heads),
+        lines=tuple(lines),
+        right=len(heads),
+    )
+
+
+def _with_error(value: Row, error: Row) -> str:
+    return f"{value.text}\N{NO-BREAK SPACE}({error.text})"
+
+
 def _size(rows: Sequence[Row], part: str) -> str:
     return next(
         (f"{r.text} events" for r in rows if r.analysis == part and r.statistic == "events in all"), "no events"

@@ -1,7 +1,9 @@
-"""How nature behaves: a scenario of the protocol as arrays, the patients it gives, one trial and many."""
+"""How nature behaves: a scenario as arrays, its patients, one trial and many, and what these say of a design."""
 
+from .arbiter import compare
 from .cluster import on_cluster
 from .cohort import FIELDS, Baseline, Cohort, cohort, draw_baseline, draw_columns, draw_uniforms
+from .comparison import Comparison
 from .looks import Cut, Looks, looks_of
 from .many import Trials, run_trials
 from .model import Model, model, without_effect
@@ -16,6 +18,7 @@ __all__ = [
     "Baseline",
     "Cell",
     "Cohort",
+    "Comparison",
     "Cut",
     "Grid",
     "Looks",
@@ -25,6 +28,7 @@ __all__ = [
     "Study",
     "Trials",
     "cohort",
+    "compare",
     "draw_baseline",
     "draw_columns",
     "draw_uniforms",

@@ -94,7 +94,10 @@ class Operating:
             f"{self.trials:,} simulated trials, seed {self.seed}; log-rank test, times in whole days; "
             f"Monte Carlo error beside each; {ROUNDING_NOTE}; {MONTH_LENGTH_NOTE}"
         )
-        shared = {"analysis": "simulation", "role": "simulation", "group": self.label, "method": method}
+        shared = {
+            "analysis": "simulation", "role": "simulation", "group": self.label, "method": method,
+            "origin": "simulated",
+        }  # fmt: skip
         found = [Row(statistic="sentence", text=str(self), **shared)]  # type: ignore[arg-type]
 
         def row(statistic: str, value: float, digits: int, at: float | None = None, unit: str = "") -> None:

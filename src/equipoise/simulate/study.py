@@ -94,7 +94,7 @@ class Study:
         """Rows of the long table: each grid under its name, the plan's trials under "simulation"."""
         found = [row for grid in self.grids for row in grid.rows()]
         for run in self.of_plan:
-            found += [replace(row, origin="simulated", toml_path="design") for row in run.rows()]
+            found += [replace(row, toml_path="design") for row in run.rows()]
         return found
 
     def table(self) -> pl.DataFrame:

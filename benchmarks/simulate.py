@@ -88,6 +88,7 @@ def task_b(*, cox: bool) -> Trials:
         FIXED, hazard_ratio=piecewise_hazard_ratio([1, 0.6], until=["3 months"]), patients=400,
         control=median("6 months"), allocation={"E": 1, "C": 1},
         accrual=accrual([("6 months", 1), ("12 months", 2.5)], relative=True), follow_up="12 months",
+        method="score",
     )  # fmt: skip
     return of_a_plan(plan, [300], [1.96], cox=cox)
 

@@ -99,6 +99,7 @@ ILLNESS_DEATH = Scenario.model_validate(
         "cutoff": "60 months", "patients": 400, "progression": {"median": "7 months", "hazard_ratio": {"Drug": 0.65}},
         "death_before_progression": {"median": "40 months", "hazard_ratio": {"Drug": 0.8}},
         "death_after_progression": {"median": "10 months"},
+        "factors": {"REGION": {"levels": {"everywhere": 1.0}}},  # what the protocol stratifies by
     }
 )  # fmt: skip
 

@@ -36,8 +36,8 @@ def _upper_half(typing, a, b):
 _high: Any = intrinsic(_upper_half)
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
-def _words(seed, address, block, out):
+@numba.njit(cache=True, nogil=True, error_model="numpy", inline="always")
+def _words(seed, address, block):
     """The four words (uint64) of a block; numpy counts blocks from 1."""
     c0 = np.uint64(block)
     c1 = np.uint64(0)
@@ -53,10 +53,13 @@ def _words(seed, address, block, out):
         c0, c1, c2, c3 = h1 ^ c1 ^ k0, l1, h0 ^ c3 ^ k1, l0
         k0 = k0 + _W0
         k1 = k1 + _W1
-    out[0] = c0
-    out[1] = c1
-    out[2] = c2
-    out[3] = c3
+    return c0, c1, c2, c3
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy", inline="always")
+def _uniform(word):
+    """The double of a word, kept off 0 and 1."""
+    return min(max(np.float64(word >> _11) * _SCALE, _LEAST), _MOST)
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
@@ -65,18 +68,20 @@ def fill_uniforms(seed, address, first, out):
 
     seed, address: uint64, the words of the key; first: int64 from 0.
     """
-    words = np.empty(4, dtype=np.uint64)
     n = out.shape[0]
-    at = 0
     block = first // 4
-    skip = first - 4 * block
+    at = 4 * block - first  # place of the block's first double in out: before it where out begins within a block
     while at < n:
-        _words(seed, address, block + 1, words)
-        for j in range(skip, min(4, skip + n - at)):
-            u = np.float64(words[j] >> _11) * _SCALE
-            out[at] = min(max(u, _LEAST), _MOST)
-            at += 1
-        skip = 0
+        words = _words(seed, address, block + 1)
+        if at >= 0 and at + 4 <= n:
+            out[at] = _uniform(words[0])
+            out[at + 1] = _uniform(words[1])
+            out[at + 2] = _uniform(words[2])
+            out[at + 3] = _uniform(words[3])
+        else:
+            for j in range(max(0, -at), min(4, n - at)):
+                out[at + j] = _uniform(words[j])
+        at += 4
         block += 1
 
 
@@ -89,7 +94,9 @@ def _half_word(seed, address, state):
     if state[_BLOCK] == 0 or state[_USED] == 4:
         state[_BLOCK] += np.uint64(1)
         state[_USED] = 0
-        _words(seed, address, state[_BLOCK], state[_WORDS:])
+        words = _words(seed, address, state[_BLOCK])
+        for j in range(4):
+            state[_WORDS + j] = words[j]
     word = state[_WORDS + np.int64(state[_USED])]
     state[_USED] += np.uint64(1)
     state[_WAITS] = 1
@@ -155,12 +162,13 @@ def allocate_in_blocks(seed, address, lengths, ratio, sizes, queue, arm):
     arms = np.empty(places, dtype=np.int64)
     first = np.full(lengths.shape[0], -1, dtype=np.int64)
     for wanted in range(least, sizes.max() + 1):
+        copies = wanted // parts
         for i in range(total):
             if size[i] == wanted and start[i] >= 0:
                 block = arms[start[i] : start[i] + wanted]
                 at = 0
                 for a in range(ratio.shape[0]):
-                    for _ in range(ratio[a] * (wanted // parts)):
+                    for _ in range(ratio[a] * copies):
                         block[at] = a
                         at += 1
                 shuffle(seed, address, state, block)

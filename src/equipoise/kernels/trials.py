@@ -58,8 +58,30 @@ def _needed(laws, timing, crossing):
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
+def _sort(u):
+    """Sort uniforms: they fall about one into each n-th of (0, 1), and then hardly anything is out of place."""
+    n = u.shape[0]
+    ends = np.zeros(n + 1, dtype=np.int64)
+    drawn = u.copy()
+    for x in drawn:
+        ends[min(int(x * n), n - 1) + 1] += 1
+    for i in range(n):
+        ends[i + 1] += ends[i]
+    for x in drawn:
+        i = min(int(x * n), n - 1)
+        u[ends[i]] = x
+        ends[i] += 1
+    for i in range(1, n):
+        x = u[i]
+        while i > 0 and u[i - 1] > x:
+            u[i] = u[i - 1]
+            i -= 1
+        u[i] = x
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def _enter(u, accrual, evenly):
-    """Turn sorted uniforms into shares of the accrual period: entry times are its pieces' inverse, over its end.
+    """Sort uniforms and turn them into shares of the accrual period: entry times are its pieces' inverse, over its end.
 
     accrual (2, p + 1): ends of the pieces in days, from zero on, and the share that has entered by then.
     """
@@ -68,7 +90,7 @@ def _enter(u, accrual, evenly):
         for i in range(n):
             u[i] = (i + 0.5) / n
     else:
-        u.sort()
+        _sort(u)
     p = 0
     last = accrual.shape[1] - 1
     for i in range(n):
@@ -85,8 +107,8 @@ def draw_trial(seed, number, factors, effects, places, ratio, sizes, accrual, ev
     seed uint64, number int64: the address. factors (f, l): cumulative shares of the levels of each factor, 2 where
     there are no more; effects (2, f, l): what a level does to the hazards of progression and death; places (f,) int64:
     1 where the randomization is stratified by a factor. ratio (a,) int64; sizes (b,) int64 of blocks, (0,) for simple
-    randomization. accrual, evenly: as ``_enter`` takes them; needed (9,) bool. Filled: u (9 + visits, n) uniforms, the
-    first the share of the accrual period; codes (f, n) int64; arm (n,) int64 as a place in ratio; risks (2, n), a
+    randomization. accrual, evenly: as ``_enter`` takes them; needed (9,) bool. Filled: u (9 + visits, n) uniforms where
+    needed, the first the share of the accrual period; codes (f, n) int64; arm (n,) int64 as a place in ratio; risks (2, n), a
     patient's own hazard ratios.
     """
     n = u.shape[1]
@@ -95,8 +117,6 @@ def draw_trial(seed, number, factors, effects, places, ratio, sizes, accrual, ev
     for j in range(u.shape[0]):
         if j >= VISITS or needed[j]:
             fill_uniforms(seed, noise, j * n, u[j])
-        else:
-            u[j] = 0.5
     _enter(u[0], accrual, evenly)
     risks[:] = 1.0
     queue = np.zeros(n, dtype=np.int64)
@@ -130,19 +150,45 @@ def draw_trial(seed, number, factors, effects, places, ratio, sizes, accrual, ev
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
-def _histories_at(cut, each, u, codes, arm, risks, laws, ratios, timing, crossing, row, out):
-    """Histories (n, 12) as they stood on a day, nobody being followed for longer than ``each`` days."""
+def _visits_by(timing):
+    """How many visits there can have been by each day of follow-up, (days + 1,): none comes sooner before its planned
+    day than by the spread, and a patient has no more uniforms than ``simulate.model`` gives."""
+    by = np.zeros(int(timing[1]) + 1, dtype=np.int64)
+    if timing[2] == 0.0:
+        return by
+    least = min(timing[2], timing[4]) if timing[4] > 0.0 else timing[2]
+    planned = timing[2]
+    for _ in range(int(np.ceil(timing[1] / least)) + 1):
+        earliest = max(planned - np.ceil(timing[5]), 0.0)
+        if earliest > timing[1]:
+            break
+        by[int(earliest) :] += 1
+        planned += timing[4] if timing[4] > 0.0 and planned + timing[2] > timing[3] else timing[2]
+    return by
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _histories_at(cut, each, u, codes, arm, risks, laws, ratios, timing, crossing, visits, later, out):
+    """Histories (n, 12) as they stood on a day, nobody being followed for longer than ``each`` days.
+
+    visits: as ``_visits_by`` gives it. later (n, 12): histories as they stood on a later day, or (0, 12); who had an
+    event by the cut had it then, and what a test reads of them is the same.
+    """
     now = timing.copy()
     if laws[:, :, PROGRESSION, 0].max() == 0.0 and timing[2] == 0.0:
         _deaths_alone(cut, each, u, codes, arm, risks, laws, ratios, timing, out)
         return
     for i in range(u.shape[1]):
-        for j in range(u.shape[0]):
-            row[j] = u[j, i]
         entry = np.floor(u[0, i] * timing[0])
         now[1] = min(cut, entry + each)
+        followed = int(now[1] - entry)
+        if later.shape[0] > 0 and later[i, PFS_EVENT] == 1 and later[i, PFS_DAY] <= followed:
+            for j in range(FIELDS):
+                out[i, j] = later[i, j]
+            continue
         stratum = codes[0, i] if laws.shape[0] > 1 else 0
-        patient_history(row, arm[i], risks[0, i], risks[1, i], laws[stratum, arm[i]], ratios, now, crossing, out[i])
+        own = u[: VISITS + visits[max(followed, 0)], i]
+        patient_history(own, arm[i], risks[0, i], risks[1, i], laws[stratum, arm[i]], ratios, now, crossing, out[i])
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
@@ -249,13 +295,12 @@ def simulate_trials(
     At risk at t: time >= t, in whole days. Log-rank test with the hypergeometric variance, Cox model with Efron's ties
     (Mantel 1966, Cox 1972, Efron 1977), summed over strata.
     """
-    visits = u_rows(timing) - VISITS
-    u = np.empty((VISITS + visits, n))
+    visits = _visits_by(timing)
+    u = np.full((VISITS + visits[-1], n), 0.5)
     codes = np.zeros((max(factors.shape[0], 1), n), dtype=np.int64)
     arm = np.empty(n, dtype=np.int64)
     risks = np.empty((2, n))
     needed = _needed(laws, timing, crossing)
-    row = np.empty(VISITS + visits)
     history = np.empty((n, FIELDS), dtype=np.int64)
     then = np.empty((n, FIELDS), dtype=np.int64)
     end = int(timing[1])
@@ -267,7 +312,7 @@ def simulate_trials(
     for trial in range(results.shape[0]):
         draw_trial(seed, first + trial, factors, effects, places, ratio, sizes, accrual, evenly, needed, u, codes, arm,
                    risks)  # fmt: skip
-        _histories_at(timing[1], each, u, codes, arm, risks, laws, ratios, timing, crossing, row, history)
+        _histories_at(timing[1], each, u, codes, arm, risks, laws, ratios, timing, crossing, visits, history[:0], history)
         strata = 1
         stratum[:] = 0
         for f in range(factors.shape[0]):
@@ -284,9 +329,10 @@ def simulate_trials(
         for look in range(cuts.shape[0]):
             found, met = _day_of_cut(cuts[look], counts)
             day = max(found, day)  # no look comes before the one before it
-            again = timing[2] > 0.0 and day < timing[1]  # what is known of visits depends on the day
-            if again:
-                _histories_at(day, each, u, codes, arm, risks, laws, ratios, timing, crossing, row, then)
+            past = history
+            if timing[2] > 0.0 and day < timing[1]:  # what is known of visits depends on the day
+                past = then
+                _histories_at(day, each, u, codes, arm, risks, laws, ratios, timing, crossing, visits, history, then)
             for e in range(fields.shape[0]):
                 here = results[trial, look, e]
                 here[:] = np.nan
@@ -294,13 +340,13 @@ def simulate_trials(
                 here[DAY] = day
                 here[ENTERED_BY : EVENTS + 2] = 0.0
                 longest = 0
+                field = fields[e]
                 for i in range(n):
-                    past = then[i] if again else history[i]
                     followed = int(day) - history[i, ENTRY_DAY]
                     time[i] = 0
                     if wanted[i] and followed >= 1 and history[i, ENTERED] == 1:
-                        time[i] = min(past[fields[e]], followed)
-                        event[i] = 1 if past[fields[e] + 1] == 1 and past[fields[e]] <= followed else 0
+                        time[i] = min(past[i, field], followed)
+                        event[i] = 1 if past[i, field + 1] == 1 and past[i, field] <= followed else 0
                         here[ENTERED_BY + side[i]] += 1.0
                         here[EVENTS + side[i]] += event[i]
                         longest = max(longest, time[i])
@@ -324,12 +370,3 @@ def _test(table, k, cox, term, weight, out, here):
         here[Z] = (out[EXPECTED + 1] - out[OBSERVED + 1]) / np.sqrt(out[VARIANCE])
     here[LOG_RATIO] = out[COEF]
     here[RATIO_SE] = out[SE]
-
-
-@numba.njit(cache=True, nogil=True, error_model="numpy")
-def u_rows(timing):
-    """Uniforms that a patient needs: as many visits as fit before the trial ends, and one more."""
-    if timing[2] == 0.0:
-        return VISITS
-    least = min(timing[2], timing[4]) if timing[4] > 0.0 else timing[2]
-    return VISITS + int(np.ceil(timing[1] / least)) + 1

@@ -1,0 +1,229 @@
+"""Whole trials simulated, beside rpact, in one run.
+
+    python benchmarks/simulate.py                  # needs Rscript with rpact; without it ours alone
+
+CPU (user + system, of all threads) of a trial, microseconds, median of five runs with their range, in one thread;
+compilation is done before the clock starts. Tasks:
+
+A  207 patients over 24 months, control median 6 months, hazard ratio 0.63, three O'Brien-Fleming looks at 75, 113 and
+   150 events, log-rank test. rpact the same.
+B  400 patients, entering slowly for 6 months and then fast, no effect for 3 months and then a hazard ratio of 0.6, one
+   look at 300 events, log-rank test and Cox model. rpact the same without a Cox model, which it does not fit.
+C  400 patients with progression and death of the illness-death scenario below, three looks at 150, 225 and 300 events of
+   PFS; both endpoints tested at each, without and with Cox models. rpact has one endpoint.
+D  400 patients of the scenario "everything" of tests/unit/simulated_trial.toml (visits with spread and misses,
+   switching, dropout, loss, factors; 2:1 in stratified blocks), looks at 200 and 260 events of PFS, PFS and OS tested
+   with strata, log-rank tests and Cox models.
+
+Then: two threads against one, peak memory against the number of trials, and one trial of the bundled TAnDEM protocol.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+
+import equipoise as eq
+from equipoise.design import accrual, group_sequential, median, obrien_fleming, piecewise_hazard_ratio, survival
+from equipoise.kernels import simulate_trials
+from equipoise.kernels.history import OS_DAY, PFS_DAY
+from equipoise.kernels.trials import FOUND
+from equipoise.protocol import Scenario, example, read
+from equipoise.simulate import Cut, Looks, Trials, nature, nature_of, run_trials
+
+RUNS = 5
+TOML = Path(__file__).parents[1] / "tests" / "unit" / "simulated_trial.toml"
+BOUNDS = [2.862639, 2.337335, 2.024192]
+FIXED = group_sequential(alpha=0.025, sided=1, information_fractions=[1], efficacy=obrien_fleming())
+
+R_SCRIPT = """
+suppressPackageStartupMessages(library(rpact))
+fixed <- getDesignGroupSequential(kMax = 1, alpha = 0.025)
+three <- getDesignGroupSequential(kMax = 3, alpha = 0.025, typeOfDesign = "OF", informationRates = c(75, 113, 150) / 150)
+l <- log(2) / 6
+tasks <- list(
+  function(n) getSimulationSurvival(three, directionUpper = FALSE, lambda2 = l, hazardRatio = 0.63,
+    plannedEvents = c(75, 113, 150), maxNumberOfSubjects = 207, accrualTime = c(0, 24), maxNumberOfIterations = n),
+  function(n) getSimulationSurvival(fixed, directionUpper = FALSE, piecewiseSurvivalTime = c(0, 3), lambda2 = c(l, l),
+    lambda1 = c(l, 0.6 * l), plannedEvents = 300, accrualTime = c(0, 6, 18), accrualIntensity = c(100 / 9, 250 / 9),
+    maxNumberOfIterations = n))
+for (task in tasks) {
+  invisible(task(1000))
+  times <- sapply(1:5, function(i) {
+    p <- proc.time(); invisible(task(5000)); 1e6 * sum((proc.time() - p)[1:2]) / 5000
+  })
+  cat("\\ntimes", median(times), min(times), max(times), "\\n")
+}
+"""
+
+
+def of_a_plan(plan: object, cuts: list[int], bounds: list[float], *, cox: bool) -> Trials:
+    looks = Looks(cuts=tuple(Cut(events=n) for n in cuts), efficacy=bounds, sided=1)
+    drawn = nature_of(plan)  # type: ignore[arg-type]
+    return Trials(nature=drawn, looks=looks, experimental="E", control="C", endpoint=1, seed=1, cox=cox)
+
+
+def task_a() -> Trials:
+    plan = survival(
+        FIXED, hazard_ratio=0.63, patients=207, control=median("6 months"), allocation={"E": 1, "C": 1},
+        accrual=accrual("24 months"), follow_up="12 months",
+    )  # fmt: skip
+    return of_a_plan(plan, [75, 113, 150], BOUNDS, cox=False)
+
+
+def task_b(*, cox: bool) -> Trials:
+    plan = survival(
+        FIXED, hazard_ratio=piecewise_hazard_ratio([1, 0.6], until=["3 months"]), patients=400,
+        control=median("6 months"), allocation={"E": 1, "C": 1},
+        accrual=accrual([("6 months", 1), ("12 months", 2.5)], relative=True), follow_up="12 months",
+        method="score",
+    )  # fmt: skip
+    return of_a_plan(plan, [300], [1.96], cox=cox)
+
+
+ILLNESS_DEATH = Scenario.model_validate(
+    {
+        "label": "progression and death", "first_patient": date(2020, 1, 1), "accrual": "18 months",
+        "cutoff": "60 months", "patients": 400, "progression": {"median": "7 months", "hazard_ratio": {"Drug": 0.65}},
+        "death_before_progression": {"median": "40 months", "hazard_ratio": {"Drug": 0.8}},
+        "death_after_progression": {"median": "10 months"},
+        "factors": {"REGION": {"levels": {"everywhere": 1.0}}},  # what the protocol stratifies by
+    }
+)  # fmt: skip
+
+
+def task_c(*, cox: bool) -> Trials:
+    trial = read(TOML)
+    looks = Looks(cuts=tuple(Cut(events=n) for n in (150, 225, 300)), efficacy=BOUNDS, sided=1)
+    drawn = replace(
+        nature(trial, ILLNESS_DEATH, 400), ratio=np.array([1, 1]), sizes=np.array([4])
+    )  # the protocol's own is 2:1
+    return Trials(nature=drawn, looks=looks, experimental="Drug", control="Placebo", endpoint=0, seed=1, cox=cox)
+
+
+def task_d() -> Trials:
+    trial = read(TOML)
+    looks = Looks(cuts=tuple(Cut(events=n) for n in (200, 260)), efficacy=BOUNDS[1:], sided=1)
+    drawn = nature(trial, trial.scenario["everything"], 400)
+    return Trials(
+        nature=drawn, looks=looks, experimental="Drug", control="Placebo", endpoint=0, seed=1, by=("REGION",)
+    )  # fmt: skip
+
+
+def both_endpoints(task: Trials, trials: int) -> np.ndarray:
+    """As ``Trials.found``, PFS and OS at every look, (trials, k, 2, 10)."""
+    one, by = task.nature, task.by
+    out = np.empty((trials, len(task.looks.cuts), 2, FOUND))
+    simulate_trials(
+        np.uint64(task.seed), 0, one.shares, one.effects, one.places, one.ratio, one.sizes, one.accrual, one.evenly,
+        one.laws, one.ratios, one.timing, one.each, one.crossing, task.looks.rules(), PFS_DAY,
+        np.array([PFS_DAY, OS_DAY]), np.array([one.arms.index(task.control), one.arms.index(task.experimental)]),
+        np.array([name in by for name in one.factors], dtype=np.int64), task.cox, one.patients, out,
+    )  # fmt: skip
+    return out
+
+
+def of_a_run(task: Trials) -> Callable[[int], object]:
+    """Whole runs: chunks, sums, a pool of one thread."""
+
+    def run(trials: int) -> object:
+        with ThreadPoolExecutor(1) as pool:
+            return run_trials(task, trials, executor=pool)
+
+    return run
+
+
+def of_two(task: Trials) -> Callable[[int], object]:
+    return lambda trials: both_endpoints(task, trials)
+
+
+TASKS: dict[str, tuple[Callable[[], Callable[[int], object]], int]] = {
+    "A": (lambda: of_a_run(task_a()), 10_000),
+    "B": (lambda: of_a_run(task_b(cox=True)), 5_000),
+    "B, log-rank alone": (lambda: of_a_run(task_b(cox=False)), 5_000),
+    "C, log-rank alone": (lambda: of_two(task_c(cox=False)), 3_000),
+    "C, with Cox": (lambda: of_two(task_c(cox=True)), 3_000),
+    "D": (lambda: of_two(task_d()), 2_000),
+}
+PEERS = {"A": 0, "B": 1, "B, log-rank alone": 1}
+
+
+def middle(task: Callable[[], object], per: int, scale: float) -> str:
+    """CPU of a call over ``per``: the median of five and their range."""
+    task()
+    times = []
+    for _ in range(RUNS):
+        start = time.process_time()
+        task()
+        times.append(scale * (time.process_time() - start) / per)
+    return f"{statistics.median(times):.3g} ({min(times):.3g}-{max(times):.3g})"
+
+
+def peers() -> list[str]:
+    if not shutil.which("Rscript"):
+        return ["", ""]
+    done = subprocess.run(["Rscript", "-e", R_SCRIPT], capture_output=True, text=True, check=True)
+    rows = [[float(x) for x in line[6:].split()] for line in done.stdout.splitlines() if line.startswith("times ")]
+    return [f"{m:.3g} ({low:.3g}-{high:.3g})" for m, low, high in rows]
+
+
+def two_threads() -> str:
+    """Time by the clock of one thread over that of two, task A: the median of five pairs."""
+    task, ratios = task_a(), []
+    for _ in range(RUNS):
+        took = []
+        for threads in (1, 2):
+            with ThreadPoolExecutor(threads) as pool:
+                start = time.perf_counter()
+                run_trials(task, 40_000, executor=pool)
+                took.append(time.perf_counter() - start)
+        ratios.append(took[0] / took[1])
+    return f"{statistics.median(ratios):.3g} ({min(ratios):.3g}-{max(ratios):.3g})"
+
+
+def peak(trials: int) -> float:
+    """Peak memory (MiB) of a process that simulates so many trials of task A."""
+    command = [sys.executable, __file__, "--memory", str(trials)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=dict(os.environ))
+    return float(done.stdout)
+
+
+def main() -> None:
+    beside = peers()
+    print(f"{'task':22}{'equipoise, us a trial':>26}{'rpact, us a trial':>24}{'ratio':>8}")
+    for name, (made, trials) in TASKS.items():
+        run = made()
+        mine = middle(lambda run=run, trials=trials: run(trials), trials, 1e6)  # type: ignore[misc]
+        peer = beside[PEERS[name]] if name in PEERS else ""
+        ratio = f"{float(peer.split()[0]) / float(mine.split()[0]):.1f}x" if peer else ""
+        print(f"{name:22}{mine:>26}{peer:>24}{ratio:>8}", flush=True)
+    print(f"\nA: time by the clock, one thread over two: {two_threads()}", flush=True)
+    for trials in (100_000, 1_000_000):
+        print(f"A: peak memory of {trials:,} trials: {peak(trials):.0f} MiB", flush=True)
+    tandem = example("tandem")
+    print(f"TAnDEM, simulate.trial, ms: {middle(lambda: eq.simulate.trial(tandem, seed=1), 1, 1000)}")
+    print(
+        "TAnDEM, simulate.trial and analyze.run, ms: "
+        + middle(lambda: eq.analyze.run(tandem, eq.simulate.trial(tandem, seed=1)), 1, 1000)
+    )
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--memory"]:
+        with ThreadPoolExecutor(1) as one_thread:
+            run_trials(task_a(), int(sys.argv[2]), executor=one_thread)
+        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    else:
+        main()

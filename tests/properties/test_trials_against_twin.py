@@ -64,7 +64,7 @@ def test_looks_of_trials(case: dict[str, Any]) -> None:
         np.array([1, 1]), np.array(blocks, dtype=np.int64), np.stack([case["ends"], case["entered"]]), False, laws,
         np.ones((5, 2)), timing, math.inf, np.array([-1.0, 0.0, 1.0, 1.0]),
         np.array([(KINDS[kind], events, day) for kind, events, day in case["cuts"]], dtype=float), 7, np.array([7]),
-        np.array([0, 1]), np.array([1]), False, n, results,
+        np.array([0, 1]), np.array([1]), False, n, results, np.zeros((0, 1, 1, 4, n), dtype=np.int64),
     )  # fmt: skip
     procedure = Randomization(
         procedure="permuted blocks" if blocks else "simple", allocation={"C": 1, "E": 1}, block_sizes=blocks,

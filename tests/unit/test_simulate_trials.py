@@ -31,6 +31,7 @@ from equipoise.protocol import Protocol, Scenario, read
 from equipoise.simulate import Cut, Looks, Operating, Trials, nature, operating, run_trials, trial, without_effect
 from equipoise.simulate.operating import by_logrank
 from equipoise.simulate.trial import analysis_of
+from equipoise.survival import TimeToEvent
 
 TOML = Path(__file__).parent / "simulated_trial.toml"
 CUTS = (Cut(events=40), Cut(time="20 months"), Cut(events=60, time="26 months", which="later"),
@@ -90,6 +91,37 @@ def test_a_model_without_progression_takes_the_same_way_as_one_with_it(protocol:
 def test_trial_seven_alone_is_trial_seven_of_many(protocol: Protocol) -> None:
     task = many(protocol, "everything", "PFS", *CUTS[:2])
     assert task.found(7, 1)[0].tolist() == task.found(0, 10)[7].tolist()
+
+
+def test_the_log_rank_test_as_an_analysis_of_ones_own_changes_nothing(protocol: Protocol) -> None:
+    looks = Looks(cuts=(Cut(events=60), Cut(events=120)), efficacy=[2.5, 2.0], sided=1)
+    own = operating(
+        protocol, looks=looks, scenario="everything", trials=40, seed=1,
+        analysis=lambda tte: float(eq.survival.logrank(tte).z or 0.0),
+    )  # fmt: skip
+    ours = operating(protocol, looks=looks, scenario="everything", trials=40, seed=1)
+    assert own.power == ours.power
+    assert own.z == pytest.approx(ours.z, rel=1e-12)
+    late = operating(
+        protocol, looks=looks, scenario="everything", trials=40, seed=1,
+        analysis=lambda tte: float(eq.survival.logrank(tte, gamma=1).z or 0.0),
+    )  # fmt: skip
+    assert late.z[1] > ours.z[1]  # the effect of this model comes late
+
+
+def test_an_analysis_that_raises_in_one_trial_loses_that_trial_alone() -> None:
+    calls = iter(range(100))
+
+    def analysis(tte: TimeToEvent) -> float:
+        if next(calls) == 11:
+            raise ZeroDivisionError("no\nweight")
+        return 9.0
+
+    found = operating(None, plan=plan(), trials=20, seed=1, analysis=analysis, executor=ThreadPoolExecutor(1))
+    assert found.wrong == ("trial 5, look 2: ZeroDivisionError: no weight",)
+    assert found.power == 1.0  # that trial had stopped at its first look
+    row = next(r for r in found.rows() if r.statistic == "looks without a result")
+    assert (row.value, row.reason) == (1.0, found.wrong[0])
 
 
 class Backwards(Executor):
@@ -284,6 +316,8 @@ TEST = group_sequential(alpha=0.025, sided=1, information_fractions=[1], efficac
         (lambda p: operating(p, looks=LOOKS, scenario="everything", trials=10, seed=1, hazard_ratio=1), "without_eff"),
         (lambda p: operating(p, looks=LOOKS, scenario="everything", estimand="ORR", trials=10, seed=1), "'OS', 'PFS'"),
         (lambda p: operating(p, looks=LOOKS, scenario="everything", subjects=1, trials=10, seed=1), "2 or more"),
+        (lambda p: operating(p, plan=plan(), trials=10, seed=1, analysis=3), "is a function"),
+        (lambda p: operating(p, plan=plan(), trials=10, seed=1, analysis=abs, keep="x"), "not kept"),
         (lambda p: Cut(), "a cut comes at"),
         (lambda p: Cut(events=3, time="1 month"), "later or the earlier"),
         (lambda p: Cut(events=3, which="later"), "no rule"),

@@ -108,8 +108,8 @@ def draw_trial(seed, number, factors, effects, places, ratio, sizes, accrual, ev
     there are no more; effects (2, f, l): what a level does to the hazards of progression and death; places (f,) int64:
     1 where the randomization is stratified by a factor. ratio (a,) int64; sizes (b,) int64 of blocks, (0,) for simple
     randomization. accrual, evenly: as ``_enter`` takes them; needed (9,) bool. Filled: u (9 + visits, n) uniforms where
-    needed, the first the share of the accrual period; codes (f, n) int64; arm (n,) int64 as a place in ratio; risks (2, n), a
-    patient's own hazard ratios.
+    needed, the first the share of the accrual period; codes (f, n) int64; arm (n,) int64 as a place in ratio; risks
+    (2, n), a patient's own hazard ratios.
     """
     n = u.shape[1]
     stem = np.uint64(number) << np.uint64(8)
@@ -280,7 +280,7 @@ def _deaths_by_day(time, event, side, stratum, which, days, left, table, k):
 @numba.njit(cache=True, nogil=True, error_model="numpy")
 def simulate_trials(
     seed, first, factors, effects, places, ratio, sizes, accrual, evenly, laws, ratios, timing, each, crossing,
-    cuts, counted, fields, pair, by, cox, n, results,
+    cuts, counted, fields, pair, by, cox, n, results, data,
 ):  # fmt: skip
     """Many trials, each tested at its looks.
 
@@ -290,7 +290,9 @@ def simulate_trials(
     patient (days). cuts (k, 3): rule, events, day of each look, in order; counted: the field of a history whose events
     a cut counts; fields (e,) int64: those tested (PFS_DAY, OS_DAY, TTP_DAY). pair (2,) int64: control and experimental
     arm; others are followed but not tested. by (f,) int64: 1 where a test is stratified by a factor. cox: whether the
-    hazard ratio is wanted; n: patients of a trial. results (m, k, e, 10) is filled, nan where nothing can be tested.
+    hazard ratio is wanted; n: patients of a trial. results (m, k, e, 10) is filled, nan where nothing can be tested;
+    data (m, k, e, 4, n) int64 with what is tested, if it is not (0, ...): time (0 for who is not), event, 1 for the
+    experimental arm, stratum.
 
     At risk at t: time >= t, in whole days. Log-rank test with the hypergeometric variance, Cox model with Efron's ties
     (Mantel 1966, Cox 1972, Efron 1977), summed over strata.
@@ -312,7 +314,9 @@ def simulate_trials(
     for trial in range(results.shape[0]):
         draw_trial(seed, first + trial, factors, effects, places, ratio, sizes, accrual, evenly, needed, u, codes, arm,
                    risks)  # fmt: skip
-        _histories_at(timing[1], each, u, codes, arm, risks, laws, ratios, timing, crossing, visits, history[:0], history)
+        _histories_at(
+            timing[1], each, u, codes, arm, risks, laws, ratios, timing, crossing, visits, history[:0], history
+        )
         strata = 1
         stratum[:] = 0
         for f in range(factors.shape[0]):
@@ -350,6 +354,10 @@ def simulate_trials(
                         here[ENTERED_BY + side[i]] += 1.0
                         here[EVENTS + side[i]] += event[i]
                         longest = max(longest, time[i])
+                if data.shape[0] > 0:
+                    mine = data[trial, look, e]
+                    for i in range(n):
+                        mine[0, i], mine[1, i], mine[2, i], mine[3, i] = time[i], event[i], side[i], stratum[i]
                 k = 0
                 for s in range(strata):
                     k = _deaths_by_day(time, event, side, stratum, s, longest, left, table, k)

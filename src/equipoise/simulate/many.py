@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ..data import TimeToEvent
 from ..errors import DesignError, UnsupportedError
 from ..kernels import simulate_trials
 from ..kernels.trials import DAY, ENTERED_BY, EVENTS, FOUND, LOG_RATIO, MET, RATIO_SE, Z
@@ -33,7 +34,8 @@ class Trials:
     """What is simulated: patients of ``nature`` at ``looks``; the arms ``experimental`` and ``control`` are tested by a
     log-rank test of ``endpoint`` (0 progression or death, 1 death, 2 progression), stratified ``by`` factors (names),
     and with a Cox model if ``cox``; ``seed``. ``truth`` (k) are the true log hazard ratios at the looks, if they are
-    known, of which coverage is counted."""
+    known, of which coverage is counted. ``analysis`` takes a ``TimeToEvent`` and gives the Z of another test than the
+    log-rank's, which then meets the bounds."""
 
     nature: Nature
     looks: Looks
@@ -44,19 +46,55 @@ class Trials:
     by: tuple[str, ...] = ()
     cox: bool = True
     truth: tuple[float, ...] = ()
+    analysis: Callable[[TimeToEvent], float] | None = None
 
     def found(self, first: int, trials: int) -> Vector:
         """Of trials first, first + 1, ... what was found at each look, (trials, k, 10); see ``kernels.trials``."""
+        return self._simulated(first, trials)[0]
+
+    def analyzed(self, number: int) -> tuple[Vector, list[str]]:
+        """What ``found`` gives of one trial, Z being that of ``analysis``, and what went wrong with it: nan where it
+        raised, and where a look has patients of one arm only."""
+        found, data = self._simulated(number, 1, data=True)
+        wrong = []
+        for look in range(found.shape[1]):
+            time, event, side, stratum = data[0, look, 0][:, data[0, look, 0, 0] > 0]
+            z, why = _other_z(self, time, event, side, stratum)
+            found[0, look, Z] = z
+            if why:
+                wrong.append(f"trial {number}, look {look + 1}: {why}")
+        return found, wrong
+
+    def _simulated(self, first: int, trials: int, *, data: bool = False) -> tuple[Vector, NDArray[np.int64]]:
         one, by = self.nature, self.by
         out = np.empty((trials, len(self.looks.cuts), 1, FOUND))
+        tested = np.zeros((trials if data else 0, len(self.looks.cuts), 1, 4, one.patients), dtype=np.int64)
         simulate_trials(
             np.uint64(self.seed), first, one.shares, one.effects, one.places, one.ratio, one.sizes, one.accrual,
             one.evenly, one.laws, one.ratios, one.timing, one.each, one.crossing, self.looks.rules(),
             _FIELDS[self.endpoint], np.array([_FIELDS[self.endpoint]]),
             np.array([one.arms.index(self.control), one.arms.index(self.experimental)]),
-            np.array([name in by for name in one.factors], dtype=np.int64), self.cox, one.patients, out,
+            np.array([name in by for name in one.factors], dtype=np.int64), self.cox, one.patients, out, tested,
         )  # fmt: skip
-        return out[:, :, 0]
+        return out[:, :, 0], tested
+
+
+def _other_z(
+    task: Trials, time: NDArray[np.int64], event: NDArray[np.int64], side: NDArray[np.int64], stratum: NDArray[np.int64]
+) -> tuple[float, str]:
+    """The Z of a user's function, or why there is none."""
+    assert task.analysis is not None
+    if len(np.unique(side)) < 2:
+        return math.nan, "patients of one arm only"
+    arms = np.where(side == 1, task.experimental, task.control)
+    tte = TimeToEvent(
+        time.astype(float), event, arms, control=task.control, experimental=task.experimental, unit="days",
+        strata=stratum if task.by else None, origin="simulated",
+    )  # fmt: skip
+    try:
+        return float(task.analysis(tte)), ""
+    except Exception as error:  # whatever a user's function raises belongs to this trial and to no other
+        return math.nan, f"{type(error).__name__}: {' '.join(str(error).split())}"
 
 
 @dataclass(slots=True)
@@ -66,20 +104,28 @@ class Sums:
     trials: int
     by_look: dict[str, Vector] = field(default_factory=dict)
     whole: dict[str, float] = field(default_factory=dict)
+    wrong: list[str] = field(default_factory=list)
 
     def add(self, other: Sums) -> None:
         """Take in the next trials."""
         self.trials += other.trials
         for name, value in other.by_look.items():
             self.by_look[name] = self.by_look.get(name, 0.0) + value
+        self.wrong += other.wrong
         for name, total in other.whole.items():
             self.whole[name] = self.whole.get(name, 0.0) + total
 
 
 def _chunk(task: Trials, first: int, trials: int, keep: bool) -> tuple[Sums, Vector | None]:
     """What a chunk of trials adds, and what was found in each if that is kept; runs wherever an executor puts it."""
-    found = task.found(first, trials)
-    return sums_of(task, found), found if keep else None
+    if task.analysis is None:
+        found = task.found(first, trials)
+        return sums_of(task, found), found if keep else None
+    each = [task.analyzed(number) for number in range(first, first + trials)]
+    found = np.concatenate([one for one, _ in each])
+    sums = sums_of(task, found)
+    sums.wrong = [why for _, wrong in each for why in wrong]
+    return sums, found if keep else None
 
 
 def sums_of(task: Trials, found: Vector) -> Sums:

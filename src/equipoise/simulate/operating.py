@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import results
+from ..data import TimeToEvent
 from ..design import Plan
 from ..errors import DesignError, UnsupportedError
 from ..kernels.trials import LOG_RATIO
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 Vector = NDArray[np.float64]
 _PATIENTS, _LARGE, _ELSEWHERE = 10_000, 100, 1 << 40  # of a large trial; such trials; where their numbers begin
+_NAMED = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -44,10 +46,12 @@ class Operating:
     ``power`` with ``power_error``: the share with a claim. ``expected`` days, patients and events at which trials end,
     with their Monte Carlo errors. ``true_log_hazard_ratio`` is what a million patients would estimate on the mean day
     of a look, ``covered`` the share of trials whose 95% Wald interval holds it (nan unless asked for).
-    ``interrupted``: the run was stopped, and these are the trials that it had done.
+    ``interrupted``: the run was stopped, and these are the trials that it had done. ``wrong``: looks at which a user's
+    analysis gave nothing, each with its trial and reason.
     """
 
     label: str
+    test: str
     trials: int
     seed: int
     looks: Looks
@@ -72,6 +76,7 @@ class Operating:
     covered: Vector
     expected: dict[str, tuple[float, float]]
     interrupted: bool
+    wrong: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         results.read_only(self)
@@ -91,21 +96,25 @@ class Operating:
     def rows(self) -> list[Row]:
         """Rows of the long table: power and averages, then each look's."""
         method = (
-            f"{self.trials:,} simulated trials, seed {self.seed}; log-rank test, times in whole days; "
+            f"{self.trials:,} simulated trials, seed {self.seed}; {self.test}, times in whole days; "
             f"Monte Carlo error beside each; {ROUNDING_NOTE}; {MONTH_LENGTH_NOTE}"
         )
-        shared = {
+        shared: dict[str, Any] = {
             "analysis": "simulation", "role": "simulation", "group": self.label, "method": method,
             "origin": "simulated",
         }  # fmt: skip
-        found = [Row(statistic="sentence", text=str(self), **shared)]  # type: ignore[arg-type]
+        found = [Row(statistic="sentence", text=str(self), **shared)]
 
         def row(statistic: str, value: float, digits: int, at: float | None = None, unit: str = "") -> None:
             text = fixed(value, digits) if math.isfinite(value) else NOT_ESTIMABLE
             reason = "" if math.isfinite(value) else "no trial gave it"
-            held = results.number(value, text, reason)
-            found.append(Row(statistic=statistic, at=at, unit=unit, **held, **shared))  # type: ignore[arg-type]
+            held: dict[str, Any] = dict(results.number(value, text, reason))
+            found.append(Row(statistic=statistic, at=at, unit=unit, **held, **shared))
 
+        if self.wrong:
+            few = "; ".join(self.wrong[:_NAMED]) + ("; ..." if len(self.wrong) > _NAMED else "")
+            count: dict[str, Any] = {"value": float(len(self.wrong)), "text": str(len(self.wrong)), "reason": few}
+            found.append(Row(statistic="looks without a result", **count, **shared))
         row("power", self.power, 4)
         row("power Monte Carlo error", self.power_error, 4)
         for name, unit in (("events", "events"), ("patients", "patients"), ("day", "days")):
@@ -152,6 +161,7 @@ def operating(  # noqa: PLR0913 - the house plan's public name
     subjects: int | None = None,
     hazard_ratio: float | None = None,
     cox: bool = True,
+    analysis: Callable[[TimeToEvent], float] | None = None,
     truth: bool = False,
     precision: float | None = None,
     executor: Executor | None = None,
@@ -165,7 +175,9 @@ def operating(  # noqa: PLR0913 - the house plan's public name
     if that is. Without a scenario they are those that the plan assumes, with its hazard ratio or, for the type I error,
     ``hazard_ratio`` = 1; the protocol is then not looked at. ``truth``: find the hazard ratio that a trial of a million
     patients would estimate on the mean day of each look, and the bias and coverage of the trials' estimates of it.
-    ``precision``, ``executor``, ``keep``: see ``run_trials``.
+    ``analysis``: a function of a ``TimeToEvent`` that gives the Z of another test, above zero in favour of the
+    experimental arm, such as ``lambda tte: logrank(tte, rho=0, gamma=1).z``; a trial in which it raises claims nothing
+    there, and is named in ``wrong``. ``precision``, ``executor``, ``keep``: see ``run_trials``.
 
     Raises ``DesignError``, ``ProtocolError`` or ``UnsupportedError`` for what cannot be simulated.
 
@@ -210,11 +222,15 @@ def operating(  # noqa: PLR0913 - the house plan's public name
         )
         drawn = nature(protocol, chosen, n)
         task |= by_logrank(protocol, chosen, analysis_of(protocol, estimand))
-    many = Trials(nature=drawn, **task)
+    if analysis is not None and (not callable(analysis) or keep is not None):
+        raise DesignError(
+            "an analysis is a function, and its trials are not kept", where="analysis", remedy="Leave keep out."
+        )
+    many = Trials(nature=drawn, analysis=analysis, **task)
     if truth:
         if not cox:
             raise DesignError("truth is of the hazard ratio", where="truth", remedy="Leave cox as it is.")
-        many = replace(many, truth=_truth(many))
+        many = replace(many, truth=_truth(replace(many, analysis=None)))
     found, interrupted = run_trials(many, trials, precision=precision, executor=executor, keep=keep, progress=progress)
     return summary(many, found, interrupted)
 
@@ -232,6 +248,13 @@ def _truth(many: Trials) -> tuple[float, ...]:
     )
     found = large.found(_ELSEWHERE, _LARGE)
     return tuple(found[:, :, LOG_RATIO].mean(axis=0).tolist())
+
+
+def _test(task: Trials) -> str:
+    """The test that meets the bounds, and the model beside it."""
+    strata = f"stratified by {', '.join(task.by)}" if task.by else "unstratified"
+    test = f"log-rank test, {strata}" if task.analysis is None else "an analysis of the user's own"
+    return f"{test}; Cox model with Efron's ties, {strata}" if task.cox else test
 
 
 def by_logrank(protocol: Protocol, scenario: Scenario, analysis: Analysis) -> dict[str, Any]:
@@ -298,6 +321,7 @@ def summary(task: Trials, total: Sums, interrupted: bool) -> Operating:
     z, ratio = sums["with z"], sums["with hazard ratio"]
     return Operating(
         label=task.nature.label,
+        test=_test(task),
         trials=n,
         seed=task.seed,
         looks=task.looks,
@@ -322,4 +346,5 @@ def summary(task: Trials, total: Sums, interrupted: bool) -> Operating:
         covered=mean("covered", ratio) if task.truth else np.full(len(z), np.nan),
         expected=expected,
         interrupted=interrupted,
+        wrong=tuple(total.wrong),
     )

@@ -128,7 +128,8 @@ def both_endpoints(task: Trials, trials: int) -> np.ndarray:
     out = np.empty((trials, len(task.looks.cuts), 2, FOUND))
     simulate_trials(
         np.uint64(task.seed), 0, one.shares, one.effects, one.places, one.ratio, one.sizes, one.accrual, one.evenly,
-        one.laws, one.ratios, one.timing, one.each, one.crossing, task.looks.rules(), PFS_DAY,
+        one.laws, one.ratios, one.timing, one.each, one.crossing,
+        one.cured, one.crosses, one.crosses_by, one.measured, task.looks.rules(), PFS_DAY,
         np.array([PFS_DAY, OS_DAY]), np.array([one.arms.index(task.control), one.arms.index(task.experimental)]),
         np.array([name in by for name in one.factors], dtype=np.int64), task.cox, one.patients, out,
         np.zeros((0, 1, 2, 4, one.patients), dtype=np.int64),

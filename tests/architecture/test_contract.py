@@ -197,6 +197,7 @@ TWINS = {
     "batch_arms.py": ("twins_batch.py", "batch_trial"),
     "concordance.py": ("twins.py", "concordance"),
     "counting.py": ("twins.py", "km"),
+    "entering.py": ("twin_trials.py", "patient"),
     "firth.py": ("twins_cox.py", "cox_derivatives"),
     "grouped_likelihood.py": ("twins_cox.py", "cox_loglik"),
     "group_sequential.py": ("twins_design.py", "stops"),

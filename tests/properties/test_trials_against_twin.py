@@ -63,6 +63,7 @@ def test_looks_of_trials(case: dict[str, Any]) -> None:
         np.uint64(case["seed"]), case["first"], levels, np.ones((2, 1, len(shares))), np.array([int(strata)]),
         np.array([1, 1]), np.array(blocks, dtype=np.int64), np.stack([case["ends"], case["entered"]]), False, laws,
         np.ones((5, 2)), timing, math.inf, np.array([-1.0, 0.0, 1.0, 1.0]),
+        np.zeros((5, 2)), np.empty(0), -1, np.full((1, len(shares), len(shares)), -1.0),
         np.array([(KINDS[kind], events, day) for kind, events, day in case["cuts"]], dtype=float), 7, np.array([7]),
         np.array([0, 1]), np.array([1]), False, n, results, np.zeros((0, 1, 1, 4, n), dtype=np.int64),
     )  # fmt: skip

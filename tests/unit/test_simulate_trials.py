@@ -238,7 +238,12 @@ def test_a_cut_that_never_comes_is_counted_and_claims_nothing(protocol: Protocol
 
 
 def test_without_effect_a_changing_ratio_is_gone(protocol: Protocol) -> None:
-    scenario = without_effect(protocol.scenario["everything"], of="survival")
+    everything = protocol.scenario["everything"]
+    with pytest.raises(UnsupportedError, match="cured"):
+        without_effect(everything)
+    assert everything.progression is not None
+    alike = everything.model_copy(update={"progression": everything.progression.model_copy(update={"cured": {}})})
+    scenario = without_effect(alike, of="survival")
     assert scenario.progression is not None
     assert scenario.progression.hazard_ratio == {"Drug": 1.0}
     assert not scenario.progression.changing_hazard_ratio
@@ -247,6 +252,37 @@ def test_without_effect_a_changing_ratio_is_gone(protocol: Protocol) -> None:
     some = operating(protocol, looks=looks, scenario="everything", trials=4_000, seed=2)
     assert none.power < 0.04
     assert some.power > 0.2
+
+
+def test_the_cured_those_who_cross_and_the_mismeasured(protocol: Protocol) -> None:
+    """Shares as the scenario has them, in one trial of 40,000: 4 errors of each."""
+    everything = protocol.scenario["everything"]
+    quiet = everything.model_copy(
+        update={
+            "progression": everything.progression.model_copy(  # type: ignore[union-attr]
+                update={"pieces": (eq.protocol.Piece(monthly_hazard=1.0),), "changing_hazard_ratio": {}}
+            ),
+            "death_before_progression": None,
+            "dropout": None,
+            "loss_to_follow_up": None,
+            "detection": None,
+            "cutoff": "120 months",
+        }
+    )
+    data = trial(protocol, quiet, seed=1, subjects=40_000)
+    assert data.adsl is not None
+    pfs = data.adtte.filter(data.adtte["PARAMCD"] == "PFS")
+    for arm, share in (("Drug", 0.1), ("Placebo", 0.04)):
+        own = pfs.filter(pfs["TRT01P"] == arm)
+        assert own["CNSR"].mean() == pytest.approx(share, abs=4 * math.sqrt(share * (1 - share) / own.height))
+    placebo = data.adsl.filter(data.adsl["TRT01P"] == "Placebo")
+    for sex, share in (("F", 0.96 * 0.8), ("M", 0.96 * 0.5)):
+        own = placebo.filter(placebo["SEX"] == sex)
+        crossed = (own["XOFL"] == "Y").mean()
+        assert share - 0.06 < crossed < share + 0.02  # some die before they cross
+    for region, share in (("East", 0.3 * 0.9 + 0.2 * 0.1), ("West", 0.5 + 0.03 + 0.02), ("South", 0.16)):
+        found = (data.adsl["REGION"] == region).mean()
+        assert found == pytest.approx(share, abs=4 * math.sqrt(share * (1 - share) / 40_000))
 
 
 def scenario(**changed: Any) -> dict[str, Any]:
@@ -266,6 +302,23 @@ def scenario(**changed: Any) -> dict[str, Any]:
         ({"accrual_pace": [{"pace": 0}]}, "nobody enters"),
         ({"accrual_pace": [{"pace": 1, "until": "3 months"}]}, "every piece but the last"),
         ({"patients": 1}, "greater than or equal to 2"),
+        ({"factors": {"SEX": {"levels": {"F": 0.5, "M": 0.5}, "measured": {"X": {"F": 1.0}}}}}, "no level 'X'"),
+        ({"factors": {"SEX": {"levels": {"F": 0.5, "M": 0.5}, "measured": {"F": {"F": 0.9}}}}}, "add up to 1"),
+        (
+            {"progression": {"median": "3 months"},
+             "crossover": {"arm": "A", "drug": "B", "probability": 0.5, "by": "SEX"}},
+            "go together",
+        ),
+        (
+            {"progression": {"median": "3 months"},
+             "crossover": {"arm": "A", "drug": "B", "probability": 0.5, "by": "SEX", "shares": {"F": 1.0}}},
+            "none of the factors",
+        ),
+        (
+            {"progression": {"median": "3 months"}, "factors": {"SEX": {"levels": {"F": 0.5, "M": 0.5}}},
+             "crossover": {"arm": "A", "drug": "B", "probability": 0.5, "by": "SEX", "shares": {"X": 1.0}}},
+            "no level 'X'",
+        ),
         (
             {"death_before_progression": {"median": "9 months", "hazard_ratio": {"A": 1.0},
                                           "changing_hazard_ratio": {"A": [{"hazard_ratio": 1.0}]}}},

@@ -1,4 +1,4 @@
-"""Whole trials, one after the other: patients enter, are allocated, have histories, and are tested at looks."""
+"""Whole trials, one after the other: patients enter, have histories, and are tested at looks."""
 
 from __future__ import annotations
 
@@ -7,11 +7,9 @@ import numpy as np
 
 from .batch import _compare, _logrank
 from .batch_arms import COEF, COLUMNS, D0, D1, EXPECTED, N0, N1, OBSERVED, SE, TIME, VARIANCE
+from .entering import draw_trial, needed_uniforms, turn
 from .history import (
     _NEVER,
-    BETWEEN,
-    CROSS,
-    DEATH_AFTER,
     DEATH_BEFORE,
     DROPOUT,
     ENTERED,
@@ -30,7 +28,6 @@ from .history import (
     patient_history,
     time_at,
 )
-from .streams import allocate_in_blocks, allocate_simply, fill_uniforms
 
 # What was found at a look: whether the rule of its cut was met, days from the first patient to it, patients who had
 # entered and events, by arm (control first), log-rank z (above zero in favour of the experimental arm), the variance of
@@ -38,115 +35,6 @@ from .streams import allocate_in_blocks, allocate_simply, fill_uniforms
 MET, DAY, ENTERED_BY, EVENTS, Z, SCORE_VARIANCE, LOG_RATIO, RATIO_SE, FOUND = 0, 1, 2, 4, 6, 7, 8, 9, 10
 # Rules of a cut: on a day, at a number of events, the later or the earlier of both.
 ON_DAY, AT_EVENTS, LATER, EARLIER = 0, 1, 2, 3
-# Purposes of streams, the lowest 8 bits of an address (randomize.streams).
-_ALLOCATION, _BASELINE, _NOISE = 1, 2, 3
-
-
-@numba.njit(cache=True, nogil=True, error_model="numpy")
-def _needed(laws, timing, crossing):
-    """Which uniforms of a patient any law looks at; the others need not be drawn."""
-    needed = np.zeros(VISITS, dtype=np.bool_)
-    needed[0] = True
-    for law in (PROGRESSION, DEATH_BEFORE, DEATH_AFTER, DROPOUT, LOSS):
-        for s in range(laws.shape[0]):
-            for a in range(laws.shape[1]):
-                needed[law + 1] |= laws[s, a, law, 0] != 0.0
-    needed[BETWEEN] = timing[2] > 0.0 and timing[7] > 0.0
-    needed[CROSS] = crossing[0] >= 0.0
-    needed[CROSS + 1] = crossing[0] >= 0.0
-    return needed
-
-
-@numba.njit(cache=True, nogil=True, error_model="numpy")
-def _sort(u):
-    """Sort uniforms: they fall about one into each n-th of (0, 1), and then hardly anything is out of place."""
-    n = u.shape[0]
-    ends = np.zeros(n + 1, dtype=np.int64)
-    drawn = u.copy()
-    for x in drawn:
-        ends[min(int(x * n), n - 1) + 1] += 1
-    for i in range(n):
-        ends[i + 1] += ends[i]
-    for x in drawn:
-        i = min(int(x * n), n - 1)
-        u[ends[i]] = x
-        ends[i] += 1
-    for i in range(1, n):
-        x = u[i]
-        while i > 0 and u[i - 1] > x:
-            u[i] = u[i - 1]
-            i -= 1
-        u[i] = x
-
-
-@numba.njit(cache=True, nogil=True, error_model="numpy")
-def _enter(u, accrual, evenly):
-    """Sort uniforms and turn them into shares of the accrual period: entry times are its pieces' inverse, over its end.
-
-    accrual (2, p + 1): ends of the pieces in days, from zero on, and the share that has entered by then.
-    """
-    n = u.shape[0]
-    if evenly:
-        for i in range(n):
-            u[i] = (i + 0.5) / n
-    else:
-        _sort(u)
-    p = 0
-    last = accrual.shape[1] - 1
-    for i in range(n):
-        while p < last - 1 and u[i] > accrual[1, p + 1]:
-            p += 1
-        part = (u[i] - accrual[1, p]) / (accrual[1, p + 1] - accrual[1, p])
-        u[i] = (accrual[0, p] + part * (accrual[0, p + 1] - accrual[0, p])) / accrual[0, last]
-
-
-@numba.njit(cache=True, nogil=True, error_model="numpy")
-def draw_trial(seed, number, factors, effects, places, ratio, sizes, accrual, evenly, needed, u, codes, arm, risks):
-    """The patients of one trial in order of entry, before anything happens to them.
-
-    seed uint64, number int64: the address. factors (f, l): cumulative shares of the levels of each factor, 2 where
-    there are no more; effects (2, f, l): what a level does to the hazards of progression and death; places (f,) int64:
-    1 where the randomization is stratified by a factor. ratio (a,) int64; sizes (b,) int64 of blocks, (0,) for simple
-    randomization. accrual, evenly: as ``_enter`` takes them; needed (9,) bool. Filled: u (9 + visits, n) uniforms where
-    needed, the first the share of the accrual period; codes (f, n) int64; arm (n,) int64 as a place in ratio; risks
-    (2, n), a patient's own hazard ratios.
-    """
-    n = u.shape[1]
-    stem = np.uint64(number) << np.uint64(8)
-    noise = stem | np.uint64(_NOISE)
-    for j in range(u.shape[0]):
-        if j >= VISITS or needed[j]:
-            fill_uniforms(seed, noise, j * n, u[j])
-    _enter(u[0], accrual, evenly)
-    risks[:] = 1.0
-    queue = np.zeros(n, dtype=np.int64)
-    strata = 1
-    drawn = np.empty(n)
-    for f in range(factors.shape[0]):
-        if factors[f, 0] < 1.0:
-            fill_uniforms(seed, stem | np.uint64(_BASELINE), f * n, drawn)
-        else:
-            drawn[:] = 0.5  # of one level
-        levels = 0
-        for i in range(n):
-            code = 0
-            while drawn[i] >= factors[f, code]:
-                code += 1
-            codes[f, i] = code
-            levels = max(levels, code + 1)
-            risks[0, i] *= effects[0, f, code]
-            risks[1, i] *= effects[1, f, code]
-        if places[f] == 1:
-            for i in range(n):
-                queue[i] = queue[i] * levels + codes[f, i]
-            strata *= levels
-    if sizes.shape[0] == 0:
-        allocate_simply(seed, stem | np.uint64(_ALLOCATION), ratio, arm)
-    else:
-        lengths = np.zeros(strata, dtype=np.int64)
-        for i in range(n):
-            lengths[queue[i]] += 1
-        allocate_in_blocks(seed, stem | np.uint64(_ALLOCATION), lengths, ratio, sizes, queue, arm)
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
@@ -280,15 +168,16 @@ def _deaths_by_day(time, event, side, stratum, which, days, left, table, k):
 @numba.njit(cache=True, nogil=True, error_model="numpy")
 def simulate_trials(
     seed, first, factors, effects, places, ratio, sizes, accrual, evenly, laws, ratios, timing, each, crossing,
-    cuts, counted, fields, pair, by, cox, n, results, data,
+    cured, crosses, crosses_by, measured, cuts, counted, fields, pair, by, cox, n, results, data,
 ):  # fmt: skip
     """Many trials, each tested at its looks.
 
     seed uint64; first int64: number of the first trial. factors ... evenly: as ``draw_trial`` takes them. laws (s, a,
     5, w), ratios (5, a), timing (8,), crossing (4,): as ``patient_history`` takes them, laws by stratum (the levels of
     the first factor, or one) and arm; timing[1] is the day on which every trial ends, each the longest follow-up of a
-    patient (days). cuts (k, 3): rule, events, day of each look, in order; counted: the field of a history whose events
-    a cut counts; fields (e,) int64: those tested (PFS_DAY, OS_DAY, TTP_DAY). pair (2,) int64: control and experimental
+    patient (days). cured, crosses, crosses_by: as ``turn`` takes them; measured: as ``draw_trial``. cuts (k, 3): rule,
+    events, day of each look, in order; counted: the field of a history whose events a cut counts; fields (e,) int64:
+    those tested (PFS_DAY, OS_DAY, TTP_DAY). pair (2,) int64: control and experimental
     arm; others are followed but not tested. by (f,) int64: 1 where a test is stratified by a factor. cox: whether the
     hazard ratio is wanted; n: patients of a trial. results (m, k, e, 10) is filled, nan where nothing can be tested;
     data (m, k, e, 4, n) int64 with what is tested, if it is not (0, ...): time (0 for who is not), event, 1 for the
@@ -300,9 +189,10 @@ def simulate_trials(
     visits = _visits_by(timing)
     u = np.full((VISITS + visits[-1], n), 0.5)
     codes = np.zeros((max(factors.shape[0], 1), n), dtype=np.int64)
+    truly = np.zeros((max(factors.shape[0], 1), n), dtype=np.int64)
     arm = np.empty(n, dtype=np.int64)
     risks = np.empty((2, n))
-    needed = _needed(laws, timing, crossing)
+    needed = needed_uniforms(laws, timing, crossing)
     history = np.empty((n, FIELDS), dtype=np.int64)
     then = np.empty((n, FIELDS), dtype=np.int64)
     end = int(timing[1])
@@ -312,8 +202,9 @@ def simulate_trials(
     stratum, time, event = np.empty(n, dtype=np.int64), np.empty(n, dtype=np.int64), np.empty(n, dtype=np.int64)
     table, term, weight, out = np.empty((5, n + 1)), np.empty(n + 1), np.empty(n + 1), np.empty(COLUMNS)
     for trial in range(results.shape[0]):
-        draw_trial(seed, first + trial, factors, effects, places, ratio, sizes, accrual, evenly, needed, u, codes, arm,
-                   risks)  # fmt: skip
+        draw_trial(seed, first + trial, factors, effects, measured, places, ratio, sizes, accrual, evenly, needed, u,
+                   codes, truly, arm, risks)  # fmt: skip
+        turn(u, arm, truly, cured, crosses, crosses_by)
         _histories_at(
             timing[1], each, u, codes, arm, risks, laws, ratios, timing, crossing, visits, history[:0], history
         )

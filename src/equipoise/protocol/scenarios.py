@@ -50,7 +50,7 @@ class Hazard(Section):
 
     It holds for the arms whose ``hazard_ratio`` is 1 (every arm that is not named); in another the hazard is
     that many times as high, or, by ``changing_hazard_ratio``, as many times as its piece says (effects that come late,
-    wane or cross).
+    wane or cross). A share ``cured`` of an arm never has it (mixture cure model); the hazard is that of the others.
     """
 
     median: Duration | None = None
@@ -58,6 +58,7 @@ class Hazard(Section):
     pieces: Many[Piece] = ()
     hazard_ratio: Table[Ratio] = Field(default_factory=dict, validate_default=True)
     changing_hazard_ratio: Table[Many[RatioPiece]] = Field(default_factory=dict, validate_default=True)
+    cured: Table[Share] = Field(default_factory=dict, validate_default=True)
 
     @model_validator(mode="after")
     def _has_a_hazard(self) -> Hazard:
@@ -95,7 +96,9 @@ class Crossover(Section):
     """Who of arm ``arm`` is given ``drug`` after progression, how long after, and what it does to survival.
 
     Everyone who progresses crosses with ``probability``, after a time with mean ``delay`` (exponential), if
-    alive and followed; from then on the hazard of death is multiplied by ``death_hazard_ratio``.
+    alive and followed; from then on the hazard of death is multiplied by ``death_hazard_ratio``. ``by`` names a factor
+    whose levels have probabilities of their own (``shares``; ``probability`` for the others): confounding by
+    prognosis, where the factor also acts on the hazards.
     """
 
     arm: Text
@@ -103,15 +106,26 @@ class Crossover(Section):
     probability: Share
     delay: Duration = "1 day"
     death_hazard_ratio: Ratio = 1.0
+    by: Text | None = None
+    shares: Table[Share] = Field(default_factory=dict, validate_default=True)
+
+    @model_validator(mode="after")
+    def _by_levels(self) -> Crossover:
+        if (self.by is None) != (not self.shares):
+            raise ValueError("`by` and `shares` go together: a factor, and the probabilities of its levels")
+        return self
 
 
 class Factor(Section):
-    """A baseline column: its levels with their shares, and what they do to the hazards (default: nothing)."""
+    """A baseline column: its levels with their shares, and what they do to the hazards (default: nothing). ``measured``
+    says for a true level with which shares it is taken for which: the data, strata and allocation have the measured
+    level, nature the true one."""
 
     label: Text | None = None
     levels: Table[Share]
     progression: Table[Ratio] = Field(default_factory=dict, validate_default=True)
     death: Table[Ratio] = Field(default_factory=dict, validate_default=True)
+    measured: Table[Table[Share]] = Field(default_factory=dict, validate_default=True)
 
     @model_validator(mode="after")
     def _adds_up(self) -> Factor:
@@ -121,6 +135,11 @@ class Factor(Section):
             for level in ratios:
                 if level not in self.levels:
                     raise ValueError(f"there is no level {level!r}")
+        for level, taken in self.measured.items():
+            if unknown := [one for one in (level, *taken) if one not in self.levels]:
+                raise ValueError(f"there is no level {unknown[0]!r}")
+            if abs(sum(taken.values()) - 1) > 1e-9:
+                raise ValueError(f"the shares for which {level!r} is taken must add up to 1")
         return self
 
 
@@ -206,6 +225,18 @@ class Scenario(Section):
             raise ValueError("the accrual_pace changes after the accrual has ended")
         if self.accrual_pace and not any(one.pace for one in self.accrual_pace):
             raise ValueError("at an accrual_pace of zero nobody enters")
+        return self
+
+    @model_validator(mode="after")
+    def _crosses_by_a_factor(self) -> Scenario:
+        if self.crossover is None or self.crossover.by is None:
+            return self
+        factor = self.factors.get(self.crossover.by)
+        if factor is None:
+            raise ValueError(f"the crossover is by {self.crossover.by!r}, which is none of the factors")
+        for level in self.crossover.shares:
+            if level not in factor.levels:
+                raise ValueError(f"{self.crossover.by!r} has no level {level!r}")
         return self
 
     @model_validator(mode="after")

@@ -234,7 +234,7 @@ def _check_simulation(protocol: Protocol, simulation: Simulation, path: str) -> 
 def _check_scenario(protocol: Protocol, scenario: Scenario, path: str) -> None:
     for key in type(scenario).model_fields:
         law = getattr(scenario, key)
-        for table in ("hazard_ratio", "changing_hazard_ratio") if isinstance(law, Hazard) else ():
+        for table in ("hazard_ratio", "changing_hazard_ratio", "cured") if isinstance(law, Hazard) else ():
             for arm in getattr(law, table):
                 known(arm, protocol.arms, "arm", f"{path}.{key}.{table}.{quoted(arm)}")
     if scenario.crossover:

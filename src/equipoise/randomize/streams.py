@@ -33,6 +33,7 @@ class Purpose(IntEnum):
     ADVERSE_EVENTS = 5
     DOSES = 6
     IMPUTATION = 7
+    MEASUREMENT = 8
 
 
 def generator(seed: int, *, trial: int = 0, purpose: Purpose) -> np.random.Generator:

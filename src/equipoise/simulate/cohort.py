@@ -11,7 +11,9 @@ from scipy.special import ndtr, ndtri
 
 from ..errors import ProtocolError
 from ..kernels import adverse_event_days, doses_given, histories
-from ..protocol import AdverseEvents, Protocol, Randomization, Scenario
+from ..kernels.entering import NEVER
+from ..kernels.history import CROSS
+from ..protocol import AdverseEvents, Factor, Protocol, Randomization, Scenario
 from ..randomize import Purpose, allocate, generator
 from ..results import read_only
 from .model import Model
@@ -29,11 +31,12 @@ ENDPOINTS: Mapping[frozenset[str], int] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Baseline:
-    """Patients as they enter: arm (n,) index, a code (n,) for each factor, weight (n,) in kilograms, and the hazard
-    ratios of progression and death that their factors give them."""
+    """Patients as they enter: arm (n,) index, a code (n,) for each factor as it is measured and as it truly is, weight
+    (n,) in kilograms, and the hazard ratios of progression and death that their factors give them."""
 
     arm: NDArray[np.int64]
     factors: Mapping[str, NDArray[np.int64]]
+    truly: Mapping[str, NDArray[np.int64]]
     weight: NDArray[np.float64]
     on_progression: NDArray[np.float64]
     on_death: NDArray[np.float64]
@@ -80,16 +83,19 @@ def draw_baseline(
     """
     stream = generator(seed, trial=number, purpose=Purpose.BASELINE)
     n = subjects if isinstance(subjects, int) else sum(subjects.values())
+    measuring = generator(seed, trial=number, purpose=Purpose.MEASUREMENT)
     factors: dict[str, NDArray[np.int64]] = {}
+    truly: dict[str, NDArray[np.int64]] = {}
     on_progression, on_death = np.ones(n), np.ones(n)
     for name, factor in scenario.factors.items():
         shares = np.array(list(factor.levels.values()))
         codes = np.searchsorted(np.cumsum(shares)[:-1], stream.random(n), side="right").astype(np.int64)
         for level, count in (levels or {}).get(name, {}).items():
             codes = _fixed(codes, list(factor.levels).index(level), count, shares, stream)
-        factors[name] = codes
         on_progression *= np.array([factor.progression.get(level, 1.0) for level in factor.levels])[codes]
         on_death *= np.array([factor.death.get(level, 1.0) for level in factor.levels])[codes]
+        truly[name] = codes
+        factors[name] = _measured(factor, codes, measuring.random(n)) if factor.measured else codes
     weight = np.full(n, np.nan)
     if scenario.weight is not None:
         w = scenario.weight
@@ -98,7 +104,20 @@ def draw_baseline(
             low, high = ndtr((w.least - w.mean) / w.sd), ndtr((w.most - w.mean) / w.sd)
             weight = np.round(w.mean + w.sd * ndtri(low + (high - low) * stream.random(n)), 1)
     arm = _allocation(trial, factors, subjects, seed, number)
-    return Baseline(arm=arm, factors=factors, weight=weight, on_progression=on_progression, on_death=on_death)
+    return Baseline(
+        arm=arm, factors=factors, truly=truly, weight=weight, on_progression=on_progression, on_death=on_death
+    )  # fmt: skip
+
+
+def _measured(factor: Factor, codes: NDArray[np.int64], u: NDArray[np.float64]) -> NDArray[np.int64]:
+    """The levels for which true ones are taken."""
+    return (u[:, None] >= measured_shares(factor)[codes, : len(factor.levels) - 1]).sum(axis=1).astype(np.int64)
+
+
+def measured_shares(factor: Factor) -> NDArray[np.float64]:
+    """Cumulative shares (l, l) of the levels for which each true level is taken; itself, where nothing is said."""
+    levels = list(factor.levels)
+    return np.cumsum([[factor.measured.get(a, {a: 1.0}).get(b, 0.0) for b in levels] for a in levels], axis=1)
 
 
 def _fixed(
@@ -213,6 +232,7 @@ def _histories(
     """Histories and latent times of progression, by the laws of each arm."""
     history = np.empty((len(baseline), len(FIELDS)), dtype=np.int64)
     latent = np.empty(len(baseline))
+    uniforms = _turned(model, baseline, uniforms)
     for a in range(len(model.arms)):
         here = baseline.arm == a
         history[here], latent[here] = histories(
@@ -220,6 +240,21 @@ def _histories(
             model.laws_by_arm[a], model.ratios, model.timing, model.crossing,
         )  # fmt: skip
     return history, latent
+
+
+def _turned(model: Model, baseline: Baseline, uniforms: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Uniforms turned so that one law of an arm serves where some are cured, and one chance of crossing for all."""
+    if model.steady or not (model.cured.any() or len(model.crosses)):
+        return uniforms
+    u = uniforms.copy()
+    share = model.cured[:, baseline.arm].T
+    laws = u[:, 1:6]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        u[:, 1:6] = np.where(laws < share, NEVER, (laws - share) / (1 - share))
+        if len(model.crosses) and model.scenario.crossover is not None:
+            chance = model.crosses[baseline.truly[str(model.scenario.crossover.by)]]
+            u[:, CROSS] = np.where(u[:, CROSS] < chance, u[:, CROSS] / chance, 2.0)
+    return u
 
 
 def regimen_table(trial: Protocol) -> NDArray[np.float64]:

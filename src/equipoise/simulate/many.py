@@ -71,7 +71,8 @@ class Trials:
         tested = np.zeros((trials if data else 0, len(self.looks.cuts), 1, 4, one.patients), dtype=np.int64)
         simulate_trials(
             np.uint64(self.seed), first, one.shares, one.effects, one.places, one.ratio, one.sizes, one.accrual,
-            one.evenly, one.laws, one.ratios, one.timing, one.each, one.crossing, self.looks.rules(),
+            one.evenly, one.laws, one.ratios, one.timing, one.each, one.crossing,
+            one.cured, one.crosses, one.crosses_by, one.measured, self.looks.rules(),
             _FIELDS[self.endpoint], np.array([_FIELDS[self.endpoint]]),
             np.array([one.arms.index(self.control), one.arms.index(self.experimental)]),
             np.array([name in by for name in one.factors], dtype=np.int64), self.cox, one.patients, out, tested,

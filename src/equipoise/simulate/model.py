@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import UnsupportedError
 from ..protocol import Hazard, Protocol, Scenario
 from ..units import DAYS_PER_MONTH, days
 
@@ -23,7 +24,9 @@ class Model:
 
     ``laws_by_arm`` (arms, 5, w) are the laws of each arm where hazard ratios change with time (those of the others stay
     in ``ratios``); ``accrual`` (2, p + 1) are days from zero on and the share of the patients who have entered by then,
-    and ``evenly`` says whether they enter one after the other."""
+    and ``evenly`` says whether they enter one after the other. ``cured`` (5, arms) are the shares that never have an
+    event of a law; ``crosses`` (l,) the probabilities of crossing over by level of the crossover's factor, (0,) where
+    that is one for all."""
 
     scenario: Scenario
     arms: tuple[str, ...]
@@ -35,13 +38,17 @@ class Model:
     laws_by_arm: NDArray[np.float64]
     accrual: NDArray[np.float64]
     evenly: bool
+    cured: NDArray[np.float64]
+    crosses: NDArray[np.float64]
 
     @property
     def steady(self) -> bool:
-        """Whether hazard ratios are constant, and patients enter on random days at one pace."""
+        """Whether hazard ratios and the probability of crossing are constant, nobody is cured, and patients enter on
+        random days at one pace."""
         changing = any(
             getattr(self.scenario, name) and getattr(self.scenario, name).changing_hazard_ratio for name in _LAWS
         )
+        changing |= bool(self.cured.any()) or len(self.crosses) > 0
         return not changing and self.accrual.shape[1] == 2 and not self.evenly
 
 
@@ -62,7 +69,8 @@ def model(trial: Protocol, scenario: Scenario) -> Model:
     crossing = np.array([-1.0, 0.0, 1.0, 1.0])
     if scenario.crossover is not None:
         c = scenario.crossover
-        crossing = np.array([arms.index(c.arm), c.probability, days(c.delay), c.death_hazard_ratio], dtype=float)
+        probability = 1.0 if c.by else c.probability  # uniforms are then turned for each level
+        crossing = np.array([arms.index(c.arm), probability, days(c.delay), c.death_hazard_ratio], dtype=float)
     return Model(
         scenario=scenario,
         arms=arms,
@@ -74,6 +82,8 @@ def model(trial: Protocol, scenario: Scenario) -> Model:
         laws_by_arm=_by_arm(hazards, arms, laws),
         accrual=_accrual(scenario, timing[0]),
         evenly=scenario.entry == "even",
+        cured=np.array([[0.0 if h is None else h.cured.get(arm, 0.0) for arm in arms] for h in hazards]),
+        crosses=_crosses(scenario),
     )
 
 
@@ -81,11 +91,20 @@ def without_effect(
     scenario: Scenario, hazard_ratio: float = 1.0, *, of: Literal["progression", "survival"] = "progression"
 ) -> Scenario:
     """The scenario with another hazard ratio in every arm that has one: 1 is no treatment effect on progression, or, of
-    "survival", neither on progression nor on death before or after it."""
+    "survival", neither on progression nor on death before or after it.
+
+    Raises ``UnsupportedError`` where arms differ in the shares that are cured.
+    """
     changed = {}
     for name in _LAWS[:1] if of == "progression" else _LAWS[:3]:
         law: Hazard | None = getattr(scenario, name)
         if law is not None:
+            if len(set(law.cured.values())) > 1:
+                raise UnsupportedError(
+                    "arms differ in the shares that are cured, an effect which no hazard ratio takes away",
+                    where=f"scenario.NAME.{name}.cured",
+                    remedy="Make a scenario based_on this one in which they are the same.",
+                )
             arms = (*law.hazard_ratio, *law.changing_hazard_ratio)
             ratios = {"hazard_ratio": dict.fromkeys(arms, hazard_ratio), "changing_hazard_ratio": {}}
             changed[name] = law.model_copy(update=ratios)
@@ -104,6 +123,15 @@ def _law(hazard: Hazard | None, pieces: int) -> NDArray[np.float64]:
         law[3 + i] = math.inf if piece.until is None else days(piece.until)
         law[3 + pieces + i] = piece.monthly_hazard / DAYS_PER_MONTH
     return law
+
+
+def _crosses(scenario: Scenario) -> NDArray[np.float64]:
+    """Probabilities of crossing over by level of the factor that they depend on."""
+    crossover = scenario.crossover
+    if crossover is None or crossover.by is None:
+        return np.empty(0)
+    levels = scenario.factors[crossover.by].levels
+    return np.array([crossover.shares.get(level, crossover.probability) for level in levels])
 
 
 def _by_arm(hazards: list[Hazard | None], arms: tuple[str, ...], laws: NDArray[np.float64]) -> NDArray[np.float64]:

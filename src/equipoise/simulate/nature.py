@@ -15,7 +15,7 @@ from ..design.hazards import Hazard, HazardRatio
 from ..errors import UnsupportedError
 from ..protocol import Protocol, Scenario
 from ..results import read_only
-from .cohort import randomization_of
+from .cohort import measured_shares, randomization_of
 from .model import law_of, model
 
 Vector = NDArray[np.float64]
@@ -30,7 +30,9 @@ class Nature:
     ``arms`` in the order of ``ratio`` (a,); ``factors`` with the names of their ``levels``, ``shares`` (f, l)
     cumulative, ``effects`` (2, f, l) on progression and death, ``places`` (f,) 1 where the randomization is stratified;
     ``sizes`` of blocks (none: simple randomization). ``laws`` (s, a, 5, w), ``ratios`` (5, a), ``timing`` (8,) and
-    ``crossing`` (4,); ``each``: longest follow-up of a patient in days; ``accrual`` (2, p + 1) and ``evenly``.
+    ``crossing`` (4,); ``cured`` (5, a) shares; ``crosses`` (l,) by true level of factor ``crosses_by`` (-1: none);
+    ``measured`` (f, l, l) cumulative shares for which true levels are taken (-1: as they are); ``each``: longest
+    follow-up of a patient in days; ``accrual`` (2, p + 1) and ``evenly``.
     """
 
     label: str
@@ -50,6 +52,10 @@ class Nature:
     timing: Vector
     crossing: Vector
     each: float
+    cured: Vector
+    crosses: Vector
+    crosses_by: int
+    measured: Vector
 
     def __post_init__(self) -> None:
         read_only(self)
@@ -74,6 +80,12 @@ def nature(trial: Protocol, scenario: Scenario, patients: int) -> Nature:
         shares[f, : len(one.levels) - 1] = np.cumsum(list(one.levels.values()))[:-1]
         for kind, ratios in enumerate((one.progression, one.death)):
             effects[kind, f, : len(one.levels)] = [ratios.get(level, 1.0) for level in one.levels]
+    measured = np.full((len(factors), most, most), -1.0)
+    for f, one in enumerate(factors.values()):
+        if one.measured:
+            own = measured_shares(one)
+            measured[f] = 2.0
+            measured[f, : len(own), : len(own) - 1] = own[:, :-1]
     crossing = made.crossing.copy()
     if crossing[0] >= 0:
         crossing[0] = arms.index(made.arms[int(crossing[0])]) if made.arms[int(crossing[0])] in arms else -1
@@ -95,6 +107,10 @@ def nature(trial: Protocol, scenario: Scenario, patients: int) -> Nature:
         timing=made.timing,
         crossing=crossing,
         each=math.inf,
+        cured=made.cured[:, order],
+        crosses=made.crosses,
+        crosses_by=-1 if not len(made.crosses) else list(factors).index(str(scenario.crossover.by)),  # type: ignore[union-attr]
+        measured=measured,
     )
 
 
@@ -146,6 +162,10 @@ def nature_of(plan: Plan, *, hazard_ratio: float | None = None) -> Nature:
         timing=timing,
         crossing=np.array([-1.0, 0.0, 1.0, 1.0]),
         each=people.follow_up_each,
+        cured=np.zeros((5, 2)),
+        crosses=np.empty(0),
+        crosses_by=-1,
+        measured=np.full((1, len(strata), len(strata)), -1.0),
     )
 
 

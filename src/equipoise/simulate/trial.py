@@ -80,7 +80,8 @@ def _entered(drawn: Cohort) -> Cohort:
         baseline=replace(
             about,
             factors={name: codes[kept] for name, codes in about.factors.items()},
-            **{f.name: getattr(about, f.name)[kept] for f in fields(about) if f.name != "factors"},
+            truly={name: codes[kept] for name, codes in about.truly.items()},
+            **{f.name: getattr(about, f.name)[kept] for f in fields(about) if f.name not in ("factors", "truly")},
         ),
         uniforms=drawn.uniforms[kept],
         history=drawn.history[kept],

@@ -285,6 +285,22 @@ def test_the_cured_those_who_cross_and_the_mismeasured(protocol: Protocol) -> No
         assert found == pytest.approx(share, abs=4 * math.sqrt(share * (1 - share) / 40_000))
 
 
+def test_sites_open_one_after_the_other(protocol: Protocol) -> None:
+    """Paces 1 from the start and 3 from day 100 of 300 on: 100 + 200 of the first, 600 of the second."""
+    sites = {"Here": eq.protocol.Site(pace=1), "There": eq.protocol.Site(pace=3, opens="100 days"),
+             "Late": eq.protocol.Site(pace=9, opens="2 years")}  # fmt: skip
+    changed = {"accrual": "300 days", "accrual_pace": (), "sites": sites}
+    model = protocol.scenario["everything"].model_copy(update=changed)
+    data = trial(protocol, model, seed=1, subjects=20_000)
+    assert data.adsl is not None
+    counts = dict(data.adsl["SITEID"].value_counts().iter_rows())
+    assert set(counts) == {"Here", "There"}
+    assert counts["Here"] / 20_000 == pytest.approx(300 / 900, abs=4 * math.sqrt(2 / 9 / 20_000))
+    day = (data.adsl["RANDDT"] - model.first_patient).dt.total_days().to_numpy()
+    assert day[(data.adsl["SITEID"] == "There").to_numpy()].min() >= 100
+    assert (day < 100).mean() == pytest.approx(100 / 900, abs=4 * math.sqrt(0.1 / 20_000))
+
+
 def scenario(**changed: Any) -> dict[str, Any]:
     given = {
         "label": "x", "first_patient": date(2020, 1, 1), "accrual": "12 months", "cutoff": "24 months",
@@ -302,6 +318,9 @@ def scenario(**changed: Any) -> dict[str, Any]:
         ({"accrual_pace": [{"pace": 0}]}, "nobody enters"),
         ({"accrual_pace": [{"pace": 1, "until": "3 months"}]}, "every piece but the last"),
         ({"patients": 1}, "greater than or equal to 2"),
+        ({"sites": {"X": {"pace": 1}}, "accrual_pace": [{"pace": 1}]}, "given twice"),
+        ({"sites": {"X": {"pace": 1, "opens": "12 months"}}}, "no site opens"),
+        ({"sites": {"X": {"pace": 1, "opens": "3 months", "closes": "2 months"}}}, "after it has opened"),
         ({"factors": {"SEX": {"levels": {"F": 0.5, "M": 0.5}, "measured": {"X": {"F": 1.0}}}}}, "no level 'X'"),
         ({"factors": {"SEX": {"levels": {"F": 0.5, "M": 0.5}, "measured": {"F": {"F": 0.9}}}}}, "add up to 1"),
         (

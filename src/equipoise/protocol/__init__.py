@@ -22,6 +22,7 @@ from .scenarios import (
     Piece,
     RatioPiece,
     Scenario,
+    Site,
     Weight,
 )
 from .section import quoted
@@ -66,6 +67,7 @@ __all__ = [
     "Safety",
     "Scenario",
     "Simulation",
+    "Site",
     "Strata",
     "Subgroup",
     "Testing",

@@ -36,6 +36,21 @@ class Pace(Section):
     until: Duration | None = None
 
 
+class Site(Section):
+    """A site that enters patients at a relative ``pace`` from when it ``opens`` until it ``closes``, if it does before
+    the end of accrual (both from the first patient on)."""
+
+    pace: Annotated[float, Field(gt=0)]
+    opens: Duration = "0 days"
+    closes: Duration | None = None
+
+    @model_validator(mode="after")
+    def _opens_first(self) -> Site:
+        if self.closes is not None and days(self.closes) <= days(self.opens):
+            raise ValueError("a site closes after it has opened")
+        return self
+
+
 def check_pieces(pieces: Sequence[Piece | RatioPiece | Pace]) -> None:
     """Refuse pieces that do not follow each other."""
     ends = [days(p.until) for p in pieces[:-1] if p.until is not None]
@@ -188,10 +203,11 @@ class Scenario(Section):
     """A model of the trial. ``based_on`` takes from another scenario every key that is not given here.
 
     Patients enter on random days of ``accrual`` from ``first_patient`` on ("random", a Poisson process given their
-    number, which is the default of ``entry``) or one after the other ("even"), at the ``accrual_pace``; the data are
-    cut ``cutoff`` after that day. Death counts from progression on (``death_after_progression``) or, before it, from
-    randomization (``death_before_progression``); a model without progression has the latter alone. ``patients`` is how
-    many a simulated trial has.
+    number, which is the default of ``entry``) or one after the other ("even"), at the ``accrual_pace``, or at those of
+    the ``sites`` that are open, of which the data then have the names (SITEID); the data are cut ``cutoff`` after that
+    day. Death counts from progression on (``death_after_progression``) or, before it, from randomization
+    (``death_before_progression``); a model without progression has the latter alone. ``patients`` is how many a
+    simulated trial has.
     """
 
     label: Text
@@ -202,6 +218,7 @@ class Scenario(Section):
     patients: Annotated[int, Field(ge=2, le=10_000_000)] | None = None
     entry: Literal["random", "even"] | None = None
     accrual_pace: Many[Pace] = ()
+    sites: Table[Site] = Field(default_factory=dict, validate_default=True)
     progression: Hazard | None = None
     death_before_progression: Hazard | None = None
     death_after_progression: Hazard | None = None
@@ -225,6 +242,10 @@ class Scenario(Section):
             raise ValueError("the accrual_pace changes after the accrual has ended")
         if self.accrual_pace and not any(one.pace for one in self.accrual_pace):
             raise ValueError("at an accrual_pace of zero nobody enters")
+        if self.sites and self.accrual_pace:
+            raise ValueError("the pace is given twice: of accrual, and of sites")
+        if self.sites and min(days(one.opens) for one in self.sites.values()) >= days(self.accrual):
+            raise ValueError("no site opens before the accrual has ended")
         return self
 
     @model_validator(mode="after")

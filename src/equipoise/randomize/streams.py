@@ -34,6 +34,7 @@ class Purpose(IntEnum):
     DOSES = 6
     IMPUTATION = 7
     MEASUREMENT = 8
+    SITES = 9
 
 
 def generator(seed: int, *, trial: int = 0, purpose: Purpose) -> np.random.Generator:

@@ -16,7 +16,7 @@ from ..kernels.history import CROSS
 from ..protocol import AdverseEvents, Factor, Protocol, Randomization, Scenario
 from ..randomize import Purpose, allocate, generator
 from ..results import read_only
-from .model import Model
+from .model import Model, open_sites
 
 _DRAWS = 200
 # Columns of a history, as the kernel orders them.
@@ -51,7 +51,8 @@ class Baseline:
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Cohort:
     """One trial's patients: history (n, 12) in whole days (columns ``FIELDS``), the uniforms behind it, latent
-    times of progression, doses and days of adverse events (n, kinds + 1; 0 for none)."""
+    times of progression, doses and days of adverse events (n, kinds + 1; 0 for none); codes of sites (n,), if there are
+    any."""
 
     model: Model
     baseline: Baseline
@@ -60,6 +61,7 @@ class Cohort:
     latent: NDArray[np.float64]
     doses: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]
     adverse_events: NDArray[np.int64]
+    sites: NDArray[np.int64] | None
     seed: int
     number: int
 
@@ -222,7 +224,8 @@ def cohort(
     )  # fmt: skip
     return Cohort(
         model=model, baseline=baseline, uniforms=uniforms, history=history, latent=latent, doses=doses,
-        adverse_events=days, seed=seed, number=number,
+        adverse_events=days, sites=_sites(model, history[:, FIELDS.index("entry")], seed, number), seed=seed,
+        number=number,
     )  # fmt: skip
 
 
@@ -240,6 +243,17 @@ def _histories(
             model.laws_by_arm[a], model.ratios, model.timing, model.crossing,
         )  # fmt: skip
     return history, latent
+
+
+def _sites(model: Model, entry: NDArray[np.int64], seed: int, number: int) -> NDArray[np.int64] | None:
+    """A site that was open on each patient's day of entry, drawn by their paces."""
+    if not model.scenario.sites:
+        return None
+    opens, closes, pace = open_sites(model.scenario)
+    day = entry[:, None]
+    chances = np.cumsum(((opens < day + 1) & (day < closes)) * pace, axis=1)  # at some time of that day
+    u = generator(seed, trial=number, purpose=Purpose.SITES).random(len(entry))
+    return (u[:, None] * chances[:, -1:] >= chances[:, :-1]).sum(axis=1).astype(np.int64)
 
 
 def _turned(model: Model, baseline: Baseline, uniforms: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -183,10 +183,26 @@ def _changed(hazard: Hazard, arm: str) -> tuple[Vector, Vector]:
 
 def _accrual(scenario: Scenario, duration: float) -> Vector:
     """Days from zero on, and the share of the patients who have entered by then."""
-    pieces = scenario.accrual_pace
-    ends = np.array([0.0, *(days(one.until) for one in pieces if one.until is not None), duration])
-    entered = np.cumsum([0.0, *(np.diff(ends) * ([one.pace for one in pieces] or [1.0]))])
+    if scenario.sites:
+        opens, closes, pace = open_sites(scenario)
+        inside = {float(x) for x in (*opens, *closes) if 0 < x < duration}
+        ends = np.array([0.0, *sorted(inside), duration])
+        middle = (ends[1:] + ends[:-1]) / 2
+        paces = ((opens <= middle[:, None]) & (middle[:, None] < closes)) @ pace
+    else:
+        pieces = scenario.accrual_pace
+        ends = np.array([0.0, *(days(one.until) for one in pieces if one.until is not None), duration])
+        paces = np.array([one.pace for one in pieces] or [1.0])
+    entered = np.cumsum([0.0, *(np.diff(ends) * paces)])
     return np.stack([ends, entered / entered[-1]])
+
+
+def open_sites(scenario: Scenario) -> tuple[Vector, Vector, Vector]:
+    """Day on which each site opens, day on which it closes (infinite: never), and its pace."""
+    sites = list(scenario.sites.values())
+    opens = np.array([days(one.opens) for one in sites])
+    closes = np.array([math.inf if one.closes is None else days(one.closes) for one in sites])
+    return opens, closes, np.array([one.pace for one in sites])
 
 
 def _whole(duration: str) -> float:

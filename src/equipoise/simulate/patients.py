@@ -67,6 +67,8 @@ def _adsl(trial: Protocol, drawn: Cohort, subjects: pl.DataFrame) -> pl.DataFram
     entry = history("entry")
     cutoff = start + timedelta(days=int(drawn.model.timing[1]))
     columns: dict[str, Any] = {"SUBJID": [u[-4:] for u in subjects["USUBJID"]]}
+    if drawn.sites is not None:
+        columns["SITEID"] = np.array(list(scenario.sites))[drawn.sites]
     arm = trial.data.arm.upper()
     columns[f"{arm}N"] = drawn.baseline.arm + 1
     columns["TRT01A"] = subjects[arm]

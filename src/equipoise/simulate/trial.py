@@ -88,6 +88,7 @@ def _entered(drawn: Cohort) -> Cohort:
         latent=drawn.latent[kept],
         doses=tuple(one[kept] for one in drawn.doses),
         adverse_events=drawn.adverse_events[kept],
+        sites=None if drawn.sites is None else drawn.sites[kept],
     )
 
 

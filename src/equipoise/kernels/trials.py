@@ -108,8 +108,8 @@ def draw_trial(seed, number, factors, effects, places, ratio, sizes, accrual, ev
     there are no more; effects (2, f, l): what a level does to the hazards of progression and death; places (f,) int64:
     1 where the randomization is stratified by a factor. ratio (a,) int64; sizes (b,) int64 of blocks, (0,) for simple
     randomization. accrual, evenly: as ``_enter`` takes them; needed (9,) bool. Filled: u (9 + visits, n) uniforms where
-    needed, the first the share of the accrual period; codes (f, n) int64; arm (n,) int64 as a place in ratio; risks (2, n), a
-    patient's own hazard ratios.
+    needed, the first the share of the accrual period; codes (f, n) int64; arm (n,) int64 as a place in ratio; risks
+    (2, n), a patient's own hazard ratios.
     """
     n = u.shape[1]
     stem = np.uint64(number) << np.uint64(8)
@@ -312,7 +312,8 @@ def simulate_trials(
     for trial in range(results.shape[0]):
         draw_trial(seed, first + trial, factors, effects, places, ratio, sizes, accrual, evenly, needed, u, codes, arm,
                    risks)  # fmt: skip
-        _histories_at(timing[1], each, u, codes, arm, risks, laws, ratios, timing, crossing, visits, history[:0], history)
+        _histories_at(timing[1], each, u, codes, arm, risks, laws, ratios, timing, crossing, visits, history[:0],
+                      history)  # fmt: skip
         strata = 1
         stratum[:] = 0
         for f in range(factors.shape[0]):

@@ -9,8 +9,8 @@ A  207 patients over 24 months, control median 6 months, hazard ratio 0.63, thre
    150 events, log-rank test. rpact the same.
 B  400 patients, entering slowly for 6 months and then fast, no effect for 3 months and then a hazard ratio of 0.6, one
    look at 300 events, log-rank test and Cox model. rpact the same without a Cox model, which it does not fit.
-C  400 patients with progression and death of the illness-death scenario below, three looks at 150, 225 and 300 events of
-   PFS; both endpoints tested at each, without and with Cox models. rpact has one endpoint.
+C  400 patients with progression and death of the illness-death scenario below, three looks at 150, 225 and 300 events
+   of PFS; both endpoints tested at each, without and with Cox models. rpact has one endpoint.
 D  400 patients of the scenario "everything" of tests/unit/simulated_trial.toml (visits with spread and misses,
    switching, dropout, loss, factors; 2:1 in stratified blocks), looks at 200 and 260 events of PFS, PFS and OS tested
    with strata, log-rank tests and Cox models.
@@ -51,7 +51,8 @@ FIXED = group_sequential(alpha=0.025, sided=1, information_fractions=[1], effica
 R_SCRIPT = """
 suppressPackageStartupMessages(library(rpact))
 fixed <- getDesignGroupSequential(kMax = 1, alpha = 0.025)
-three <- getDesignGroupSequential(kMax = 3, alpha = 0.025, typeOfDesign = "OF", informationRates = c(75, 113, 150) / 150)
+three <- getDesignGroupSequential(kMax = 3, alpha = 0.025, typeOfDesign = "OF",
+                                  informationRates = c(75, 113, 150) / 150)
 l <- log(2) / 6
 tasks <- list(
   function(n) getSimulationSurvival(three, directionUpper = FALSE, lambda2 = l, hazardRatio = 0.63,

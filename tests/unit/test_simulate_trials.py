@@ -73,6 +73,30 @@ def test_many_trials_are_single_ones(protocol: Protocol, scenario: str, estimand
         assert one[DAY] == day
 
 
+@pytest.mark.parametrize("cut", CUTS, ids=str)
+def test_visits_far_off_their_days(protocol: Protocol, cut: Cut) -> None:
+    """Visits off their days by more than lies between them, many missed, many patients gone: what the kernel leaves out
+    as out of reach, or takes over from a later look, is what a single trial finds."""
+    everything = protocol.scenario["everything"]
+    chosen = everything.model_copy(
+        update={
+            "detection": eq.protocol.Detection(visit="scan", spread="60 days", missed=0.3, between_visits=0.3),
+            "dropout": eq.protocol.Hazard(median="12 months"),
+            "loss_to_follow_up": eq.protocol.Hazard(median="18 months"),
+        }
+    )
+    looks = Looks(cuts=(Cut(events=15), cut), efficacy=[2.0, 2.0], sided=1)
+    of = by_logrank(protocol, chosen, analysis_of(protocol, "PFS"))
+    found = Trials(nature=nature(protocol, chosen, 120), looks=looks, seed=3, **of).found(0, 8)
+    for i in range(8):
+        for k, one in enumerate(looks.cuts):
+            data = trial(protocol, chosen, seed=3, number=i, subjects=120, cut=one, estimand="PFS")
+            tte = eq.analyze.endpoint(protocol, data, estimand="PFS")
+            assert found[i, k, ENTERED_BY : ENTERED_BY + 2].sum() == len(tte.time)
+            assert found[i, k, EVENTS : EVENTS + 2].sum() == tte.event.sum()
+            assert found[i, k, Z] == pytest.approx(eq.survival.logrank(tte, stratified=True).z, rel=1e-10)
+
+
 def test_a_model_without_progression_takes_the_same_way_as_one_with_it(protocol: Protocol) -> None:
     """A hazard of progression far too small to be seen goes through the history of a patient in full."""
     alone = protocol.scenario["survival alone"]

@@ -132,7 +132,7 @@ def both_endpoints(task: Trials, trials: int) -> np.ndarray:
         one.laws, one.ratios, one.timing, one.each, one.crossing,
         one.cured, one.crosses, one.crosses_by, one.measured, task.looks.rules(), PFS_DAY,
         np.array([PFS_DAY, OS_DAY]), np.array([one.arms.index(task.control), one.arms.index(task.experimental)]),
-        np.array([name in by for name in one.factors], dtype=np.int64), task.cox, one.patients, out,
+        np.array([name in by for name in one.factors], dtype=np.int64), task.cox, np.full(2, np.nan), one.patients, out,
         np.zeros((0, 1, 2, 4, one.patients), dtype=np.int64),
     )  # fmt: skip
     return out

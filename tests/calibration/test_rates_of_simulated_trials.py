@@ -5,8 +5,8 @@
 Times of simulated patients are whole days. A patient enters on day floor(e), and an event at t falls on day ceil(t)
 from then, so that dates of events are right on average. A cut on day D takes in all of that day: who entered on day j
 is followed for D - j days, half a day longer on average than were the data cut D days after the first patient. So
-expected events are those of continuous times at D + 1/2 (the midpoint rule over days of entry); all who entered before D
-are in.
+expected events are those of continuous times at D + 1/2 (the midpoint rule over days of entry); all who entered
+before D are in.
 """
 
 from __future__ import annotations

@@ -65,7 +65,8 @@ def test_looks_of_trials(case: dict[str, Any]) -> None:
         np.ones((5, 2)), timing, math.inf, np.array([-1.0, 0.0, 1.0, 1.0]),
         np.zeros((5, 2)), np.empty(0), -1, np.full((1, len(shares), len(shares)), -1.0),
         np.array([(KINDS[kind], events, day) for kind, events, day in case["cuts"]], dtype=float), 7, np.array([7]),
-        np.array([0, 1]), np.array([1]), False, n, results, np.zeros((0, 1, 1, 4, n), dtype=np.int64),
+        np.array([0, 1]), np.array([1]), False, np.full(2, math.nan), n, results,
+        np.zeros((0, 1, 1, 4, n), dtype=np.int64),
     )  # fmt: skip
     procedure = Randomization(
         procedure="permuted blocks" if blocks else "simple", allocation={"C": 1, "E": 1}, block_sizes=blocks,

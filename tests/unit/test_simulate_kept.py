@@ -13,6 +13,7 @@ from tests.unit.test_simulate_trials import plan, same
 from equipoise.design import accrual, group_sequential, median, obrien_fleming, piecewise_hazard_ratio, survival
 from equipoise.errors import DataError, DesignError
 from equipoise.simulate import nature_of, operating
+from equipoise.simulate.many import RATIO
 
 
 def files(folder: Path) -> list[Path]:
@@ -72,9 +73,11 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
 def test_truth_under_proportional_hazards_is_the_hazard_ratio() -> None:
     """Bias of a log hazard ratio in trials of 180 patients, without stopping, is some hundredths; coverage nominal."""
     found = operating(None, plan=plan(0.65), trials=6_000, seed=2, truth=True)
-    assert found.true_log_hazard_ratio == pytest.approx(math.log(0.65), abs=0.012)
-    assert found.log_hazard_ratio == pytest.approx(found.true_log_hazard_ratio, abs=0.03)
-    assert (np.abs(found.covered - 0.95) < 4 * found.error(0.95) + 0.005).all()
+    ratio = found.estimates[RATIO]
+    assert ratio.truth == pytest.approx(math.log(0.65), abs=0.012)
+    assert ratio.mean == pytest.approx(ratio.truth, abs=0.03)
+    assert ratio.covered is not None
+    assert (np.abs(ratio.covered - 0.95) < 4 * found.error(0.95) + 0.005).all()
     rows = {r.statistic: r.value for r in found.rows() if r.at == 2}
     bias = rows["mean log hazard ratio"] - rows["true log hazard ratio"]  # type: ignore[operator]
     assert rows["bias of log hazard ratio"] == pytest.approx(bias)
@@ -88,13 +91,34 @@ def test_truth_of_a_delayed_effect_depends_on_the_look() -> None:
         control=median("6 months"), allocation={"E": 1, "C": 1}, accrual=accrual("12 months"), method="score",
     )  # fmt: skip
     found = operating(None, plan=planned, trials=2_000, seed=2, truth=True)
-    first, last = found.true_log_hazard_ratio
+    ratio = found.estimates[RATIO]
+    assert ratio.truth is not None
+    assert ratio.covered is not None
+    first, last = ratio.truth
     assert 0 > first > last > math.log(0.5)
-    assert (np.abs(found.covered - 0.95) < 4 * found.error(0.95) + 0.01).all()
+    assert (np.abs(ratio.covered - 0.95) < 4 * found.error(0.95) + 0.01).all()
+
+
+def test_means_and_milestones_beside_the_hazard_ratio() -> None:
+    """Exponential arms, medians 6 and 6 / 0.65 months: differences of area and height at 12 months in closed form."""
+    found = operating(None, plan=plan(0.65), trials=4_000, seed=2, tau="12 months", at="12 months", truth=True)
+    control, experimental = math.log(2) / 6, 0.65 * math.log(2) / 6
+    area = [(1 - math.exp(-12 * rate)) / rate for rate in (control, experimental)]
+    height = [math.exp(-12 * rate) for rate in (control, experimental)]
+    last = {name: one for name, one in found.estimates.items() if name != RATIO}
+    for one, true, near in zip(last.values(), ((area[1] - area[0]) * 30.4375, height[1] - height[0]), (4, 0.01),
+                               strict=True):  # fmt: skip
+        assert one.truth is not None
+        assert one.covered is not None
+        assert one.truth[-1] == pytest.approx(true, abs=near)
+        assert one.mean[-1] == pytest.approx(true, abs=near)
+        assert one.sd[-1] == pytest.approx(one.standard_error[-1], rel=0.05)
+        assert abs(one.covered[-1] - 0.95) < 4 * found.error(0.95) + 0.01
+        assert 0.4 < one.crossed[-1] < found.estimates[RATIO].crossed[-1] + 0.05
 
 
 def test_truth_needs_a_hazard_ratio() -> None:
-    with pytest.raises(DesignError, match="truth is of the hazard ratio"):
+    with pytest.raises(DesignError, match="nothing is estimated"):
         operating(None, plan=plan(), trials=10, seed=1, truth=True, cox=False)
 
 

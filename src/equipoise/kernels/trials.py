@@ -6,7 +6,22 @@ import numba
 import numpy as np
 
 from .batch import _compare, _logrank
-from .batch_arms import COEF, COLUMNS, D0, D1, EXPECTED, N0, N1, OBSERVED, SE, TIME, VARIANCE
+from .batch_arms import (
+    COEF,
+    COLUMNS,
+    D0,
+    D1,
+    EXPECTED,
+    N0,
+    N1,
+    OBSERVED,
+    SE,
+    TIME,
+    VARIANCE,
+    _curves,
+    _greenwood,
+    _restricted,
+)
 from .entering import draw_trial, needed_uniforms, turn
 from .history import (
     _NEVER,
@@ -31,8 +46,10 @@ from .history import (
 
 # What was found at a look: whether the rule of its cut was met, days from the first patient to it, patients who had
 # entered and events, by arm (control first), log-rank z (above zero in favour of the experimental arm), the variance of
-# its score, log hazard ratio and its standard error.
-MET, DAY, ENTERED_BY, EVENTS, Z, SCORE_VARIANCE, LOG_RATIO, RATIO_SE, FOUND = 0, 1, 2, 4, 6, 7, 8, 9, 10
+# its score, log hazard ratio and its standard error; difference of restricted means and of survival at a milestone,
+# each with its standard error.
+MET, DAY, ENTERED_BY, EVENTS, Z, SCORE_VARIANCE, LOG_RATIO, RATIO_SE = 0, 1, 2, 4, 6, 7, 8, 9
+MEANS, MEANS_SE, SHARES, SHARES_SE, FOUND = 10, 11, 12, 13, 14
 # Rules of a cut: on a day, at a number of events, the later or the earlier of both.
 ON_DAY, AT_EVENTS, LATER, EARLIER = 0, 1, 2, 3
 
@@ -168,7 +185,7 @@ def _deaths_by_day(time, event, side, stratum, which, days, left, table, k):
 @numba.njit(cache=True, nogil=True, error_model="numpy")
 def simulate_trials(
     seed, first, factors, effects, places, ratio, sizes, accrual, evenly, laws, ratios, timing, each, crossing,
-    cured, crosses, crosses_by, measured, cuts, counted, fields, pair, by, cox, n, results, data,
+    cured, crosses, crosses_by, measured, cuts, counted, fields, pair, by, cox, limits, n, results, data,
 ):  # fmt: skip
     """Many trials, each tested at its looks.
 
@@ -179,7 +196,8 @@ def simulate_trials(
     events, day of each look, in order; counted: the field of a history whose events a cut counts; fields (e,) int64:
     those tested (PFS_DAY, OS_DAY, TTP_DAY). pair (2,) int64: control and experimental
     arm; others are followed but not tested. by (f,) int64: 1 where a test is stratified by a factor. cox: whether the
-    hazard ratio is wanted; n: patients of a trial. results (m, k, e, 10) is filled, nan where nothing can be tested;
+    hazard ratio is wanted; limits (2,): days of a restricted mean and of a milestone, nan where not wanted; n: patients
+    of a trial. results (m, k, e, 14) is filled, nan where nothing can be tested;
     data (m, k, e, 4, n) int64 with what is tested, if it is not (0, ...): time (0 for who is not), event, 1 for the
     experimental arm, stratum.
 
@@ -200,6 +218,7 @@ def simulate_trials(
     left = np.empty((4, end + 2), dtype=np.int64)
     wanted, side = np.empty(n, dtype=np.bool_), np.empty(n, dtype=np.int64)
     stratum, time, event = np.empty(n, dtype=np.int64), np.empty(n, dtype=np.int64), np.empty(n, dtype=np.int64)
+    heights = np.empty((2, n + 1))
     table, term, weight, out = np.empty((5, n + 1)), np.empty(n + 1), np.empty(n + 1), np.empty(COLUMNS)
     for trial in range(results.shape[0]):
         draw_trial(seed, first + trial, factors, effects, measured, places, ratio, sizes, accrual, evenly, needed, u,
@@ -234,6 +253,9 @@ def simulate_trials(
                 here[MET] = 1.0 if met else 0.0
                 here[DAY] = day
                 here[ENTERED_BY : EVENTS + 2] = 0.0
+                for which in range(2):
+                    if not np.isnan(limits[which]):
+                        here[MEANS + 2 * which : MEANS + 2 * which + 2] = 0.0
                 longest = 0
                 field = fields[e]
                 for i in range(n):
@@ -251,8 +273,52 @@ def simulate_trials(
                         mine[0, i], mine[1, i], mine[2, i], mine[3, i] = time[i], event[i], side[i], stratum[i]
                 k = 0
                 for s in range(strata):
+                    before = k
                     k = _deaths_by_day(time, event, side, stratum, s, longest, left, table, k)
+                    if not (np.isnan(limits[0]) and np.isnan(limits[1])):
+                        _means(table[:, before:k], time, side, stratum, s, limits, heights, here)
+                here[MEANS_SE] = np.sqrt(here[MEANS_SE])
+                here[SHARES_SE] = np.sqrt(here[SHARES_SE])
                 _test(table, k, cox, term, weight, out, here)
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _means(table, time, side, stratum, which, limits, heights, here):
+    """Add a stratum's differences of restricted means and of survival, and their variances, by its share of patients.
+
+    table (5, k): its times of death, the latest first. An arm that is absent, or not followed to a limit, makes the sum
+    nan. Kaplan and Meier (1958), Greenwood (1926).
+    """
+    k = table.shape[1]
+    _curves(table, k, heights)
+    longest = np.zeros(2, dtype=np.int64)
+    own = whole = 0
+    for i in range(time.shape[0]):
+        if time[i] > 0:
+            whole += 1
+            if stratum[i] == which:
+                own += 1
+                longest[side[i]] = max(longest[side[i]], time[i])
+    share = own / whole if whole > 0 else 0.0
+    for kind in range(2):
+        limit = limits[kind]
+        if np.isnan(limit) or own == 0:
+            continue
+        inside = 0  # times of death from here on are at the limit or before
+        while inside < k and table[TIME, inside] > limit:
+            inside += 1
+        for arm in range(2):
+            at_risk, deaths = table[N0 + arm], table[D0 + arm]
+            value = spread = np.nan
+            ended = k > 0 and heights[arm, 0] == 0.0
+            if longest[arm] > 0 and (ended or longest[arm] >= limit):
+                if kind == 0:
+                    value, spread = _restricted(table[TIME], at_risk, deaths, heights[arm], inside, k, limit)
+                else:
+                    value = heights[arm, inside] if inside < k else 1.0
+                    spread = value * value * _greenwood(at_risk, deaths, inside, k)
+            here[MEANS + 2 * kind] += share * (value if arm == 1 else -value)
+            here[MEANS_SE + 2 * kind] += share * share * spread
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")

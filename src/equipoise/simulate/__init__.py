@@ -1,6 +1,7 @@
 """How nature behaves: a scenario as arrays, its patients, one trial and many, and what these say of a design."""
 
 from .arbiter import compare
+from .characteristics import Estimated, Operating
 from .cluster import on_cluster
 from .cohort import FIELDS, Baseline, Cohort, cohort, draw_baseline, draw_columns, draw_uniforms
 from .comparison import Comparison
@@ -8,7 +9,7 @@ from .looks import Cut, Looks, looks_of
 from .many import Trials, run_trials
 from .model import Model, model, without_effect
 from .nature import Nature, nature, nature_of
-from .operating import Operating, operating
+from .operating import operating
 from .patients import patients
 from .study import Cell, Grid, Study, study
 from .trial import trial
@@ -20,6 +21,7 @@ __all__ = [
     "Cohort",
     "Comparison",
     "Cut",
+    "Estimated",
     "Grid",
     "Looks",
     "Model",

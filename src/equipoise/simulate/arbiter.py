@@ -17,12 +17,13 @@ from ..design.methods import FORMULAS
 from ..errors import DesignError, EquipoiseError, UnsupportedError
 from ..kernels.trials import MET, Z
 from ..protocol import Protocol
+from .characteristics import Operating
 from .comparison import ERRORS, PLANNED, SIMULATED, T_TYPE, Comparison, CriticalValues, Simulated
 from .critical import claims, constant, error_of, t_bounds
 from .looks import Looks, looks_of
 from .many import CHUNK, Trials
 from .nature import nature_of
-from .operating import Operating, operating
+from .operating import operating
 
 Vector = NDArray[np.float64]
 

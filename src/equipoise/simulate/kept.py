@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 Vector = NDArray[np.float64]
 COLUMNS = ("met", "day", "patients_control", "patients_experimental", "events_control", "events_experimental", "z",
-           "score_variance", "log_hazard_ratio", "standard_error")  # fmt: skip
+           "score_variance", "log_hazard_ratio", "log_hazard_ratio_se", "restricted_mean_difference",
+           "restricted_mean_difference_se", "survival_difference", "survival_difference_se")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class Kept:
         return self.folder / f"trials-{first:012d}-{trials}.parquet"
 
     def read(self, first: int, trials: int, looks: int) -> Vector | None:
-        """What was found in a chunk, (trials, k, 10), or None where it has not been simulated.
+        """What was found in a chunk, (trials, k, 14), or None where it has not been simulated.
 
         Raises ``DataError`` for a file that is not what was written.
         """
@@ -85,7 +86,7 @@ class Kept:
 def kept_in(folder: str | Path, task: Trials) -> Kept:
     """The place of a task's trials in a folder."""
     digest = hashlib.sha256(version("equipoise").encode())
-    for name in ("experimental", "control", "endpoint", "seed", "by", "cox"):
+    for name in ("experimental", "control", "endpoint", "seed", "by", "cox", "tau", "at"):
         digest.update(repr(getattr(task, name)).encode())
     digest.update(task.looks.rules().tobytes())
     for one in fields(task.nature):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import multiprocessing
 import os
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from ..data import TimeToEvent
 from ..errors import DesignError, UnsupportedError
 from ..kernels import simulate_trials
-from ..kernels.trials import DAY, ENTERED_BY, EVENTS, FOUND, LOG_RATIO, MET, RATIO_SE, Z
+from ..kernels.trials import DAY, ENTERED_BY, EVENTS, FOUND, LOG_RATIO, MEANS, MET, SHARES, Z
+from ..units import days
 from .kept import Kept, kept_in
 from .looks import Looks
 from .nature import Nature
@@ -26,6 +27,11 @@ Vector = NDArray[np.float64]
 CHUNK = 1_000  # trials after which a wanted precision is asked for, whoever has simulated them
 _AHEAD, _AHEAD_ELSEWHERE = 4, 256  # chunks under way: for each core, and for an executor whose size nobody tells
 _LIMIT = 1.959963984540054
+RATIO = "log hazard ratio"
+# Estimates and their columns, each followed by its standard error.
+ESTIMATES: Mapping[str, int] = {
+    RATIO: LOG_RATIO, "difference of restricted means": MEANS, "difference of survival": SHARES
+}  # fmt: skip
 _FIELDS = {0: 5, 1: 7, 2: 9}  # day of progression-free survival, of survival, of time to progression in a history
 
 
@@ -33,7 +39,8 @@ _FIELDS = {0: 5, 1: 7, 2: 9}  # day of progression-free survival, of survival, o
 class Trials:
     """What is simulated: patients of ``nature`` at ``looks``; the arms ``experimental`` and ``control`` are tested by a
     log-rank test of ``endpoint`` (0 progression or death, 1 death, 2 progression), stratified ``by`` factors (names),
-    and with a Cox model if ``cox``; ``seed``. ``truth`` (k) are the true log hazard ratios at the looks, if they are
+    and with a Cox model if ``cox``; ``seed``. ``tau`` and ``at``: times of a restricted mean and of a milestone whose
+    differences are wanted. ``truth``: true values (k) of the estimates, by their names in ``ESTIMATES``, if they are
     known, of which coverage is counted. ``analysis`` takes a ``TimeToEvent`` and gives the Z of another test than the
     log-rank's, which then meets the bounds."""
 
@@ -45,11 +52,13 @@ class Trials:
     seed: int
     by: tuple[str, ...] = ()
     cox: bool = True
-    truth: tuple[float, ...] = ()
+    tau: str | None = None
+    at: str | None = None
+    truth: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     analysis: Callable[[TimeToEvent], float] | None = None
 
     def found(self, first: int, trials: int) -> Vector:
-        """Of trials first, first + 1, ... what was found at each look, (trials, k, 10); see ``kernels.trials``."""
+        """Of trials first, first + 1, ... what was found at each look, (trials, k, 14); see ``kernels.trials``."""
         return self._simulated(first, trials)[0]
 
     def analyzed(self, number: int) -> tuple[Vector, list[str]]:
@@ -75,7 +84,9 @@ class Trials:
             one.cured, one.crosses, one.crosses_by, one.measured, self.looks.rules(),
             _FIELDS[self.endpoint], np.array([_FIELDS[self.endpoint]]),
             np.array([one.arms.index(self.control), one.arms.index(self.experimental)]),
-            np.array([name in by for name in one.factors], dtype=np.int64), self.cox, one.patients, out, tested,
+            np.array([name in by for name in one.factors], dtype=np.int64), self.cox,
+            np.array([math.nan if limit is None else days(limit) for limit in (self.tau, self.at)]), one.patients, out,
+            tested,
         )  # fmt: skip
         return out[:, :, 0], tested
 
@@ -130,7 +141,7 @@ def _chunk(task: Trials, first: int, trials: int, keep: bool) -> tuple[Sums, Vec
 
 
 def sums_of(task: Trials, found: Vector) -> Sums:
-    """What trials add, of which (trials, k, 10) was found."""
+    """What trials add, of which (trials, k, 14) was found."""
     trials, looks = len(found), task.looks
     met, z = found[:, :, MET] == 1, found[:, :, Z]
     with np.errstate(invalid="ignore"):
@@ -148,22 +159,25 @@ def sums_of(task: Trials, found: Vector) -> Sums:
         got.by_look[name] = (values & first_stop).sum(axis=0).astype(float)
     got.by_look["crossed"] = claim.sum(axis=0).astype(float)
     got.by_look["unmet"] = (~met).sum(axis=0).astype(float)
-    ratio, error = found[:, :, LOG_RATIO], found[:, :, RATIO_SE]
-    has = np.isfinite(ratio) & np.isfinite(error)
     values = {
         "day": found[:, :, DAY],
         "patients": found[:, :, ENTERED_BY : ENTERED_BY + 2].sum(axis=2),
         "events": found[:, :, EVENTS : EVENTS + 2].sum(axis=2),
         "events control": found[:, :, EVENTS],
         "z": np.where(np.isfinite(z), z, 0.0),
-        "log hazard ratio": np.where(has, ratio, 0.0),
-        "standard error": np.where(has, error, 0.0),
     }
     got.by_look["with z"] = np.isfinite(z).sum(axis=0).astype(float)
-    got.by_look["with hazard ratio"] = has.sum(axis=0).astype(float)
-    if task.truth:
-        far = np.abs(np.where(has, ratio, np.inf) - np.array(task.truth))
-        got.by_look["covered"] = (far <= _LIMIT * np.where(has, error, 0.0)).sum(axis=0).astype(float)
+    for name, at_column in ESTIMATES.items():
+        value, error = found[:, :, at_column], found[:, :, at_column + 1]
+        has = np.isfinite(value) & (error > 0)
+        values |= {name: np.where(has, value, 0.0), f"{name} error": np.where(has, error, 0.0)}
+        got.by_look[f"with {name}"] = has.sum(axis=0).astype(float)
+        if name in task.truth:
+            far = np.abs(np.where(has, value, np.inf) - np.array(task.truth[name]))
+            got.by_look[f"covered {name}"] = (far <= _LIMIT * values[f"{name} error"]).sum(axis=0).astype(float)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            other_z = np.where(has, (-1 if name == RATIO else 1) * value / error, -np.inf)
+        got.by_look[f"crossed by {name}"] = (met & (other_z >= looks.efficacy)).sum(axis=0).astype(float)
     for name, one in values.items():
         got.by_look[name], got.by_look[f"{name} squared"] = one.sum(axis=0), (one * one).sum(axis=0)
         if name in ("day", "patients", "events"):

@@ -18,9 +18,11 @@ from ..errors import ProtocolError
 from ..protocol import Protocol, Scenario, Simulation
 from ..results import ROUNDING_NOTE, Row, fixed
 from ..units import MONTH_LENGTH_NOTE
+from .characteristics import Operating
 from .looks import Cut, Looks
+from .many import RATIO
 from .model import without_effect
-from .operating import Operating, operating
+from .operating import operating
 from .patients import endpoint_place
 from .trial import scenario_of, subjects_of
 
@@ -57,7 +59,7 @@ class Grid:
         for cell in self.cells:
             run, k = cell.run, cell.look
             power = float(run.crossed[k])
-            ratio, spread = float(run.log_hazard_ratio[k]), float(run.log_hazard_ratio_sd[k])
+            ratio, spread = float(run.log_hazard_ratio[k]), float(run.estimates[RATIO].sd[k])
             method = (
                 f"{self.label}; {run.trials:,} simulated trials, seed {run.seed}; log-rank test, Cox model with "
                 f"Efron's ties, times in whole days; {ROUNDING_NOTE}; {MONTH_LENGTH_NOTE}"

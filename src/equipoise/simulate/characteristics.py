@@ -1,0 +1,224 @@
+"""What many trials did, as a record: decisions, dates, numbers and estimates, each with its Monte Carlo error."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import results
+from ..results import NOT_ESTIMABLE, ROUNDING_NOTE, Row, fixed
+from ..units import DAYS_PER_MONTH, MONTH_LENGTH_NOTE
+from .looks import Looks
+from .many import ESTIMATES, RATIO, Sums, Trials
+
+if TYPE_CHECKING:
+    import polars as pl
+
+Vector = NDArray[np.float64]
+_NAMED = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Estimated:
+    """What trials estimate of one thing at each look (k,): ``mean`` and ``sd`` over trials, mean ``standard_error``.
+
+    ``crossed`` is the share of trials whose Wald test by it is at the bound for efficacy or above it; ``truth`` what a
+    million patients would estimate on the mean day of the look, and ``covered`` the share of trials whose 95% Wald
+    interval holds it, both None unless asked for.
+    """
+
+    mean: Vector
+    sd: Vector
+    standard_error: Vector
+    crossed: Vector
+    truth: Vector | None
+    covered: Vector | None
+
+    def __post_init__(self) -> None:
+        results.read_only(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Operating:
+    """What ``trials`` simulated trials did; arrays (k,) are by look, and every one has its Monte Carlo error.
+
+    ``crossed``: shares that are at the bound for efficacy or above it at a look, whether or not they had stopped.
+    ``efficacy``, ``futility``, ``control``: shares of trials that stopped at a look with a claim, for futility, or with
+    a claim for the control arm (two-sided tests); ``unmet``: shares that ended before the look's number of events, and
+    claim nothing there. ``day``, ``patients``, ``events``, ``z``: means over all trials as if none had stopped, with
+    standard deviations between trials (``_sd``). ``power`` with ``power_error``: the share with a claim. ``expected``
+    days, patients and events at which trials end, with their Monte Carlo errors. ``estimates``: what trials estimate,
+    by name ("log hazard ratio", "difference of restricted means", "difference of survival").
+    ``interrupted``: the run was stopped, and these are the trials that it had done. ``wrong``: looks at which a user's
+    analysis gave nothing, each with its trial and reason.
+    """
+
+    label: str
+    test: str
+    trials: int
+    seed: int
+    looks: Looks
+    power: float
+    power_error: float
+    efficacy: Vector
+    futility: Vector
+    control: Vector
+    crossed: Vector
+    unmet: Vector
+    day: Vector
+    day_sd: Vector
+    patients: Vector
+    events: Vector
+    events_control: Vector
+    z: Vector
+    z_sd: Vector
+    estimates: Mapping[str, Estimated]
+    expected: dict[str, tuple[float, float]]
+    interrupted: bool
+    wrong: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        results.read_only(self)
+
+    @property
+    def log_hazard_ratio(self) -> Vector:
+        """The mean of the estimated log hazard ratios at each look (k,)."""
+        return self.estimates[RATIO].mean
+
+    def error(self, share: float) -> float:
+        """The Monte Carlo error of a share of the trials."""
+        return math.sqrt(max(share * (1 - share), 0.0) / self.trials)
+
+    def __str__(self) -> str:
+        days, months = self.expected["day"][0], DAYS_PER_MONTH
+        return (
+            f"{self.label}: power {fixed(self.power, 4)} (Monte Carlo error {fixed(self.power_error, 4)}) over "
+            f"{self.trials:,} trials, seed {self.seed}; on average {fixed(self.expected['events'][0], 1)} events, "
+            f"{fixed(self.expected['patients'][0], 1)} patients and {fixed(days / months, 1)} months"
+        )
+
+    def rows(self) -> list[Row]:
+        """Rows of the long table: power and averages, then each look's."""
+        method = (
+            f"{self.trials:,} simulated trials, seed {self.seed}; {self.test}, times in whole days; "
+            f"Monte Carlo error beside each; {ROUNDING_NOTE}; {MONTH_LENGTH_NOTE}"
+        )
+        shared: dict[str, Any] = {
+            "analysis": "simulation", "role": "simulation", "group": self.label, "method": method,
+            "origin": "simulated",
+        }  # fmt: skip
+        found = [Row(statistic="sentence", text=str(self), **shared)]
+
+        def row(statistic: str, value: float, digits: int, at: float | None = None, unit: str = "") -> None:
+            text = fixed(value, digits) if math.isfinite(value) else NOT_ESTIMABLE
+            reason = "" if math.isfinite(value) else "no trial gave it"
+            held: dict[str, Any] = dict(results.number(value, text, reason))
+            found.append(Row(statistic=statistic, at=at, unit=unit, **held, **shared))
+
+        if self.wrong:
+            few = "; ".join(self.wrong[:_NAMED]) + ("; ..." if len(self.wrong) > _NAMED else "")
+            count: dict[str, Any] = {"value": float(len(self.wrong)), "text": str(len(self.wrong)), "reason": few}
+            found.append(Row(statistic="looks without a result", **count, **shared))
+        row("power", self.power, 4)
+        row("power Monte Carlo error", self.power_error, 4)
+        for name, unit in (("events", "events"), ("patients", "patients"), ("day", "days")):
+            row(f"expected {name}", self.expected[name][0], 1, unit=unit)
+            row(f"expected {name} Monte Carlo error", self.expected[name][1], 2, unit=unit)
+        for k in range(len(self.looks.cuts)):
+            at = float(k + 1)
+            for name in ("efficacy", "futility", "control", "unmet"):
+                share = float(getattr(self, name)[k])
+                row(f"probability of {name}", share, 4, at)
+                row(f"probability of {name} Monte Carlo error", self.error(share), 4, at)
+            row("look day", float(self.day[k]), 1, at, "days")
+            row("look day standard deviation", float(self.day_sd[k]), 1, at, "days")
+            row("patients", float(self.patients[k]), 1, at, "patients")
+            row("events", float(self.events[k]), 1, at, "events")
+            row("events in the control arm", float(self.events_control[k]), 1, at, "events")
+            row("mean z", float(self.z[k]), 4, at)
+            row("standard deviation of z", float(self.z_sd[k]), 4, at)
+            for name, one in self.estimates.items():
+                row(f"mean {name}", float(one.mean[k]), 4, at)
+                row(f"standard deviation of {name}", float(one.sd[k]), 4, at)
+                row(f"mean standard error of {name}", float(one.standard_error[k]), 4, at)
+                row(f"probability of a bound crossed by {name}", float(one.crossed[k]), 4, at)
+                if one.truth is not None and one.covered is not None:
+                    row(f"true {name}", float(one.truth[k]), 4, at)
+                    row(f"bias of {name}", float(one.mean[k] - one.truth[k]), 4, at)
+                    row(f"coverage of {name}", float(one.covered[k]), 4, at)
+                    row(f"coverage of {name} Monte Carlo error", self.error(float(one.covered[k])), 4, at)
+        return found
+
+    def table(self) -> pl.DataFrame:
+        """The long table of all of it."""
+        return results.long_table(self.rows())
+
+
+def _test(task: Trials) -> str:
+    """The test that meets the bounds, and the model beside it."""
+    strata = f"stratified by {', '.join(task.by)}" if task.by else "unstratified"
+    test = f"log-rank test, {strata}" if task.analysis is None else "an analysis of the user's own"
+    return f"{test}; Cox model with Efron's ties, {strata}" if task.cox else test
+
+
+def summary(task: Trials, total: Sums, interrupted: bool) -> Operating:
+    """Shares, means and their errors from sums over trials."""
+    n, sums = total.trials, total.by_look
+
+    def mean(name: str, of: Vector | float) -> Vector:
+        return np.asarray(np.divide(sums[name], of, out=np.full(sums[name].shape, np.nan), where=np.asarray(of) > 0))
+
+    def sd(name: str, of: Vector | float) -> Vector:
+        return np.asarray(np.sqrt(np.maximum(mean(f"{name} squared", of) - mean(name, of) ** 2, 0.0)))
+
+    power = float(sums["efficacy"].sum()) / n
+    expected = {}
+    for name in ("events", "patients", "day"):
+        middle = total.whole[name] / n
+        spread = max(total.whole[f"{name} squared"] / n - middle**2, 0.0)
+        expected[name] = (middle, math.sqrt(spread / n))
+    z = sums["with z"]
+    wanted = [name for name, asked in zip(ESTIMATES, (task.cox, task.tau, task.at), strict=True) if asked]
+    estimates = {}
+    for name in wanted:
+        count = sums[f"with {name}"]
+        true = task.truth.get(name)
+        estimates[name] = Estimated(
+            mean=mean(name, count),
+            sd=sd(name, count),
+            standard_error=mean(f"{name} error", count),
+            crossed=sums[f"crossed by {name}"] / n,
+            truth=None if true is None else np.array(true),
+            covered=None if true is None else mean(f"covered {name}", count),
+        )
+    return Operating(
+        label=task.nature.label,
+        test=_test(task),
+        trials=n,
+        seed=task.seed,
+        looks=task.looks,
+        power=power,
+        power_error=math.sqrt(power * (1 - power) / n),
+        efficacy=sums["efficacy"] / n,
+        futility=sums["futility"] / n,
+        control=sums["control"] / n,
+        crossed=sums["crossed"] / n,
+        unmet=sums["unmet"] / n,
+        day=mean("day", n),
+        day_sd=sd("day", n),
+        patients=mean("patients", n),
+        events=mean("events", n),
+        events_control=mean("events control", n),
+        z=mean("z", z),
+        z_sd=sd("z", z),
+        estimates=MappingProxyType(estimates),
+        expected=expected,
+        interrupted=interrupted,
+        wrong=tuple(total.wrong),
+    )

@@ -37,9 +37,6 @@ import numpy as np
 
 import equipoise as eq
 from equipoise.design import accrual, group_sequential, median, obrien_fleming, piecewise_hazard_ratio, survival
-from equipoise.kernels import simulate_trials
-from equipoise.kernels.history import OS_DAY, PFS_DAY
-from equipoise.kernels.trials import FOUND
 from equipoise.protocol import Scenario, example, read
 from equipoise.simulate import Cut, Looks, Trials, nature, nature_of, run_trials
 
@@ -124,18 +121,8 @@ def task_d() -> Trials:
 
 
 def both_endpoints(task: Trials, trials: int) -> np.ndarray:
-    """As ``Trials.found``, PFS and OS at every look, (trials, k, 2, 10)."""
-    one, by = task.nature, task.by
-    out = np.empty((trials, len(task.looks.cuts), 2, FOUND))
-    simulate_trials(
-        np.uint64(task.seed), 0, one.shares, one.effects, one.places, one.ratio, one.sizes, one.accrual, one.evenly,
-        one.laws, one.ratios, one.timing, one.each, one.crossing,
-        one.cured, one.crosses, one.crosses_by, one.measured, task.looks.rules(), PFS_DAY,
-        np.array([PFS_DAY, OS_DAY]), np.array([one.arms.index(task.control), one.arms.index(task.experimental)]),
-        np.array([name in by for name in one.factors], dtype=np.int64), task.cox, np.full(2, np.nan), one.patients, out,
-        np.zeros((0, 1, 2, 4, one.patients), dtype=np.int64),
-    )  # fmt: skip
-    return out
+    """As ``Trials.found``, PFS and OS at every look, (trials, k, 2, 14)."""
+    return task.found_of(0, trials, (0, 1))
 
 
 def of_a_run(task: Trials) -> Callable[[int], object]:

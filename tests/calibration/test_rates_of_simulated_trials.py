@@ -5,8 +5,8 @@
 Times of simulated patients are whole days. A patient enters on day floor(e), and an event at t falls on day ceil(t)
 from then, so that dates of events are right on average. A cut on day D takes in all of that day: who entered on day j
 is followed for D - j days, half a day longer on average than were the data cut D days after the first patient. So
-expected events are those of continuous times at D + 1/2 (the midpoint rule over days of entry); all who entered
-before D are in.
+expected events are those of continuous times at D + 1/2 (the midpoint rule over days of entry); all who entered before
+D are in.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy.optimize import brentq
 from tests.calibration.designs import FIXED, OF, asked
 
 import equipoise as eq
@@ -33,9 +34,7 @@ from equipoise.design import (
     survival,
 )
 from equipoise.design.course import at_risk
-from equipoise.kernels import simulate_trials
-from equipoise.kernels.history import OS_DAY, PFS_DAY, TTP_DAY
-from equipoise.kernels.trials import DAY, ENTERED_BY, EVENTS, FOUND, MET, Z
+from equipoise.kernels.trials import DAY, ENTERED_BY, EVENTS, MET, Z
 from equipoise.protocol import Protocol, Scenario, read
 from equipoise.simulate import Cut, Looks, Nature, Operating, Trials, nature, nature_of, operating, run_trials, trial
 from equipoise.units import DAYS_PER_MONTH
@@ -110,13 +109,10 @@ def scenario(**hazards: Any) -> Scenario:
 
 def three_endpoints(drawn: Nature, looks: Looks, trials: int) -> Floats:
     """Events of PFS, OS and time to progression at each look by arm, control first: (trials, k, 3, 2)."""
-    out = np.empty((trials, len(looks.cuts), 3, FOUND))
-    simulate_trials(
-        np.uint64(SEED), 0, drawn.shares, drawn.effects, drawn.places, drawn.ratio, drawn.sizes, drawn.accrual,
-        drawn.evenly, drawn.laws, drawn.ratios, drawn.timing, drawn.each, drawn.crossing, looks.rules(), PFS_DAY,
-        np.array([PFS_DAY, OS_DAY, TTP_DAY]), np.array([drawn.arms.index("Placebo"), drawn.arms.index("Drug")]),
-        np.zeros(len(drawn.factors), dtype=np.int64), False, drawn.patients, out,
+    task = Trials(
+        nature=drawn, looks=looks, experimental="Drug", control="Placebo", endpoint=0, seed=SEED, cox=False
     )  # fmt: skip
+    out = task.found_of(0, trials, (0, 1, 2))
     return np.asarray(out[..., EVENTS : EVENTS + 2])
 
 
@@ -235,15 +231,40 @@ def test_power_of_some_400_patients(method: Any, allocation: tuple[int, int]) ->
 #     plannedEvents = c(120, 200), maxNumberOfSubjects = 300, accrualTime = c(0, 18),
 #     maxNumberOfIterations = 100000, seed = 99)
 # Months. Its second analysis time is the mean over the trials that come so far; expected numbers weigh the means of
-# a look by the share that stops there. Its patient i of n enters at i / n of accrual (getRawData shows it), ours in the
-# middle of that interval: half an interval, 0.03 months, sooner, and so is every look.
+# a look by the share that stops there. Its patients enter at 0.06, 0.12, ..., 18 months, the arms in turn, treatment
+# first (getRawData shows it). Ours enter in the middle of these intervals, in random order within pairs, over 548 days
+# for 18 months. So looks come sooner by what ``sooner`` gives, 0.03 months.
 RPACT = {
     0.7: {"power": 0.70796, "stages": (0.23629, 0.47167), "times": (15.141696310041079, 21.649592159331682),
           "events": 181.09682, "subjects": (251.86283, 288.6256681007)},
     1.0: {"power": 0.02488, "stages": (0.00379, 0.02109), "times": (14.170719392989364, 20.023943233923855),
           "events": 199.6968, "subjects": (235.67959, 299.7559156461)},
 }  # fmt: skip
-RPACT_TRIALS, LATER = 100_000, 0.5 * 18 / 300
+RPACT_TRIALS = 100_000
+
+
+def first_order(events: float, ratio: float, entries: dict[str, tuple[float, float]]) -> float:
+    """Months by which so many events are expected, of 150 patients in each arm who enter evenly between two times."""
+    rates = {"C": math.log(2) / 6, "E": ratio * math.log(2) / 6}
+
+    def expected(month: float) -> float:
+        total = 0.0
+        for arm, (start, end) in entries.items():
+            low, high, rate = max(month - end, 0.0), month - start, rates[arm]
+            dead = high - low + (math.exp(-rate * high) - math.exp(-rate * low)) / rate
+            total += 150 * dead / (end - start)
+        return total
+
+    return float(brentq(lambda month: expected(month) - events, 1, 60, xtol=1e-12))
+
+
+OVER = 548 / DAYS_PER_MONTH
+OURS, THEIRS = {"C": (0.0, OVER), "E": (0.0, OVER)}, {"C": (0.06, 18.06), "E": (0.0, 18.0)}
+
+
+def sooner(events: float, ratio: float) -> float:
+    """Months by which our looks come before rpact's, for the way in which patients enter."""
+    return first_order(events, ratio, THEIRS) - first_order(events, ratio, OURS)
 
 
 @pytest.mark.parametrize("ratio", RPACT)
@@ -264,8 +285,10 @@ def test_against_rpact(ratio: float) -> None:
     stops = found[:, 0, Z] >= looks.efficacy[0]
     claims = np.stack([stops, ~stops & (found[:, 1, Z] >= looks.efficacy[1])], axis=1)
     share = float(stops.mean())
-    months = found[:, :, DAY] / DAYS_PER_MONTH + LATER
+    months = found[:, :, DAY] / DAYS_PER_MONTH + [sooner(events, ratio) for events in (120, 200)]
     entered = found[:, 0, ENTERED_BY : ENTERED_BY + 2].sum(axis=1)
+    ours, theirs_at = first_order(120, ratio, OURS), first_order(120, ratio, THEIRS)
+    entered += (theirs_at / 0.06 - 0.5) - 300 * ours / OVER  # they count whole intervals
     subjects = share * entered.mean() + (1 - share) * 300
     both = math.sqrt(1 / trials + 1 / RPACT_TRIALS)
     one = math.sqrt(share * (1 - share))
@@ -284,12 +307,12 @@ def test_against_rpact(ratio: float) -> None:
             math.hypot((300 - entered.mean()) * one, share * float(entered.std())) * both,
         ),
     }  # fmt: skip
-    for name, (ours, other, error) in compared.items():
-        print(f"HR {ratio:g}, {name}: {ours:.5f}, rpact {other:.5f}, {(ours - other) / error:+.2f} errors")
+    for name, (here, other, error) in compared.items():
+        print(f"HR {ratio:g}, {name}: {here:.5f}, rpact {other:.5f}, {(here - other) / error:+.2f} errors")
     events = found[:, :, EVENTS : EVENTS + 2].sum(axis=(0, 2)) / trials
     print(f"HR {ratio:g}: events at the looks, with all of the day: {events[0]:.3f} and {events[1]:.3f}")
-    for name, (ours, other, error) in compared.items():
-        assert abs(ours - other) < 4 * error, name
+    for name, (here, other, error) in compared.items():
+        assert abs(here - other) < 4 * error, name
 
 
 # (d) The size of a three-look trial of 207.

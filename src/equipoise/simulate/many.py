@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import multiprocessing
 import os
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
@@ -59,12 +59,18 @@ class Trials:
 
     def found(self, first: int, trials: int) -> Vector:
         """Of trials first, first + 1, ... what was found at each look, (trials, k, 14); see ``kernels.trials``."""
-        return self._simulated(first, trials)[0]
+        return self._simulated(first, trials, (self.endpoint,))[0][:, :, 0]
+
+    def found_of(self, first: int, trials: int, endpoints: Sequence[int]) -> Vector:
+        """The same for several endpoints of the same patients, (trials, k, endpoints, 14); cuts at events count those of
+        ``endpoint``."""
+        return self._simulated(first, trials, tuple(endpoints))[0]
 
     def analyzed(self, number: int) -> tuple[Vector, list[str]]:
         """What ``found`` gives of one trial, Z being that of ``analysis``, and what went wrong with it: nan where it
         raised, and where a look has patients of one arm only."""
-        found, data = self._simulated(number, 1, data=True)
+        every, data = self._simulated(number, 1, (self.endpoint,), data=True)
+        found = every[:, :, 0]
         wrong = []
         for look in range(found.shape[1]):
             time, event, side, stratum = data[0, look, 0][:, data[0, look, 0, 0] > 0]
@@ -74,21 +80,24 @@ class Trials:
                 wrong.append(f"trial {number}, look {look + 1}: {why}")
         return found, wrong
 
-    def _simulated(self, first: int, trials: int, *, data: bool = False) -> tuple[Vector, NDArray[np.int64]]:
+    def _simulated(
+        self, first: int, trials: int, endpoints: tuple[int, ...], *, data: bool = False
+    ) -> tuple[Vector, NDArray[np.int64]]:
         one, by = self.nature, self.by
-        out = np.empty((trials, len(self.looks.cuts), 1, FOUND))
-        tested = np.zeros((trials if data else 0, len(self.looks.cuts), 1, 4, one.patients), dtype=np.int64)
+        shape = (len(self.looks.cuts), len(endpoints))
+        out = np.empty((trials, *shape, FOUND))
+        tested = np.zeros((trials if data else 0, *shape, 4, one.patients), dtype=np.int64)
         simulate_trials(
             np.uint64(self.seed), first, one.shares, one.effects, one.places, one.ratio, one.sizes, one.accrual,
-            one.evenly, one.laws, one.ratios, one.timing, one.each, one.crossing,
-            one.cured, one.crosses, one.crosses_by, one.measured, self.looks.rules(),
-            _FIELDS[self.endpoint], np.array([_FIELDS[self.endpoint]]),
+            one.evenly, one.laws, one.ratios, one.timing, one.each, one.crossing, one.cured, one.crosses, one.crosses_by,
+            one.measured, self.looks.rules(), _FIELDS[self.endpoint],
+            np.array([_FIELDS[endpoint] for endpoint in endpoints]),
             np.array([one.arms.index(self.control), one.arms.index(self.experimental)]),
             np.array([name in by for name in one.factors], dtype=np.int64), self.cox,
             np.array([math.nan if limit is None else days(limit) for limit in (self.tau, self.at)]), one.patients, out,
             tested,
         )  # fmt: skip
-        return out[:, :, 0], tested
+        return out, tested
 
 
 def _other_z(

@@ -62,8 +62,8 @@ class Trials:
         return self._simulated(first, trials, (self.endpoint,))[0][:, :, 0]
 
     def found_of(self, first: int, trials: int, endpoints: Sequence[int]) -> Vector:
-        """The same for several endpoints of the same patients, (trials, k, endpoints, 14); cuts at events count those of
-        ``endpoint``."""
+        """The same for several endpoints of the same patients, (trials, k, endpoints, 14); cuts at events count those
+        of ``endpoint``."""
         return self._simulated(first, trials, tuple(endpoints))[0]
 
     def analyzed(self, number: int) -> tuple[Vector, list[str]]:
@@ -89,8 +89,8 @@ class Trials:
         tested = np.zeros((trials if data else 0, *shape, 4, one.patients), dtype=np.int64)
         simulate_trials(
             np.uint64(self.seed), first, one.shares, one.effects, one.places, one.ratio, one.sizes, one.accrual,
-            one.evenly, one.laws, one.ratios, one.timing, one.each, one.crossing, one.cured, one.crosses, one.crosses_by,
-            one.measured, self.looks.rules(), _FIELDS[self.endpoint],
+            one.evenly, one.laws, one.ratios, one.timing, one.each, one.crossing, one.cured, one.crosses,
+            one.crosses_by, one.measured, self.looks.rules(), _FIELDS[self.endpoint],
             np.array([_FIELDS[endpoint] for endpoint in endpoints]),
             np.array([one.arms.index(self.control), one.arms.index(self.experimental)]),
             np.array([name in by for name in one.factors], dtype=np.int64), self.cox,

@@ -9,6 +9,7 @@ from .many import Trials, run_trials
 from .model import Model, model, without_effect
 from .nature import Nature, nature, nature_of
 from .operating import Operating, operating
+from .paired import Paired, compare_designs
 from .patients import patients
 from .study import Cell, Grid, Study, study
 from .trial import trial
@@ -25,10 +26,12 @@ __all__ = [
     "Model",
     "Nature",
     "Operating",
+    "Paired",
     "Study",
     "Trials",
     "cohort",
     "compare",
+    "compare_designs",
     "draw_baseline",
     "draw_columns",
     "draw_uniforms",

@@ -47,7 +47,7 @@ def simulation_html(trial: Protocol, found: Study) -> str:
     return environment().get_template("simulation.html").render(
         trial=trial,
         mark=_MARK,
-        grids=[(grid, power_table(grid), Markup(power_figure(grid)), ratio_table(grid)) for grid in found.grids],
+        grids=[(grid, Markup(power_figure(grid)), grid_tables(grid)) for grid in found.grids],
         plan=plan_table(found),
         decisions=Markup(decisions_figure(found)) if found.of_plan else "",
         notes=_notes(found),
@@ -59,9 +59,15 @@ def simulation_html(trial: Protocol, found: Study) -> str:
 
 def simulation_tables(found: Study) -> tuple[Table, ...]:
     """Power over each grid, the mean estimate, and what the plan does."""
-    tables = [table for grid in found.grids for table in (power_table(grid), ratio_table(grid))]
+    tables = [table for grid in found.grids for table in grid_tables(grid)]
     plan = plan_table(found)
     return (*tables, *([plan] if plan is not None else []))
+
+
+def grid_tables(grid: Grid) -> tuple[Table, ...]:
+    """Power, the mean estimate, and where they are what differs, the days of the looks."""
+    days = _by_group(grid, f"{grid.label}: mean days from the first patient to the look", "look day")
+    return power_table(grid), ratio_table(grid), *([days] if grid.dated else [])
 
 
 def power_table(grid: Grid) -> Table:

@@ -19,7 +19,7 @@ from ..units import DAYS_PER_MONTH
 from .looks import Looks
 from .many import CHUNK, Trials, check_trials, stops
 from .nature import nature
-from .operating import by_logrank, seed_of, name_of_test
+from .operating import by_logrank, name_of_test, seed_of
 from .trial import analysis_of, scenario_of, subjects_of
 
 if TYPE_CHECKING:

@@ -58,7 +58,10 @@ def test_tandem(tmp_path: Path) -> None:
     table = pl.read_csv(tmp_path / "simulation.csv", infer_schema=False)
     assert table.height == len(rows)
     page = (tmp_path / "simulation.html").read_text()
-    assert page.count("<svg") == 3
+    assert page.count("<svg") == 5
+    assert "all of it" in page
+    curves = {(r["analysis"], r["estimand"]) for r in rows if r["statistic"] == "survival"}
+    assert curves == {("curves stated", "PFS, treatment policy"), ("curves stated", "OS, treatment policy")}
     assert "SIMULATED" in page
 
 
@@ -70,7 +73,7 @@ def test_text_tables_and_a_seed(tmp_path: Path) -> None:
     found = study(read(file), trials=500, seed=3)
     texts = [text for table in simulation_tables(found) for _, cells in table.lines for text in cells]
     assert all(text in done.stdout for text in texts)
-    assert len(found.rows()) == 14
+    assert len([row for row in found.rows() if not row.statistic.startswith("survival")]) == 14
     assert command("simulate", str(file), "--trials", "500", "--seed", "4").stdout != done.stdout
 
 
@@ -83,6 +86,16 @@ def test_a_page_of_a_run_that_was_stopped(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         study(trial, trials=100, progress=stop)
     assert "Power" in simulation_html(trial, study(trial, trials=100))
+
+    def stop_late(text: str) -> None:
+        if "curves" in text:
+            raise KeyboardInterrupt
+
+    found = study(trial, trials=100, progress=stop_late)
+    assert found.interrupted
+    assert found.curves == ()
+    assert len(found.rows()) == 14
+    assert "simulation.csv holds it too" in simulation_html(trial, found)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from .arbiter import compare
 from .cluster import on_cluster
 from .cohort import FIELDS, Baseline, Cohort, cohort, draw_baseline, draw_columns, draw_uniforms
 from .comparison import Comparison
+from .curves import TRUTH, Curves, curves
 from .looks import Cut, Looks, looks_of
 from .many import Trials, run_trials
 from .model import Model, model, without_effect
@@ -16,10 +17,12 @@ from .trial import trial
 
 __all__ = [
     "FIELDS",
+    "TRUTH",
     "Baseline",
     "Cell",
     "Cohort",
     "Comparison",
+    "Curves",
     "Cut",
     "Grid",
     "Looks",
@@ -32,6 +35,7 @@ __all__ = [
     "cohort",
     "compare",
     "compare_designs",
+    "curves",
     "draw_baseline",
     "draw_columns",
     "draw_uniforms",

@@ -19,6 +19,7 @@ from ..protocol import Protocol, Scenario, Simulation, quoted
 from ..protocol.varied import accrued, delayed, follow_up
 from ..results import ROUNDING_NOTE, Row, fixed
 from ..units import MONTH_LENGTH_NOTE
+from .curves import Curves, curves
 from .looks import Cut, Looks
 from .model import without_effect
 from .operating import Operating, operating
@@ -84,21 +85,23 @@ class Grid:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Study:
-    """All that a protocol wants simulated: grids, and the operating characteristics of the plan of its [design] under
-    what it assumes and under no effect."""
+    """All that a protocol wants simulated: grids; the operating characteristics of the plan of its [design] under what
+    it assumes and under no effect; and Kaplan-Meier curves of each scenario and estimand that the grids have."""
 
     grids: tuple[Grid, ...]
     of_plan: tuple[Operating, ...]
+    curves: tuple[Curves, ...]
     plan_label: str
     notes: tuple[str, ...]
     interrupted: bool
 
     def rows(self) -> list[Row]:
-        """Rows of the long table: each grid under its name, the plan's trials under "simulation"."""
+        """Rows of the long table: each grid under its name, the plan's trials under "simulation", the curves of a
+        scenario under "curves" and its name."""
         found = [row for grid in self.grids for row in grid.rows()]
         for run in self.of_plan:
             found += [replace(row, toml_path="design") for row in run.rows()]
-        return found
+        return found + [row for one in self.curves for row in one.rows()]
 
     def table(self) -> pl.DataFrame:
         """The long table of all of it."""
@@ -149,9 +152,16 @@ def study(
             interrupted |= run.interrupted
             if interrupted:
                 break
+    drawn: tuple[Curves, ...] = ()
+    if not interrupted:
+        try:
+            drawn = tuple(_curves(protocol, seed, progress))
+        except KeyboardInterrupt:
+            interrupted = True
     return Study(
         grids=tuple(grids),
         of_plan=tuple(of_plan),
+        curves=drawn,
         plan_label=label,
         notes=tuple(dict.fromkeys(note for grid in grids for note in grid.notes)),
         interrupted=interrupted,
@@ -193,6 +203,17 @@ def _grid(
         notes=tuple(_notes(protocol, asked, scenario, n, progressing=progressing)), context=context,
         dated=bool(asked.accrual),
     ), interrupted  # fmt: skip
+
+
+def _curves(protocol: Protocol, seed: int, progress: Callable[[str], None]) -> Iterator[Curves]:
+    """The curves of each pair of a scenario and an estimand that the grids have, of the first grid's patients."""
+    pairs: dict[tuple[int, str], Simulation] = {}
+    for asked in protocol.simulation.values():
+        pairs.setdefault((id(scenario_of(protocol, asked.scenario)), asked.estimand), asked)
+    for asked in pairs.values():
+        scenario = scenario_of(protocol, asked.scenario)
+        progress(f"simulating curves of {asked.estimand}: {scenario.label}")
+        yield curves(protocol, scenario, estimand=asked.estimand, subjects=asked.subjects, seed=seed)
 
 
 def _varied(asked: Simulation) -> str:

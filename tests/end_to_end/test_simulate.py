@@ -16,6 +16,17 @@ from equipoise.report import simulation_html, simulation_tables
 from equipoise.simulate import study
 
 TOML = Path(__file__).parents[1] / "unit" / "simulated_trial.toml"
+OTHERS = """
+[scenario."no effect"]
+based_on = "survival alone"
+label = "No effect"
+death_before_progression = { median = "12 months" }
+
+[scenario."turned round"]
+based_on = "survival alone"
+label = "Turned round"
+death_before_progression = { median = "12 months", hazard_ratio = { Placebo = 1.4 } }
+"""
 GRID = """
 [simulation.power]
 label = "Power"
@@ -35,7 +46,7 @@ def command(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 def with_grid(folder: Path, grid: str = GRID) -> Path:
     file = folder / "trial.toml"
-    file.write_text(TOML.read_text() + grid)
+    file.write_text(TOML.read_text() + OTHERS + grid)
     return file
 
 
@@ -58,7 +69,10 @@ def test_tandem(tmp_path: Path) -> None:
     table = pl.read_csv(tmp_path / "simulation.csv", infer_schema=False)
     assert table.height == len(rows)
     page = (tmp_path / "simulation.html").read_text()
-    assert page.count("<svg") == 3
+    assert page.count("<svg") == 5
+    assert "all of it" in page
+    curves = {(r["analysis"], r["estimand"]) for r in rows if r["statistic"] == "survival"}
+    assert curves == {("curves stated", "PFS, treatment policy"), ("curves stated", "OS, treatment policy")}
     assert "SIMULATED" in page
 
 
@@ -70,7 +84,7 @@ def test_text_tables_and_a_seed(tmp_path: Path) -> None:
     found = study(read(file), trials=500, seed=3)
     texts = [text for table in simulation_tables(found) for _, cells in table.lines for text in cells]
     assert all(text in done.stdout for text in texts)
-    assert len(found.rows()) == 14
+    assert len([row for row in found.rows() if not row.statistic.startswith("survival")]) == 14
     assert command("simulate", str(file), "--trials", "500", "--seed", "4").stdout != done.stdout
 
 
@@ -83,6 +97,16 @@ def test_a_page_of_a_run_that_was_stopped(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         study(trial, trials=100, progress=stop)
     assert "Power" in simulation_html(trial, study(trial, trials=100))
+
+    def stop_late(text: str) -> None:
+        if "curves" in text:
+            raise KeyboardInterrupt
+
+    found = study(trial, trials=100, progress=stop_late)
+    assert found.interrupted
+    assert found.curves == ()
+    assert len(found.rows()) == 14
+    assert "simulation.csv holds it too" in simulation_html(trial, found)
 
 
 @pytest.mark.parametrize(
@@ -98,6 +122,8 @@ def test_a_page_of_a_run_that_was_stopped(tmp_path: Path) -> None:
         (GRID.replace("hazard_ratio = [0.5, 1.0]", "crossover = [0.5]\nafter_crossing = { none = 1 }"), "no crossover"),
         (GRID.replace("hazard_ratio = [0.5, 1.0]", "crossover = [0.5]"), "go together"),
         (GRID.replace("0.025", "0.6"), "less than 0.5"),
+        (GRID.replace("survival alone", "no effect"), "no hazard ratio of 'Drug'"),
+        (GRID.replace("survival alone", "turned round"), "not of 'Drug' alone"),
     ],
 )
 def test_what_is_refused(tmp_path: Path, grid: str, words: str) -> None:

@@ -7,8 +7,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from ..units import days
 from .scenarios import Ratio, Share
-from .section import Many, Section, Table, Text
+from .section import Duration, Many, Section, Table, Text
 
 
 class Simulation(Section):
@@ -16,9 +17,11 @@ class Simulation(Section):
     of the first that is stated).
 
     Either ``hazard_ratio``: those of the treatment on what ends the endpoint (on progression where it counts, else on
-    death); or ``crossover``: shares of those who progress in the scenario's crossover arm and cross over, each under
-    the hazard ratios of death from then on that ``after_crossing`` names. The test, ``sided`` at ``alpha``, comes at
-    each number of ``events``, or at the scenario's cut-off if that is earlier. ``subjects`` as of ``simulate.trial``.
+    death), each as often as there is a ``delay`` before which the treatment has no effect, or a duration of ``accrual``
+    with which the cut-off moves, so that the last patient is followed as long as in the scenario; or ``crossover``:
+    shares of those who progress in the scenario's crossover arm and cross over, each under the hazard ratios of death
+    from then on that ``after_crossing`` names. The test, ``sided`` at ``alpha``, comes at each number of ``events``, or
+    at the scenario's cut-off if that is earlier. ``subjects`` as of ``simulate.trial``.
     """
 
     label: Text
@@ -29,6 +32,8 @@ class Simulation(Section):
     events: Many[Annotated[int, Field(ge=1)]] = ()
     subjects: Annotated[int, Field(ge=2)] | None = None
     hazard_ratio: Many[Ratio] = ()
+    delay: Many[Duration] = ()
+    accrual: Many[Duration] = ()
     crossover: Many[Share] = ()
     after_crossing: Table[Ratio] = Field(default_factory=dict, validate_default=True)
 
@@ -38,8 +43,15 @@ class Simulation(Section):
             raise ValueError("give what is varied: either `hazard_ratio` or `crossover`")
         if bool(self.crossover) != bool(self.after_crossing):
             raise ValueError("`crossover` and `after_crossing` go together: who crosses, and what it does to them")
-        for name in ("events", "hazard_ratio", "crossover"):
-            values = getattr(self, name)
+        if self.delay and self.accrual:
+            raise ValueError("either `delay` or `accrual` is varied, not both in one grid")
+        if (self.delay or self.accrual) and not self.hazard_ratio:
+            raise ValueError("`delay` and `accrual` go with `hazard_ratio`")
+        if any(days(one) < 1 for one in self.accrual):
+            raise ValueError("an `accrual` lasts a day or more")
+        for name in ("events", "hazard_ratio", "crossover", "delay", "accrual"):
+            given = getattr(self, name)
+            values = [days(one) for one in given] if name in ("delay", "accrual") else given
             if any(b <= a for a, b in pairwise(values)):
                 raise ValueError(f"`{name}` must rise")
         return self

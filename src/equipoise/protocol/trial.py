@@ -23,6 +23,7 @@ from .safety import Safety
 from .scenarios import Hazard, Scenario
 from .section import Many, Section, Table, Text, known, quoted
 from .simulations import Simulation
+from .varied import check_effect, check_varied
 
 # What stands in the results beside the analyses, under these names of an analysis.
 FURTHER_PARTS = ("disposition", "exposure", "safety", "spread", "strain", "tie-out")
@@ -229,6 +230,13 @@ def _check_simulation(protocol: Protocol, simulation: Simulation, path: str) -> 
             where=f"{path}.crossover",
             remedy="Add [scenario.NAME.crossover].",
         )
+    events = protocol.endpoints[protocol.estimands[simulation.estimand].variable].events
+    if events is not None:  # of an endpoint that does not say it, nothing is simulated
+        of_survival = scenario.progression is None or set(events) == {"death"}
+        check_varied(simulation, scenario, of_survival=of_survival, path=path)
+        if simulation.hazard_ratio:
+            experimental = protocol.estimands[simulation.estimand].treatment.experimental
+            check_effect(scenario, experimental, of_survival=of_survival, path=path)
 
 
 def _check_scenario(protocol: Protocol, scenario: Scenario, path: str) -> None:

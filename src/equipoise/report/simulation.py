@@ -14,9 +14,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from ..protocol import Protocol
-from ..simulate import Grid, Study
+from ..simulate import TRUTH, Curves, Grid, Study
 from .document import environment, write_files
 from .drawing import COLORS, STYLE, svg
+from .ensemble import ensemble_figure
 from .tables import INDENT, Table, results_table
 
 _MARK = "SIMULATED: no patient stands behind any number here; each follows from the model and its random numbers"
@@ -47,21 +48,28 @@ def simulation_html(trial: Protocol, found: Study) -> str:
     return environment().get_template("simulation.html").render(
         trial=trial,
         mark=_MARK,
-        grids=[(grid, power_table(grid), Markup(power_figure(grid)), ratio_table(grid)) for grid in found.grids],
+        grids=[(grid, Markup(power_figure(grid)), grid_tables(grid)) for grid in found.grids],
+        curves=[(one, _heading(trial, one), Markup(curves_figure(trial, one))) for one in found.curves],
         plan=plan_table(found),
         decisions=Markup(decisions_figure(found)) if found.of_plan else "",
         notes=_notes(found),
         methods=list(dict.fromkeys(row.method for row in rows if row.method)),
-        all_results=results_table(rows, at="At"),
+        all_results=results_table([row for row in rows if not row.statistic.startswith(TRUTH)], at="At"),
         provenance=_provenance(trial, found),
     )  # fmt: skip
 
 
 def simulation_tables(found: Study) -> tuple[Table, ...]:
     """Power over each grid, the mean estimate, and what the plan does."""
-    tables = [table for grid in found.grids for table in (power_table(grid), ratio_table(grid))]
+    tables = [table for grid in found.grids for table in grid_tables(grid)]
     plan = plan_table(found)
     return (*tables, *([plan] if plan is not None else []))
+
+
+def grid_tables(grid: Grid) -> tuple[Table, ...]:
+    """Power, the mean estimate, and where they are what differs, the days of the looks."""
+    days = _by_group(grid, f"{grid.label}: mean days from the first patient to the look", "look day")
+    return power_table(grid), ratio_table(grid), *([days] if grid.dated else [])
 
 
 def power_table(grid: Grid) -> Table:
@@ -146,6 +154,19 @@ def power_figure(grid: Grid) -> str:
             axes.legend(frameon=False, loc="best")
         figure.tight_layout()
         return svg(figure)
+
+
+def curves_figure(trial: Protocol, found: Curves) -> str:
+    """Single trials and the truth."""
+    rows = found.rows()
+    return ensemble_figure(
+        rows, trial.endpoints[rows[0].endpoint].label, f"{found.patients:,} patients",
+        f"{len(found.single)} single trials",
+    )  # fmt: skip
+
+
+def _heading(trial: Protocol, found: Curves) -> str:
+    return f"{trial.endpoints[found.context.endpoint].label}: what single trials of {found.subjects} patients show"
 
 
 def decisions_figure(found: Study) -> str:

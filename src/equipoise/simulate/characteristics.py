@@ -160,7 +160,7 @@ class Operating:
         return results.long_table(self.rows())
 
 
-def _test(task: Trials) -> str:
+def name_of_test(task: Trials) -> str:
     """The test that meets the bounds, and the model beside it."""
     strata = f"stratified by {', '.join(task.by)}" if task.by else "unstratified"
     test = f"log-rank test, {strata}" if task.analysis is None else "an analysis of the user's own"
@@ -199,7 +199,7 @@ def summary(task: Trials, total: Sums, interrupted: bool) -> Operating:
         )
     return Operating(
         label=task.nature.label,
-        test=_test(task),
+        test=name_of_test(task),
         trials=n,
         seed=task.seed,
         looks=task.looks,

@@ -149,24 +149,48 @@ def _chunk(task: Trials, first: int, trials: int, keep: bool) -> tuple[Sums, Vec
     return sums, found if keep else None
 
 
-def sums_of(task: Trials, found: Vector) -> Sums:
-    """What trials add, of which (trials, k, 14) was found."""
-    trials, looks = len(found), task.looks
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Stops:
+    """Where trials end: at the look ``at`` (trials,), the last one for those that never stop; ``efficacy``, ``control``
+    and ``futility`` (trials, k) are true at the look at which a trial stops so; ``crossed`` (trials, k) wherever the
+    bound for efficacy is met, stopped before or not."""
+
+    at: NDArray[np.intp]
+    efficacy: NDArray[np.bool_]
+    control: NDArray[np.bool_]
+    futility: NDArray[np.bool_]
+    crossed: NDArray[np.bool_]
+
+    @property
+    def claimed(self) -> NDArray[np.bool_]:
+        """Whether a trial ends with a claim for the experimental arm, (trials,)."""
+        return np.asarray(self.efficacy.any(axis=1))
+
+
+def stops(task: Trials, found: Vector) -> Stops:
+    """The look at which each trial stops, and why; of them (trials, k, 14) was found."""
+    looks = task.looks
     met, z = found[:, :, MET] == 1, found[:, :, Z]
     with np.errstate(invalid="ignore"):
         claim = met & (z >= looks.efficacy)
         other = met & (z <= -looks.efficacy) & (looks.sided == 2)
         futile = met & (z <= looks.futility) & ~claim  # type: ignore[operator]
-    stops = claim | other | futile
-    k = stops.shape[1]
-    at = np.where(stops.any(axis=1), stops.argmax(axis=1), k - 1)
+    stop = claim | other | futile
+    at = np.where(stop.any(axis=1), stop.argmax(axis=1), stop.shape[1] - 1)
     here = np.arange(len(at))
-    first_stop = np.zeros_like(stops)
-    first_stop[here, at] = stops[here, at]
+    first = np.zeros_like(stop)
+    first[here, at] = stop[here, at]
+    return Stops(at=at, efficacy=claim & first, control=other & first, futility=futile & first, crossed=claim)
+
+
+def sums_of(task: Trials, found: Vector) -> Sums:
+    """What trials add, of which (trials, k, 14) was found."""
+    trials, met, z = len(found), found[:, :, MET] == 1, found[:, :, Z]
+    ended = stops(task, found)
+    here = np.arange(trials)
     got = Sums(trials)
-    for name, values in (("efficacy", claim), ("control", other), ("futility", futile)):
-        got.by_look[name] = (values & first_stop).sum(axis=0).astype(float)
-    got.by_look["crossed"] = claim.sum(axis=0).astype(float)
+    for name in ("efficacy", "control", "futility", "crossed"):
+        got.by_look[name] = getattr(ended, name).sum(axis=0).astype(float)
     got.by_look["unmet"] = (~met).sum(axis=0).astype(float)
     values = {
         "day": found[:, :, DAY],
@@ -186,11 +210,11 @@ def sums_of(task: Trials, found: Vector) -> Sums:
             got.by_look[f"covered {name}"] = (far <= _LIMIT * values[f"{name} error"]).sum(axis=0).astype(float)
         with np.errstate(divide="ignore", invalid="ignore"):
             other_z = np.where(has, (-1 if name == RATIO else 1) * value / error, -np.inf)
-        got.by_look[f"crossed by {name}"] = (met & (other_z >= looks.efficacy)).sum(axis=0).astype(float)
+        got.by_look[f"crossed by {name}"] = (met & (other_z >= task.looks.efficacy)).sum(axis=0).astype(float)
     for name, one in values.items():
         got.by_look[name], got.by_look[f"{name} squared"] = one.sum(axis=0), (one * one).sum(axis=0)
         if name in ("day", "patients", "events"):
-            last = one[here, at]
+            last = one[here, ended.at]
             got.whole[name], got.whole[f"{name} squared"] = float(last.sum()), float((last * last).sum())
     return got
 
@@ -213,8 +237,7 @@ def run_trials(
 
     Raises ``DesignError`` for numbers that are none, ``UnsupportedError`` for a pool of forked processes.
     """
-    if isinstance(trials, bool) or not isinstance(trials, int | np.integer) or trials < 1:
-        raise DesignError(f"{trials!r} is no number of trials", where="trials", remedy="Such as 10_000.")
+    check_trials(trials)
     if precision is not None and not 0 < precision < 0.5:
         raise DesignError(f"precision = {precision!r} is none", where="precision", remedy="Such as 0.002.")
     _check_executor(executor)
@@ -270,6 +293,12 @@ def _in_order(
                 one.cancel()
         if own is not None:
             own.shutdown(wait=True, cancel_futures=True)
+
+
+def check_trials(trials: object) -> None:
+    """Refuse what is no number of trials."""
+    if isinstance(trials, bool) or not isinstance(trials, int | np.integer) or trials < 1:
+        raise DesignError(f"{trials!r} is no number of trials", where="trials", remedy="Such as 10_000.")
 
 
 def _check_executor(executor: object) -> None:

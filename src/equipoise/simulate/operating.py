@@ -72,7 +72,7 @@ def operating(  # noqa: PLR0913 - the house plan's public name
     if (plan is None) == (looks is None):
         raise DesignError("give a plan, or looks", where="plan", remedy="Of plan and looks, one.")
     asked = looks if looks is not None else looks_of(plan)  # type: ignore[arg-type]
-    task: dict[str, Any] = {"looks": asked, "seed": _seed(seed), "cox": cox}
+    task: dict[str, Any] = {"looks": asked, "seed": seed_of(seed), "cox": cox}
     if scenario is None:
         if plan is None:
             raise DesignError("looks without a scenario have no patients", where="scenario", remedy="Name a scenario.")
@@ -167,7 +167,8 @@ def by_logrank(protocol: Protocol, scenario: Scenario, analysis: Analysis) -> di
     }
 
 
-def _seed(seed: object) -> int:
+def seed_of(seed: object) -> int:
+    """A seed, or a refusal of what is none."""
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed < 2**64:
         raise DesignError(f"{seed!r} is no seed", where="seed", remedy="Give a whole number from 0 to 2**64 - 1.")
     return int(seed)

@@ -15,10 +15,12 @@ from scipy.special import ndtri
 from .. import results
 from ..design import justification
 from ..errors import ProtocolError
-from ..protocol import Protocol, Scenario, Simulation
+from ..protocol import Protocol, Scenario, Simulation, quoted
+from ..protocol.varied import accrued, delayed, follow_up
 from ..results import ROUNDING_NOTE, Row, fixed
 from ..units import MONTH_LENGTH_NOTE
 from .characteristics import Operating
+from .curves import Curves, curves
 from .looks import Cut, Looks
 from .many import RATIO
 from .model import without_effect
@@ -45,7 +47,8 @@ class Cell:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Grid:
-    """Power over a grid of what may be true: ``varied`` is "hazard ratio" or "crossover"."""
+    """Power over a grid of what may be true: ``varied`` is "hazard ratio" or "crossover"; ``dated`` where the days of
+    the looks are what differs between the groups."""
 
     name: str
     label: str
@@ -53,6 +56,7 @@ class Grid:
     cells: tuple[Cell, ...]
     notes: tuple[str, ...]
     context: Row
+    dated: bool = False
 
     def rows(self) -> Iterator[Row]:
         """Rows of the long table, ``at`` being what is varied."""
@@ -83,21 +87,23 @@ class Grid:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Study:
-    """All that a protocol wants simulated: grids, and the operating characteristics of the plan of its [design] under
-    what it assumes and under no effect."""
+    """All that a protocol wants simulated: grids; the operating characteristics of the plan of its [design] under what
+    it assumes and under no effect; and Kaplan-Meier curves of each scenario and estimand that the grids have."""
 
     grids: tuple[Grid, ...]
     of_plan: tuple[Operating, ...]
+    curves: tuple[Curves, ...]
     plan_label: str
     notes: tuple[str, ...]
     interrupted: bool
 
     def rows(self) -> list[Row]:
-        """Rows of the long table: each grid under its name, the plan's trials under "simulation"."""
+        """Rows of the long table: each grid under its name, the plan's trials under "simulation", the curves of a
+        scenario under "curves" and its name."""
         found = [row for grid in self.grids for row in grid.rows()]
         for run in self.of_plan:
             found += [replace(row, toml_path="design") for row in run.rows()]
-        return found
+        return found + [row for one in self.curves for row in one.rows()]
 
     def table(self) -> pl.DataFrame:
         """The long table of all of it."""
@@ -148,9 +154,16 @@ def study(
             interrupted |= run.interrupted
             if interrupted:
                 break
+    drawn: tuple[Curves, ...] = ()
+    if not interrupted:
+        try:
+            drawn = tuple(_curves(protocol, seed, progress))
+        except KeyboardInterrupt:
+            interrupted = True
     return Study(
         grids=tuple(grids),
         of_plan=tuple(of_plan),
+        curves=drawn,
         plan_label=label,
         notes=tuple(dict.fromkeys(note for grid in grids for note in grid.notes)),
         interrupted=interrupted,
@@ -164,12 +177,13 @@ def _grid(
     estimand = protocol.estimands[asked.estimand]
     progressing = scenario.progression is not None and endpoint_place(protocol, estimand.variable) != 1
     bound = float(-ndtri(asked.alpha / asked.sided))
-    cuts = tuple(Cut(events=n, time=scenario.cutoff, which="earlier") for n in asked.events)
-    cuts = cuts or (Cut(time=scenario.cutoff),)
-    looks = Looks(cuts=cuts, efficacy=np.full(len(cuts), bound), sided=asked.sided)
     cells: list[Cell] = []
     interrupted = False
-    for x, group, changed in _settings(asked, scenario, progressing=progressing):
+    path = f"simulation.{quoted(name)}"
+    for x, group, changed in _settings(asked, scenario, path, progressing=progressing):
+        cuts = tuple(Cut(events=n, time=changed.cutoff, which="earlier") for n in asked.events)
+        cuts = cuts or (Cut(time=changed.cutoff),)
+        looks = Looks(cuts=cuts, efficacy=np.full(len(cuts), bound), sided=asked.sided)
         progress(f"simulating {asked.label}: {_UNIT_OF[_varied(asked)]} {x:g}{f', {group}' if group else ''}")
         run = operating(
             protocol, looks=looks, scenario=changed, estimand=asked.estimand, subjects=asked.subjects, **how
@@ -182,44 +196,69 @@ def _grid(
             break
     ordered = sorted(cells, key=lambda cell: (list(dict.fromkeys(c.group for c in cells)).index(cell.group), cell.x))
     n = subjects_of(protocol, scenario, asked.subjects)
-    path = f"simulation.{name}"
     context = Row(
         statistic="", analysis=name, role="simulation", estimand=asked.estimand, population=estimand.population,
-        endpoint=estimand.variable, toml_path=path, origin="simulated",
+        endpoint=estimand.variable, toml_path=f"simulation.{name}", origin="simulated",
     )  # fmt: skip
     return Grid(
         name=name, label=asked.label, varied=_varied(asked), cells=tuple(ordered),
         notes=tuple(_notes(protocol, asked, scenario, n, progressing=progressing)), context=context,
+        dated=bool(asked.accrual),
     ), interrupted  # fmt: skip
+
+
+def _curves(protocol: Protocol, seed: int, progress: Callable[[str], None]) -> Iterator[Curves]:
+    """The curves of each pair of a scenario and an estimand that the grids have, of the first grid's patients."""
+    pairs: dict[tuple[int, str], Simulation] = {}
+    for asked in protocol.simulation.values():
+        pairs.setdefault((id(scenario_of(protocol, asked.scenario)), asked.estimand), asked)
+    for asked in pairs.values():
+        scenario = scenario_of(protocol, asked.scenario)
+        progress(f"simulating curves of {asked.estimand}: {scenario.label}")
+        yield curves(protocol, scenario, estimand=asked.estimand, subjects=asked.subjects, seed=seed)
 
 
 def _varied(asked: Simulation) -> str:
     return "hazard ratio" if asked.hazard_ratio else "crossover"
 
 
-def _settings(asked: Simulation, scenario: Scenario, *, progressing: bool) -> Iterator[tuple[float, str, Scenario]]:
+def _settings(
+    asked: Simulation, scenario: Scenario, path: str, *, progressing: bool
+) -> Iterator[tuple[float, str, Scenario]]:
     """What is varied, the group it belongs to, and the scenario that it makes."""
     for ratio in asked.hazard_ratio:
-        yield ratio, "", without_effect(scenario, ratio, of="progression" if progressing else "survival")
+        changed = without_effect(scenario, ratio, of="progression" if progressing else "survival")
+        for delay in asked.delay:
+            late = delayed(scenario, ratio, delay, of_survival=not progressing, path=f"{path}.delay")
+            yield ratio, f"delay of {delay}", late
+        for accrual in asked.accrual:
+            yield ratio, f"accrual over {accrual}", accrued(changed, accrual, path=f"{path}.accrual")
+        if not asked.delay and not asked.accrual:
+            yield ratio, "", changed
     for label, ratio in asked.after_crossing.items():
         for share in asked.crossover:
             assert scenario.crossover is not None
-            changed = scenario.crossover.model_copy(update={"probability": share, "death_hazard_ratio": ratio})
-            yield share, label, scenario.model_copy(update={"crossover": changed})
+            crossing = scenario.crossover.model_copy(update={"probability": share, "death_hazard_ratio": ratio})
+            yield share, label, scenario.model_copy(update={"crossover": crossing})
 
 
 def _notes(
     protocol: Protocol, asked: Simulation, scenario: Scenario, subjects: int, *, progressing: bool
 ) -> Iterator[str]:
     """What a reader must know of a grid."""
+    times = f"accrual over {scenario.accrual}, cut off at {scenario.cutoff}"
+    if asked.accrual:
+        times = f"accrual over {' or '.join(asked.accrual)}, cut off {follow_up(scenario)} days after it has ended"
     yield (
-        f"{asked.label}: {subjects} patients of the model {scenario.label!r}, accrual over {scenario.accrual}, cut off "
-        f"at {scenario.cutoff}; {asked.sided}-sided test at {asked.alpha:g}, without interim looks; power is the share "
-        "of trials with a claim for the experimental arm"
+        f"{asked.label}: {subjects} patients of the model {scenario.label!r}, {times}; "
+        f"{asked.sided}-sided test at {asked.alpha:g}, without interim looks; power is the share of trials "
+        "with a claim for the experimental arm"
     )
     if asked.hazard_ratio:
         what = "progression" if progressing else "death"
         yield f"{asked.label}: the hazard ratio is the model's, of {what}; a Cox model estimates its average over time"
+    if asked.delay:
+        yield f"{asked.label}: until the delay after randomization there is no effect, from then on the hazard ratio"
     for label, ratio in asked.after_crossing.items():
         yield f"{asked.label}: {label}: after crossing over the hazard of death is multiplied by {ratio:g}"
     names = [name for name, one in protocol.scenario.items() if one is scenario]

@@ -95,7 +95,9 @@ def main() -> None:
         axes.loglog(x, y, "o-", color="#0072B2", markersize=4)
         axes.set_xlabel(label)
         axes.set_ylabel("microseconds a trial" if label == "Patients" else "seconds")
-        axes.set_title(f"exponent {slope([float(v) for v in x], y):.2f}", loc="left", fontsize=9)
+        since = 2 if label == "Patients" else 0
+        fitted = slope([float(v) for v in x[since:]], y[since:])
+        axes.set_title(f"exponent {fitted:.2f} from {x[since]:,} on", loc="left", fontsize=9)
         axes.grid(linewidth=0.3, which="both", alpha=0.5)
     figure.tight_layout()
     figure.savefig(out, metadata={"Date": None})

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import cyclopts
-from cyclopts import App, Parameter
+from cyclopts import App, Parameter, Token
 
 from .errors import EquipoiseError
 from .printing import (
@@ -43,6 +43,16 @@ app = App(
     help="A randomized phase III trial with a time-to-event endpoint, from one protocol file.",
 )
 
+
+def _whole(_: object, tokens: Sequence[Token]) -> int:
+    """A whole number as it is written: 10.5 is none, and is not cut to 10."""
+    text = tokens[0].value
+    try:
+        return int(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is not a whole number") from None
+
+
 ProtocolName = Annotated[str, Parameter(help="A protocol file, or the name of a bundled example.")]
 Data = Annotated[str | None, Parameter(help="Folder of ADaM files; default: the protocol's [data] path.")]
 Cut = Annotated[str | None, Parameter(help="Data cut (YYYY-MM-DD): the data as they stood on that day.")]
@@ -56,12 +66,14 @@ Tier = Annotated[
     Literal["A", "B", "C"],
     Parameter(help="Published numbers to meet: A the trial's main source, B and C further ones too."),
 ]
-Seed = Annotated[int, Parameter(help="Seed of a reconstruction.")]
+Seed = Annotated[int, Parameter(converter=_whole, help="Seed of a reconstruction.")]
 Compare = Annotated[
     bool, Parameter(negative="", help="Simulate trials of every formula: which keeps the power with the fewest events.")
 ]
-Trials = Annotated[int, Parameter(help="Trials that --compare simulates for each formula.")]
-Cohorts = Annotated[int, Parameter(help="Cohorts in the ensemble of a reconstruction.")]
+Trials = Annotated[
+    int | None, Parameter(converter=_whole, help="Trials that --compare simulates for each formula (10000).")
+]
+Cohorts = Annotated[int, Parameter(converter=_whole, help="Cohorts in the ensemble of a reconstruction.")]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -233,12 +245,14 @@ def design(
     protocol: ProtocolName,
     *,
     compare: Compare = False,
-    trials: Trials = 10_000,
-    seed: Annotated[int, Parameter(help="Seed of the trials that --compare simulates.")] = 1,
+    trials: Trials = None,
+    seed: Annotated[int | None, Parameter(converter=_whole, help="Seed of what --compare simulates (1).")] = None,
     out: Annotated[str | None, Parameter(help="Folder for plan.json, looks.csv and design.html.")] = None,
     json_: Json = False,
 ) -> int:
     """Size the trial of the protocol's [design]: looks, bounds, formulas side by side, and assurance."""
+    if not compare and (trials is not None or seed is not None):
+        raise EquipoiseError("nothing is simulated", where="--trials, --seed", remedy="Give --compare with them.")
     trial = _protocol(protocol)
     files: tuple[Path, ...] = ()
     with progress(quiet=json_) as tell:
@@ -263,7 +277,7 @@ def design(
     return 0
 
 
-def _compared(trial: Protocol, trials: int, seed: int, tell: Callable[[str], None]) -> Comparison:
+def _compared(trial: Protocol, trials: int | None, seed: int | None, tell: Callable[[str], None]) -> Comparison:
     from .simulate import compare
 
     tell("simulating (the first run also compiles the kernels)")
@@ -276,15 +290,17 @@ def _compared(trial: Protocol, trials: int, seed: int, tell: Callable[[str], Non
             said = tenths
             tell(f"simulating: {10 * tenths}% done")
 
-    return compare(trial, trials=trials, seed=seed, progress=progress)
+    return compare(
+        trial, trials=10_000 if trials is None else trials, seed=1 if seed is None else seed, progress=progress
+    )  # fmt: skip
 
 
 @app.command
 def simulate(
     protocol: ProtocolName,
     *,
-    trials: Annotated[int, Parameter(help="Trials of each setting.")] = 10_000,
-    seed: Annotated[int, Parameter(help="Seed of the simulated trials.")] = 1,
+    trials: Annotated[int, Parameter(converter=_whole, help="Trials of each setting.")] = 10_000,
+    seed: Annotated[int, Parameter(converter=_whole, help="Seed of the simulated trials.")] = 1,
     keep: Annotated[str | None, Parameter(help="Folder that keeps every trial, so that a run can go on.")] = None,
     cluster: Annotated[str | None, Parameter(help="Scheduler of a Dask cluster (tcp://...) that simulates.")] = None,
     out: Annotated[str | None, Parameter(help="Folder for simulation.csv and simulation.html.")] = None,

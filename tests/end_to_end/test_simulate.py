@@ -137,6 +137,11 @@ def test_wrong_arguments() -> None:
     assert "no number of trials" in command("simulate", "tandem", "--trials", "0").stderr
     assert "no seed" in command("simulate", "tandem", "--seed", "-1", "--trials", "10").stderr
     assert "nothing to simulate" in command("simulate", "veteran").stderr
+    for arguments in (["simulate", "tandem", "--trials", "10.5"], ["reconstruct", "tandem", "--seed", "1e3"]):
+        done = command(*arguments)
+        assert done.returncode == 2
+        assert "not a whole number" in done.stderr
+    assert "nothing is simulated" in command("design", "tandem", "--trials", "100").stderr
 
 
 def test_crossover_over_a_grid_of_one_cell() -> None:

@@ -57,12 +57,12 @@ def test_looks_of_trials(case: dict[str, Any]) -> None:
     levels = np.full((1, len(shares)), 2.0)
     levels[0, :-1] = np.cumsum(shares)[:-1]
     results = np.empty((2, len(case["cuts"]), 1, FOUND))
-    timing = np.zeros(8)
-    timing[:2] = case["ends"][-1], case["end"]
+    timings = np.zeros((2, 8))
+    timings[:, :2] = case["ends"][-1], case["end"]
     simulate_trials(
         np.uint64(case["seed"]), case["first"], levels, np.ones((2, 1, len(shares))), np.array([int(strata)]),
         np.array([1, 1]), np.array(blocks, dtype=np.int64), np.stack([case["ends"], case["entered"]]), False, laws,
-        np.ones((5, 2)), timing, math.inf, np.array([-1.0, 0.0, 1.0, 1.0]),
+        np.ones((5, 2)), timings, math.inf, np.array([-1.0, 0.0, 1.0, 1.0]),
         np.zeros((5, 2)), np.empty(0), -1, np.full((1, len(shares), len(shares)), -1.0),
         np.array([(KINDS[kind], events, day) for kind, events, day in case["cuts"]], dtype=float), 7, np.array([7]),
         np.array([0, 1]), np.array([1]), False, np.full(2, math.nan), n, results,

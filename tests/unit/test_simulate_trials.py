@@ -271,7 +271,7 @@ def test_a_cut_that_never_comes_is_counted_and_claims_nothing(protocol: Protocol
     found = task.found(0, 200)
     never = found[:, 0, MET] == 0
     assert never.sum() > 0
-    assert (found[never, 0, DAY] == task.nature.timing[1]).all()
+    assert (found[never, 0, DAY] == task.nature.timings[0, 1]).all()
     looks = Looks(cuts=(Cut(events=140),), efficacy=[-9.0], sided=1)
     run = operating(protocol, looks=looks, scenario="survival alone", estimand="OS", trials=500, seed=1)
     assert run.power == pytest.approx(1 - run.unmet[0])
@@ -340,6 +340,26 @@ def test_sites_open_one_after_the_other(protocol: Protocol) -> None:
     day = (data.adsl["RANDDT"] - model.first_patient).dt.total_days().to_numpy()
     assert day[(data.adsl["SITEID"] == "There").to_numpy()].min() >= 100
     assert (day < 100).mean() == pytest.approx(100 / 900, abs=4 * math.sqrt(0.1 / 20_000))
+
+
+def test_an_arm_that_is_seen_later_looks_as_if_it_did_better(protocol: Protocol) -> None:
+    """Without any effect: visits every 12 weeks see progression later than those every 6."""
+    law = eq.protocol.Hazard(median="4 months")
+    detection = eq.protocol.Detection(visit="scan", by_arm={"Drug": "late scan"})
+    region = protocol.scenario["everything"].factors["REGION"]
+    alike_everywhere = region.model_copy(update={"progression": {}, "death": {}})
+    changed = {
+        "progression": law, "death_before_progression": None, "crossover": None, "detection": detection,
+        "dropout": None, "loss_to_follow_up": None, "factors": {"REGION": alike_everywhere},
+    }  # fmt: skip
+    model = protocol.scenario["everything"].model_copy(update=changed)
+    looks = Looks(cuts=(Cut(time="48 months"),), efficacy=[1.96], sided=1)
+    biased = operating(protocol, looks=looks, scenario=model, trials=2_000, seed=1)
+    alike = model.model_copy(update={"detection": eq.protocol.Detection(visit="scan")})
+    fair = operating(protocol, looks=looks, scenario=alike, trials=2_000, seed=1)
+    assert fair.log_hazard_ratio[0] == pytest.approx(0, abs=0.02)
+    assert biased.log_hazard_ratio[0] < -0.03
+    assert biased.power > fair.power
 
 
 def scenario(**changed: Any) -> dict[str, Any]:

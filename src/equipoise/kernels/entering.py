@@ -14,7 +14,7 @@ NEVER = 1e-300  # a uniform at which a law's time is beyond any trial
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
-def needed_uniforms(laws, timing, crossing):
+def needed_uniforms(laws, timings, crossing):
     """Which uniforms of a patient any law looks at; the others need not be drawn."""
     needed = np.zeros(VISITS, dtype=np.bool_)
     needed[0] = True
@@ -22,7 +22,8 @@ def needed_uniforms(laws, timing, crossing):
         for s in range(laws.shape[0]):
             for a in range(laws.shape[1]):
                 needed[law + 1] |= laws[s, a, law, 0] != 0.0
-    needed[BETWEEN] = timing[2] > 0.0 and timing[7] > 0.0
+    for a in range(timings.shape[0]):
+        needed[BETWEEN] |= timings[a, 2] > 0.0 and timings[a, 7] > 0.0
     needed[CROSS] = crossing[0] >= 0.0
     needed[CROSS + 1] = crossing[0] >= 0.0
     return needed

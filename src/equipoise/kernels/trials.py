@@ -55,45 +55,51 @@ ON_DAY, AT_EVENTS, LATER, EARLIER = 0, 1, 2, 3
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
-def _visits_by(timing):
-    """How many visits there can have been by each day of follow-up, (days + 1,): none comes sooner before its planned
-    day than by the spread, and a patient has no more uniforms than ``simulate.model`` gives."""
-    by = np.zeros(int(timing[1]) + 1, dtype=np.int64)
-    if timing[2] == 0.0:
-        return by
-    least = min(timing[2], timing[4]) if timing[4] > 0.0 else timing[2]
-    planned = timing[2]
-    for _ in range(int(np.ceil(timing[1] / least)) + 1):
-        earliest = max(planned - np.ceil(timing[5]), 0.0)
-        if earliest > timing[1]:
-            break
-        by[int(earliest) :] += 1
-        planned += timing[4] if timing[4] > 0.0 and planned + timing[2] > timing[3] else timing[2]
+def _visits_by(timings):
+    """How many visits there can have been by each day of follow-up, by arm, (a, days + 1): none comes sooner before its
+    planned day than by the spread, and a patient has no more uniforms than ``simulate.model`` gives."""
+    by = np.zeros((timings.shape[0], int(timings[0, 1]) + 1), dtype=np.int64)
+    for a in range(timings.shape[0]):
+        timing = timings[a]
+        if timing[2] == 0.0:
+            continue
+        least = min(timing[2], timing[4]) if timing[4] > 0.0 else timing[2]
+        planned = timing[2]
+        for _ in range(int(np.ceil(timing[1] / least)) + 1):
+            earliest = max(planned - np.ceil(timing[5]), 0.0)
+            if earliest > timing[1]:
+                break
+            by[a, int(earliest) :] += 1
+            planned += timing[4] if timing[4] > 0.0 and planned + timing[2] > timing[3] else timing[2]
     return by
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
-def _histories_at(cut, each, u, codes, arm, risks, laws, ratios, timing, crossing, visits, later, out):
+def _histories_at(cut, each, u, codes, arm, risks, laws, ratios, timings, crossing, visits, later, out):
     """Histories (n, 12) as they stood on a day, nobody being followed for longer than ``each`` days.
 
     visits: as ``_visits_by`` gives it. later (n, 12): histories as they stood on a later day, or (0, 12); who had an
     event by the cut had it then, and what a test reads of them is the same.
     """
-    now = timing.copy()
-    if laws[:, :, PROGRESSION, 0].max() == 0.0 and timing[2] == 0.0:
+    now = timings.copy()
+    timing = timings[0]
+    if laws[:, :, PROGRESSION, 0].max() == 0.0 and timings[:, 2].max() == 0.0:
         _deaths_alone(cut, each, u, codes, arm, risks, laws, ratios, timing, out)
         return
     for i in range(u.shape[1]):
         entry = np.floor(u[0, i] * timing[0])
-        now[1] = min(cut, entry + each)
-        followed = int(now[1] - entry)
+        own_timing = now[arm[i]]
+        own_timing[1] = min(cut, entry + each)
+        followed = int(own_timing[1] - entry)
         if later.shape[0] > 0 and later[i, PFS_EVENT] == 1 and later[i, PFS_DAY] <= followed:
             for j in range(FIELDS):
                 out[i, j] = later[i, j]
             continue
         stratum = codes[0, i] if laws.shape[0] > 1 else 0
-        own = u[: VISITS + visits[max(followed, 0)], i]
-        patient_history(own, arm[i], risks[0, i], risks[1, i], laws[stratum, arm[i]], ratios, now, crossing, out[i])
+        own = u[: VISITS + visits[arm[i], max(followed, 0)], i]
+        patient_history(
+            own, arm[i], risks[0, i], risks[1, i], laws[stratum, arm[i]], ratios, own_timing, crossing, out[i]
+        )
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
@@ -184,17 +190,17 @@ def _deaths_by_day(time, event, side, stratum, which, days, left, table, k):
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
 def simulate_trials(
-    seed, first, factors, effects, places, ratio, sizes, accrual, evenly, laws, ratios, timing, each, crossing,
+    seed, first, factors, effects, places, ratio, sizes, accrual, evenly, laws, ratios, timings, each, crossing,
     cured, crosses, crosses_by, measured, cuts, counted, fields, pair, by, cox, limits, n, results, data,
 ):  # fmt: skip
     """Many trials, each tested at its looks.
 
     seed uint64; first int64: number of the first trial. factors ... evenly: as ``draw_trial`` takes them. laws (s, a,
-    5, w), ratios (5, a), timing (8,), crossing (4,): as ``patient_history`` takes them, laws by stratum (the levels of
-    the first factor, or one) and arm; timing[1] is the day on which every trial ends, each the longest follow-up of a
-    patient (days). cured, crosses, crosses_by: as ``turn`` takes them; measured: as ``draw_trial``. cuts (k, 3): rule,
-    events, day of each look, in order; counted: the field of a history whose events a cut counts; fields (e,) int64:
-    those tested (PFS_DAY, OS_DAY, TTP_DAY). pair (2,) int64: control and experimental
+    5, w), ratios (5, a), timings (a, 8), crossing (4,): as ``patient_history`` takes them, laws by stratum (the levels
+    of the first factor, or one) and arm; timings[:, 1] is the day on which every trial ends, each the longest follow-up
+    of a patient (days). cured, crosses, crosses_by: as ``turn`` takes them; measured: as ``draw_trial``. cuts (k, 3):
+    rule, events, day of each look, in order; counted: the field of a history whose events a cut counts; fields (e,)
+    int64: those tested (PFS_DAY, OS_DAY, TTP_DAY). pair (2,) int64: control and experimental
     arm; others are followed but not tested. by (f,) int64: 1 where a test is stratified by a factor. cox: whether the
     hazard ratio is wanted; limits (2,): days of a restricted mean and of a milestone, nan where not wanted; n: patients
     of a trial. results (m, k, e, 14) is filled, nan where nothing can be tested;
@@ -204,13 +210,15 @@ def simulate_trials(
     At risk at t: time >= t, in whole days. Log-rank test with the hypergeometric variance, Cox model with Efron's ties
     (Mantel 1966, Cox 1972, Efron 1977), summed over strata.
     """
-    visits = _visits_by(timing)
-    u = np.full((VISITS + visits[-1], n), 0.5)
+    visits = _visits_by(timings)
+    timing = timings[0]
+    seen_at_visits = timings[:, 2].max() > 0.0
+    u = np.full((VISITS + visits[:, -1].max(), n), 0.5)
     codes = np.zeros((max(factors.shape[0], 1), n), dtype=np.int64)
     truly = np.zeros((max(factors.shape[0], 1), n), dtype=np.int64)
     arm = np.empty(n, dtype=np.int64)
     risks = np.empty((2, n))
-    needed = needed_uniforms(laws, timing, crossing)
+    needed = needed_uniforms(laws, timings, crossing)
     history = np.empty((n, FIELDS), dtype=np.int64)
     then = np.empty((n, FIELDS), dtype=np.int64)
     end = int(timing[1])
@@ -225,7 +233,7 @@ def simulate_trials(
                    codes, truly, arm, risks)  # fmt: skip
         turn(u, arm, truly, cured, crosses, crosses_by)
         _histories_at(
-            timing[1], each, u, codes, arm, risks, laws, ratios, timing, crossing, visits, history[:0], history
+            timing[1], each, u, codes, arm, risks, laws, ratios, timings, crossing, visits, history[:0], history
         )
         strata = 1
         stratum[:] = 0
@@ -244,9 +252,9 @@ def simulate_trials(
             found, met = _day_of_cut(cuts[look], counts)
             day = max(found, day)  # no look comes before the one before it
             past = history
-            if timing[2] > 0.0 and day < timing[1]:  # what is known of visits depends on the day
+            if seen_at_visits and day < timing[1]:  # what is known of visits depends on the day
                 past = then
-                _histories_at(day, each, u, codes, arm, risks, laws, ratios, timing, crossing, visits, history, then)
+                _histories_at(day, each, u, codes, arm, risks, laws, ratios, timings, crossing, visits, history, then)
             for e in range(fields.shape[0]):
                 here = results[trial, look, e]
                 here[:] = np.nan

@@ -248,14 +248,18 @@ def _check_scenario(protocol: Protocol, scenario: Scenario, path: str) -> None:
     if scenario.crossover:
         known(scenario.crossover.arm, protocol.arms, "arm", f"{path}.crossover.arm")
     if scenario.detection:
-        visit = scenario.detection.visit
-        known(visit, protocol.visits, "visit", f"{path}.detection.visit")
-        if protocol.visits[visit].every is None:
-            raise ProtocolError(
-                f"progression is to be seen at the visit {visit!r}, which has no interval",
-                where=f"visits.{quoted(visit)}.every",
-                remedy='Give one, assumed if need be: every = { value = "8 weeks", assumed = "why" }.',
-            )
+        seen = {"visit": scenario.detection.visit}
+        for arm, visit in scenario.detection.by_arm.items():
+            known(arm, protocol.arms, "arm", f"{path}.detection.by_arm.{quoted(arm)}")
+            seen[f"by_arm.{quoted(arm)}"] = visit
+        for key, visit in seen.items():
+            known(visit, protocol.visits, "visit", f"{path}.detection.{key}")
+            if protocol.visits[visit].every is None:
+                raise ProtocolError(
+                    f"progression is to be seen at the visit {visit!r}, which has no interval",
+                    where=f"visits.{quoted(visit)}.every",
+                    remedy='Give one, assumed if need be: every = { value = "8 weeks", assumed = "why" }.',
+                )
     events = scenario.adverse_events
     if events:
         for arm in events.any:

@@ -240,7 +240,7 @@ def _histories(
         here = baseline.arm == a
         history[here], latent[here] = histories(
             uniforms[here], baseline.arm[here], baseline.on_progression[here], baseline.on_death[here],
-            model.laws_by_arm[a], model.ratios, model.timing, model.crossing,
+            model.laws_by_arm[a], model.ratios, model.timings[a], model.crossing,
         )  # fmt: skip
     return history, latent
 

@@ -89,7 +89,7 @@ class Trials:
         tested = np.zeros((trials if data else 0, *shape, 4, one.patients), dtype=np.int64)
         simulate_trials(
             np.uint64(self.seed), first, one.shares, one.effects, one.places, one.ratio, one.sizes, one.accrual,
-            one.evenly, one.laws, one.ratios, one.timing, one.each, one.crossing, one.cured, one.crosses,
+            one.evenly, one.laws, one.ratios, one.timings, one.each, one.crossing, one.cured, one.crosses,
             one.crosses_by, one.measured, self.looks.rules(), _FIELDS[self.endpoint],
             np.array([_FIELDS[endpoint] for endpoint in endpoints]),
             np.array([one.arms.index(self.control), one.arms.index(self.experimental)]),

@@ -22,6 +22,7 @@ class Model:
     """A scenario for patients of ``arms``: laws (5, w), ratios (5, arms), timing (8,), crossing (4,) as
     ``kernels.histories`` describes them, and the number of uniforms a patient needs.
 
+    ``timings`` (arms, 8) are those of each arm, which differ where arms are seen at visits of their own.
     ``laws_by_arm`` (arms, 5, w) are the laws of each arm where hazard ratios change with time (those of the others stay
     in ``ratios``); ``accrual`` (2, p + 1) are days from zero on and the share of the patients who have entered by then,
     and ``evenly`` says whether they enter one after the other. ``cured`` (5, arms) are the shares that never have an
@@ -33,6 +34,7 @@ class Model:
     laws: NDArray[np.float64]
     ratios: NDArray[np.float64]
     timing: NDArray[np.float64]
+    timings: NDArray[np.float64]
     crossing: NDArray[np.float64]
     uniforms: int
     laws_by_arm: NDArray[np.float64]
@@ -48,6 +50,7 @@ class Model:
         changing = any(
             getattr(self.scenario, name) and getattr(self.scenario, name).changing_hazard_ratio for name in _LAWS
         )
+        changing |= bool((self.timings != self.timing).any())
         changing |= bool(self.cured.any()) or len(self.crosses) > 0
         return not changing and self.accrual.shape[1] == 2 and not self.evenly
 
@@ -65,7 +68,10 @@ def model(trial: Protocol, scenario: Scenario) -> Model:
     pieces = max([len(h.pieces) for h in hazards if h is not None] + [1])
     laws = np.stack([_law(h, pieces) for h in hazards])
     ratios = np.array([[1.0 if h is None else h.hazard_ratio.get(arm, 1.0) for arm in arms] for h in hazards])
-    timing, visits = _timing(trial, scenario)
+    seen = scenario.detection
+    timing, visits = _timing(trial, scenario, None if seen is None else seen.visit)
+    own = [_timing(trial, scenario, seen.by_arm[a]) if seen and a in seen.by_arm else (timing, visits) for a in arms]
+    visits = max(most for _, most in own)
     crossing = np.array([-1.0, 0.0, 1.0, 1.0])
     if scenario.crossover is not None:
         c = scenario.crossover
@@ -77,6 +83,7 @@ def model(trial: Protocol, scenario: Scenario) -> Model:
         laws=laws,
         ratios=ratios,
         timing=timing,
+        timings=np.stack([one for one, _ in own]),
         crossing=crossing,
         uniforms=9 + visits,
         laws_by_arm=_by_arm(hazards, arms, laws),
@@ -210,14 +217,14 @@ def _whole(duration: str) -> float:
     return math.floor(days(duration) + 0.5)
 
 
-def _timing(trial: Protocol, scenario: Scenario) -> tuple[NDArray[np.float64], int]:
+def _timing(trial: Protocol, scenario: Scenario, name: str | None) -> tuple[NDArray[np.float64], int]:
     """Accrual, cut-off and visits in days; and how many visits fit into the time to the cut-off."""
     timing = np.zeros(8)
     timing[:2] = _whole(scenario.accrual), _whole(scenario.cutoff)
     seen = scenario.detection
-    if seen is None:
+    if seen is None or name is None:
         return timing, 0
-    visit = trial.visits[seen.visit]
+    visit = trial.visits[name]
     assert visit.every is not None
     timing[2] = _whole(visit.every)
     if visit.later_from is not None and visit.later_every is not None:

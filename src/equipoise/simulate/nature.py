@@ -29,7 +29,7 @@ class Nature:
 
     ``arms`` in the order of ``ratio`` (a,); ``factors`` with the names of their ``levels``, ``shares`` (f, l)
     cumulative, ``effects`` (2, f, l) on progression and death, ``places`` (f,) 1 where the randomization is stratified;
-    ``sizes`` of blocks (none: simple randomization). ``laws`` (s, a, 5, w), ``ratios`` (5, a), ``timing`` (8,) and
+    ``sizes`` of blocks (none: simple randomization). ``laws`` (s, a, 5, w), ``ratios`` (5, a), ``timings`` (a, 8) and
     ``crossing`` (4,); ``cured`` (5, a) shares; ``crosses`` (l,) by true level of factor ``crosses_by`` (-1: none);
     ``measured`` (f, l, l) cumulative shares for which true levels are taken (-1: as they are); ``each``: longest
     follow-up of a patient in days; ``accrual`` (2, p + 1) and ``evenly``.
@@ -49,7 +49,7 @@ class Nature:
     evenly: bool
     laws: Vector
     ratios: Vector
-    timing: Vector
+    timings: Vector
     crossing: Vector
     each: float
     cured: Vector
@@ -104,7 +104,7 @@ def nature(trial: Protocol, scenario: Scenario, patients: int) -> Nature:
         evenly=made.evenly,
         laws=made.laws_by_arm[order][None],
         ratios=made.ratios[:, order],
-        timing=made.timing,
+        timings=made.timings[order],
         crossing=crossing,
         each=math.inf,
         cured=made.cured[:, order],
@@ -159,7 +159,7 @@ def nature_of(plan: Plan, *, hazard_ratio: float | None = None) -> Nature:
         evenly=False,
         laws=laws,
         ratios=np.ones((5, 2)),
-        timing=timing,
+        timings=np.stack([timing, timing]),
         crossing=np.array([-1.0, 0.0, 1.0, 1.0]),
         each=people.follow_up_each,
         cured=np.zeros((5, 2)),

@@ -51,9 +51,9 @@ def trial(
     if cut is not None:
         analysis = analysis_of(protocol, estimand)
         day = _day_of(protocol, drawn, cut, analysis.estimand)
-        timing = made.timing.copy()
-        timing[1] = min(day, timing[1])
-        drawn = cohort(protocol, replace(made, timing=timing), baseline, u, seed=seed, number=number)
+        timing, timings = made.timing.copy(), made.timings.copy()
+        timing[1] = timings[:, 1] = min(day, timing[1])
+        drawn = cohort(protocol, replace(made, timing=timing, timings=timings), baseline, u, seed=seed, number=number)
     return patients(protocol, _entered(drawn), origin="simulated")
 
 

@@ -95,8 +95,8 @@ def test_synopsis_says_what_a_physician_asks() -> None:
         "J Clin Oncol 2009",
     ):
         assert needed in text, needed
-    headings = "Trial Treatment Patients Visits Endpoints Estimands Analyses Design Models Published Assumed Unknown"
-    assert [heading for heading, _ in synopsis(example("tandem"))] == [*headings.split(), "Sources"]
+    headings = "Trial Treatment Patients Visits Endpoints Estimands Analyses Design Models Simulations Published Assumed"
+    assert [heading for heading, _ in synopsis(example("tandem"))] == [*headings.split(), "Unknown", "Sources"]
 
 
 @pytest.mark.parametrize(

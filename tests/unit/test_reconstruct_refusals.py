@@ -65,7 +65,7 @@ BAD: dict[str, tuple[str, str]] = {
     "a model without hazards": (part("scenario", '{ median = "4 months", hazard_ratio = { new = 0.6 } }',
                                      "{ hazard_ratio = { new = 0.6 } }"), "the model gives no hazard"),
     "no progression": (part("scenario", "progression = { median = \"4 months\", hazard_ratio = { new = 0.6 } }", ""),
-                       "'progression' is missing"),
+                       "needs a `progression`"),
     "a visit grid of zero": (part("visits", "6 weeks", "0 weeks"), "is no visit grid"),
     "no model": (made.text(scenario=""), "the protocol has no model of how nature behaves"),
     "an arm without a number of subjects": (

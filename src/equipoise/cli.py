@@ -17,6 +17,7 @@ from .errors import EquipoiseError
 from .printing import (
     console_of,
     escape,
+    in_tenths,
     print_comparison,
     print_design,
     print_json,
@@ -50,7 +51,8 @@ def _whole(_: object, tokens: Sequence[Token]) -> int:
     try:
         return int(text)
     except ValueError:
-        raise ValueError(f"{text!r} is not a whole number") from None
+        where = tokens[0].keyword or ""
+        raise EquipoiseError(f"{text!r} is not a whole number", where=where, remedy="Such as 1000.") from None
 
 
 ProtocolName = Annotated[str, Parameter(help="A protocol file, or the name of a bundled example.")]
@@ -281,18 +283,8 @@ def _compared(trial: Protocol, trials: int | None, seed: int | None, tell: Calla
     from .simulate import compare
 
     tell("simulating (the first run also compiles the kernels)")
-    said = 0
-
-    def progress(share: float) -> None:
-        nonlocal said
-        tenths = int(10 * share)
-        if said < tenths < 10:
-            said = tenths
-            tell(f"simulating: {10 * tenths}% done")
-
-    return compare(
-        trial, trials=10_000 if trials is None else trials, seed=1 if seed is None else seed, progress=progress
-    )  # fmt: skip
+    given = {"trials": 10_000 if trials is None else trials, "seed": 1 if seed is None else seed}
+    return compare(trial, **given, progress=in_tenths(tell))  # type: ignore[arg-type]
 
 
 @app.command
@@ -320,12 +312,10 @@ def simulate(
             from .report import write_simulation
 
             files = write_simulation(trial, found, out)
-    stopped = ["stopped from the keyboard: these are the trials that were done"] if found.interrupted else []
     if json_:
-        print_json(trial, None, found.rows(), [*found.notes, *stopped])
+        print_json(trial, None, found.rows(), list(found.notes))
     else:
         print_simulation(found)
-        print_remarks((), stopped)
         _name_files(files)
     return 1 if found.interrupted else 0
 

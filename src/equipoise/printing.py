@@ -166,3 +166,17 @@ def progress(quiet: bool) -> Iterator[Callable[[str], None]]:
         return
     with console.status("") as status:
         yield lambda text: status.update(f"{text} ...")
+
+
+def in_tenths(tell: Callable[[str], None]) -> Callable[[float], None]:
+    """What is told of a share that is done, whenever another tenth is."""
+    said = 0
+
+    def progress(share: float) -> None:
+        nonlocal said
+        tenths = int(10 * share)
+        if said < tenths < 10:
+            said = tenths
+            tell(f"simulating: {10 * tenths}% done")
+
+    return progress

@@ -52,7 +52,7 @@ def simulation_html(trial: Protocol, found: Study) -> str:
         curves=[(one, _heading(trial, one), Markup(curves_figure(trial, one))) for one in found.curves],
         plan=plan_table(found),
         decisions=Markup(decisions_figure(found)) if found.of_plan else "",
-        notes=_notes(found),
+        notes=found.notes,
         methods=list(dict.fromkeys(row.method for row in rows if row.method)),
         all_results=results_table([row for row in rows if not row.statistic.startswith(TRUTH)], at="At"),
         provenance=_provenance(trial, found),
@@ -197,13 +197,6 @@ def decisions_figure(found: Study) -> str:
         axes.set_xlabel("Share of the trials")
         figure.tight_layout()
         return svg(figure)
-
-
-def _notes(found: Study) -> list[str]:
-    stopped = (
-        ["the run was stopped from the keyboard: these are the trials that were done"] if found.interrupted else []
-    )
-    return [*stopped, *found.notes]
 
 
 def _provenance(trial: Protocol, found: Study) -> Sequence[str]:

@@ -160,12 +160,13 @@ def study(
             drawn = tuple(_curves(protocol, seed, progress))
         except KeyboardInterrupt:
             interrupted = True
+    stopped = ["the run was stopped from the keyboard: these are the trials that were done"] if interrupted else []
     return Study(
         grids=tuple(grids),
         of_plan=tuple(of_plan),
         curves=drawn,
         plan_label=label,
-        notes=tuple(dict.fromkeys(note for grid in grids for note in grid.notes)),
+        notes=(*stopped, *dict.fromkeys(note for grid in grids for note in grid.notes)),
         interrupted=interrupted,
     )
 

@@ -476,6 +476,40 @@ def test_what_is_refused(protocol: Protocol, call: Any, words: str) -> None:
     assert words in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ('role = "primary"', 'role = "primary"\nweights = "gehan"', "no log-rank test without weights"),
+        ('role = "primary"', 'role = "primary"\nrho = 1', "no log-rank test without weights"),
+        ('role = "primary"', 'role = "primary"\ntest = "cox"', "no log-rank test without weights"),
+        ('role = "primary"', 'role = "primary"\ncovariates = ["SEX"]', "no log-rank test without weights"),
+        ('role = "primary"', 'role = "primary"\nnull_hazard_ratio = 1.3', "no log-rank test without weights"),
+        ('as_randomized = ["REGION"]', 'as_randomized = ["REGION", "AGEGR"]', "no factor 'AGEGR'"),
+        ('label = "All randomized patients"', 'label = "Women"\nflag = "SEX"', "a part of those who are randomized"),
+        ('label = "All randomized patients"', 'label = "Women"\nwhere = { SEX = "F" }', "a part of those"),
+        ('label = "Progression-free survival"', 'label = "Response"\nevent_is = "benefit"', "hoped for"),
+        ('variable = "PFS"', 'variable = "PFS"\nintercurrent_events = { "new drug" = { strategy = "hypothetical", '
+         'date = "XODT" } }', "'PFS' are not simulated: new drug is not left to treatment policy"),
+    ],
+)  # fmt: skip
+def test_an_analysis_that_is_not_simulated_is_refused_not_replaced(
+    tmp_path: Path, old: str, new: str, words: str
+) -> None:
+    text = TOML.read_text()
+    assert old in text
+    file = tmp_path / "trial.toml"
+    file.write_text(text.replace(old, new, 1))
+    with pytest.raises(UnsupportedError, match=words):
+        operating(read(file), looks=LOOKS, scenario="everything", trials=10, seed=1)
+
+
+def test_a_test_of_the_users_own_stands_in_for_the_protocols(tmp_path: Path) -> None:
+    file = tmp_path / "trial.toml"
+    file.write_text(TOML.read_text().replace('role = "primary"', 'role = "primary"\nweights = "gehan"', 1))
+    found = operating(read(file), looks=LOOKS, scenario="everything", trials=5, seed=1, analysis=lambda tte: 9.0)
+    assert found.power == 1
+
+
 def test_who_says_how_many(protocol: Protocol) -> None:
     assert trial(protocol, "everything", seed=1, subjects=50, cut=Cut(time="47 months")).adsl.height == 50  # type: ignore[union-attr]
     bare = protocol.scenario["everything"].model_copy(update={"patients": None})

@@ -38,7 +38,8 @@ _high: Any = intrinsic(_upper_half)
 
 @numba.njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def _words(seed, address, block):
-    """The four words (uint64) of a block; numpy counts blocks from 1."""
+    """The four words (uint64) of a block; numpy counts blocks from 1. The rounds are those of ``random.philox``, whose
+    code stays as it is: a digest of it stands in what strain is compared with."""
     c0 = np.uint64(block)
     c1 = np.uint64(0)
     c2 = np.uint64(0)

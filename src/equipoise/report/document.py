@@ -96,9 +96,12 @@ def html(trial: Protocol, results: Results) -> str:
             parts=(*safety_parts(results.rows, _labels(trial)), *rebuilt_parts(results.rows)),
             sections=[_section(trial, results, name) for name in results.analyses],
             all_results=results_table(results.rows),
-            conventions=conventions(trial),
+            behind=[
+                *conventions(trial),
+                *results.notes,
+                *(f"unknown: {path}: {why}" for path, why in trial.unknown.items()),
+            ],
             provenance=_provenance(results),
-            unknown=[f"{path}: {why}" for path, why in trial.unknown.items()],
         )
     )
 

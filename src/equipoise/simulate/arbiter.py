@@ -39,10 +39,9 @@ def compare(
     """Which formula's plan of the protocol's [design] keeps the power asked for with the fewest events, in simulated
     trials of the patients whom it assumes; and whether the design's own test keeps its one-sided alpha.
 
-    Where the size is above alpha by more than two Monte Carlo errors, bounds
-    that would keep it: quantiles of t with events - 2 degrees of freedom at each look's nominal level, and the planned
-    bounds times one constant by which these very trials have the size alpha. Plans that cannot be simulated stand
-    beside the reason.
+    Where the size is above alpha by more than two Monte Carlo errors, bounds that would keep it stand beside it:
+    quantiles of t with events - 2 degrees of freedom at each look's nominal level, and the planned bounds times one
+    constant by which these very trials have the size alpha. Plans that cannot be simulated stand beside the reason.
 
     Raises ``DesignError`` as ``justification`` does and for numbers that are none, and ``UnsupportedError`` where
     nothing can be simulated.

@@ -46,15 +46,16 @@ class Estimated:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Operating:
-    """What ``trials`` simulated trials did; arrays (k,) are by look, and every one has its Monte Carlo error.
+    """What ``trials`` simulated trials did; arrays (k,) are by look.
 
     ``crossed``: shares that are at the bound for efficacy or above it at a look, whether or not they had stopped.
     ``efficacy``, ``futility``, ``control``: shares of trials that stopped at a look with a claim, for futility, or with
     a claim for the control arm (two-sided tests); ``unmet``: shares that ended before the look's number of events, and
     claim nothing there. ``day``, ``patients``, ``events``, ``z``: means over all trials as if none had stopped, with
-    standard deviations between trials (``_sd``). ``power`` with ``power_error``: the share with a claim. ``expected``
-    days, patients and events at which trials end, with their Monte Carlo errors. ``estimates``: what trials estimate,
-    by name ("log hazard ratio", "difference of restricted means", "difference of survival").
+    standard deviations between trials (``_sd``), which over the root of ``trials`` are Monte Carlo errors. ``power``
+    with ``power_error``: the share with a claim. ``expected`` days, patients and events at which trials end, with their
+    Monte Carlo errors. ``estimates``: what trials estimate, by name ("log hazard ratio", "difference of restricted
+    means", "difference of survival").
     ``interrupted``: the run was stopped, and these are the trials that it had done. ``wrong``: looks at which a user's
     analysis gave nothing, each with its trial and reason.
     """
@@ -74,7 +75,9 @@ class Operating:
     day: Vector
     day_sd: Vector
     patients: Vector
+    patients_sd: Vector
     events: Vector
+    events_sd: Vector
     events_control: Vector
     z: Vector
     z_sd: Vector
@@ -130,21 +133,25 @@ class Operating:
         for name, unit in (("events", "events"), ("patients", "patients"), ("day", "days")):
             row(f"expected {name}", self.expected[name][0], 1, unit=unit)
             row(f"expected {name} Monte Carlo error", self.expected[name][1], 2, unit=unit)
+        root = math.sqrt(self.trials)
         for k in range(len(self.looks.cuts)):
             at = float(k + 1)
             for name in ("efficacy", "futility", "control", "unmet"):
                 share = float(getattr(self, name)[k])
                 row(f"probability of {name}", share, 4, at)
                 row(f"probability of {name} Monte Carlo error", self.error(share), 4, at)
-            row("look day", float(self.day[k]), 1, at, "days")
+            for statistic, name, unit in (("look day", "day", "days"), ("patients", "patients", "patients"),
+                                          ("events", "events", "events")):  # fmt: skip
+                row(statistic, float(getattr(self, name)[k]), 1, at, unit)
+                row(f"{statistic} Monte Carlo error", float(getattr(self, f"{name}_sd")[k]) / root, 2, at, unit)
             row("look day standard deviation", float(self.day_sd[k]), 1, at, "days")
-            row("patients", float(self.patients[k]), 1, at, "patients")
-            row("events", float(self.events[k]), 1, at, "events")
             row("events in the control arm", float(self.events_control[k]), 1, at, "events")
             row("mean z", float(self.z[k]), 4, at)
+            row("mean z Monte Carlo error", float(self.z_sd[k]) / root, 4, at)
             row("standard deviation of z", float(self.z_sd[k]), 4, at)
             for name, one in self.estimates.items():
                 row(f"mean {name}", float(one.mean[k]), 4, at)
+                row(f"mean {name} Monte Carlo error", float(one.sd[k]) / root, 4, at)
                 row(f"standard deviation of {name}", float(one.sd[k]), 4, at)
                 row(f"mean standard error of {name}", float(one.standard_error[k]), 4, at)
                 row(f"probability of a bound crossed by {name}", float(one.crossed[k]), 4, at)
@@ -213,7 +220,9 @@ def summary(task: Trials, total: Sums, interrupted: bool) -> Operating:
         day=mean("day", n),
         day_sd=sd("day", n),
         patients=mean("patients", n),
+        patients_sd=sd("patients", n),
         events=mean("events", n),
+        events_sd=sd("events", n),
         events_control=mean("events control", n),
         z=mean("z", z),
         z_sd=sd("z", z),

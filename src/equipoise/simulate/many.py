@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from ..data import TimeToEvent
 from ..errors import DesignError, UnsupportedError
 from ..kernels import simulate_trials
+from ..kernels.history import OS_DAY, PFS_DAY, TTP_DAY
 from ..kernels.trials import DAY, ENTERED_BY, EVENTS, FOUND, LOG_RATIO, MEANS, MET, SHARES, Z
 from ..units import days
 from .kept import Kept, kept_in
@@ -32,7 +33,7 @@ RATIO = "log hazard ratio"
 ESTIMATES: Mapping[str, int] = {
     RATIO: LOG_RATIO, "difference of restricted means": MEANS, "difference of survival": SHARES
 }  # fmt: skip
-_FIELDS = {0: 5, 1: 7, 2: 9}  # day of progression-free survival, of survival, of time to progression in a history
+_FIELDS = {0: PFS_DAY, 1: OS_DAY, 2: TTP_DAY}  # of an endpoint in a history
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

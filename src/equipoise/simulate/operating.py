@@ -14,7 +14,7 @@ import numpy as np
 from ..data import TimeToEvent
 from ..design import Plan
 from ..errors import DesignError, UnsupportedError
-from ..protocol import Analysis, Protocol, Scenario, quoted
+from ..protocol import Analysis, Protocol, Scenario, quoted, test_of
 from ..units import days
 from .characteristics import Operating, summary
 from .looks import Cut, Looks, looks_of
@@ -101,7 +101,7 @@ def operating(  # noqa: PLR0913 - the house plan's public name
             else subjects_of(protocol, chosen, subjects)
         )
         drawn = nature(protocol, chosen, n)
-        task |= by_logrank(protocol, chosen, analysis_of(protocol, estimand))
+        task |= by_logrank(protocol, chosen, analysis_of(protocol, estimand), other_test=analysis is not None)
     if analysis is not None and (not callable(analysis) or keep is not None):
         raise DesignError(
             "an analysis is a function, and its trials are not kept", where="analysis", remedy="Leave keep out."
@@ -134,36 +134,48 @@ def _truth(many: Trials) -> dict[str, tuple[float, ...]]:
     return {name: tuple(found[:, :, column].mean(axis=0).tolist()) for (name, column), asked in wanted if asked}
 
 
-def by_logrank(protocol: Protocol, scenario: Scenario, analysis: Analysis) -> dict[str, Any]:
-    """Arms, endpoint and strata of an analysis by a log-rank test, of all who are randomized."""
+def by_logrank(
+    protocol: Protocol, scenario: Scenario, analysis: Analysis, *, other_test: bool = False
+) -> dict[str, Any]:
+    """Arms, endpoint and strata of an analysis by a log-rank test, of all who are randomized, as treatment policy has
+    them; with ``other_test`` the user's own takes its place.
+
+    Raises ``UnsupportedError`` for every analysis that the kernel of many trials does not do.
+    """
     about = protocol.estimands[analysis.estimand]
     path = f"estimands.{quoted(analysis.estimand)}"
-    flag = protocol.populations[about.population].flag
-    if flag is not None and flag.upper() in {name.upper() for name in scenario.factors}:
+    people, factors = protocol.populations[about.population], {name.upper(): name for name in scenario.factors}
+    handled = [name for name, one in about.intercurrent_events.items() if one.strategy != "treatment policy"]
+    weighted = analysis.rho or analysis.gamma or analysis.weights
+    refused = (
+        (people.where or (people.flag or "").upper() in factors, "population",
+         f"the population {about.population!r} is a part of those who are randomized"),
+        (handled, "intercurrent_events", f"{', '.join(handled)} is not left to treatment policy"),
+        (protocol.endpoints[about.variable].event_is != "harm", "variable", "events are hoped for"),
+        (not other_test and (about.summary != "hazard ratio" or weighted or test_of(protocol, analysis) != "logrank"),
+         "summary", "its analysis is no log-rank test without weights"),
+    )  # fmt: skip
+    for is_so, key, why in refused:
+        if is_so:
+            raise UnsupportedError(
+                f"many trials of {analysis.estimand!r} are not simulated: {why}",
+                where=f"{path}.{key}",
+                remedy="Draw patients with simulate.trial and analyze them.",
+            )
+    strata = protocol.data.strata
+    columns = strata.as_randomized if analysis.strata == "as randomized" else strata.as_verified
+    used = [] if analysis.stratified is False else [column.upper() for column in columns]
+    if missing := [column for column in used if column not in factors]:
         raise UnsupportedError(
-            f"the population {about.population!r} is a part of those who are randomized",
-            where=f"{path}.population",
-            remedy="Draw patients with simulate.trial and analyze them.",
+            f"the scenario has no factor {missing[0]!r}, by which the analysis is stratified",
+            where="data.strata",
+            remedy=f"Add [scenario.NAME.factors.{missing[0]}], or stratified = false.",
         )
-    if (
-        about.summary != "hazard ratio"
-        or analysis.test not in (None, "logrank", "cox")
-        or analysis.rho
-        or analysis.gamma
-    ):
-        raise UnsupportedError(
-            "many trials are tested by a log-rank test without weights",
-            where=path,
-            remedy="Draw patients with simulate.trial and analyze them.",
-        )
-    names = {name.upper(): name for name in scenario.factors}
-    columns = [column.upper() for column in protocol.data.strata.as_randomized]
-    by = () if analysis.stratified is False else tuple(names[c] for c in columns if c in names)
     return {
         "experimental": about.treatment.experimental,
         "control": about.treatment.control,
         "endpoint": endpoint_place(protocol, about.variable),
-        "by": by,
+        "by": tuple(factors[column] for column in used),
     }
 
 

@@ -29,7 +29,8 @@ COLUMNS = ("met", "day", "patients_control", "patients_experimental", "events_co
 @dataclass(frozen=True, slots=True)
 class Kept:
     """A folder of chunks: a file for each, a row for each look of each trial (``trial``, ``look`` and ``COLUMNS``). It
-    stands under a digest of all that the trials depend on, so that no trial of another model is ever taken for one."""
+    stands under a digest of the model, the cuts, the seed and the version of the package, so that no trial of another
+    model is ever taken for one."""
 
     folder: Path
 

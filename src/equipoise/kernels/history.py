@@ -27,7 +27,8 @@ def time_at(law, hazard):
     if hazard <= 0.0:
         return 0.0
     if law[0] == 1.0:
-        return law[2] * hazard ** (1.0 / law[1])
+        # The power is left out where it is one: the same bits, in half the time.
+        return law[2] * hazard if law[1] == 1.0 else law[2] * hazard ** (1.0 / law[1])
     pieces = int(law[1])
     hazards = 3 + (law.shape[0] - 3) // 2
     start = 0.0
@@ -79,8 +80,8 @@ def patient_history(u, arm, on_progression, on_death, laws, ratios, timing, cros
     follow-up, seen between visits, crossing, its delay, then one for each visit. arm: index; on_progression,
     on_death: the patient's own hazard ratios. laws (5, w) as ``time_at`` takes them, in the order progression,
     death before, death after, dropout from visits, loss to follow-up; ratios (5, arms) their hazard ratios.
-    timing (8,): accrual, cut-off (days), every, later_from, later_every, spread, missed, between visits
-    (every = 0: no visits, progression is seen when it happens); crossing (4,): arm (-1: none), probability, mean
+    timing (9,): accrual, cut-off (days), every, later_from, later_every, spread, missed, between visits, lag of every
+    visit (every = 0: no visits, progression is seen when it happens); crossing (4,): arm (-1: none), probability, mean
     delay, hazard ratio of death.
 
     Fills out (12,) int64 with entered (0 if the cut-off comes first), entry day, progression seen, death and
@@ -152,9 +153,9 @@ def _visits(u, latent, stop, timing):
     if timing[2] == 0.0:
         return _NEVER, negative
     previous = 0.0
-    planned = timing[2]
+    planned = timing[2] + timing[8]
     for k in range(VISITS, u.shape[0]):
-        later = timing[4] > 0.0 and planned + timing[2] > timing[3]
+        later = timing[4] > 0.0 and planned - timing[8] + timing[2] > timing[3]
         step = timing[4] if later else timing[2]
         following = planned + step
         if u[k] >= timing[6]:

@@ -64,13 +64,14 @@ def _visits_by(timings):
         if timing[2] == 0.0:
             continue
         least = min(timing[2], timing[4]) if timing[4] > 0.0 else timing[2]
-        planned = timing[2]
+        planned = timing[2] + timing[8]
         for _ in range(int(np.ceil(timing[1] / least)) + 1):
             earliest = max(planned - np.ceil(timing[5]), 0.0)
             if earliest > timing[1]:
                 break
             by[a, int(earliest) :] += 1
-            planned += timing[4] if timing[4] > 0.0 and planned + timing[2] > timing[3] else timing[2]
+            later = timing[4] > 0.0 and planned - timing[8] + timing[2] > timing[3]
+            planned += timing[4] if later else timing[2]
     return by
 
 
@@ -196,7 +197,7 @@ def simulate_trials(
     """Many trials, each tested at its looks.
 
     seed uint64; first int64: number of the first trial. factors ... evenly: as ``draw_trial`` takes them. laws (s, a,
-    5, w), ratios (5, a), timings (a, 8), crossing (4,): as ``patient_history`` takes them, laws by stratum (the levels
+    5, w), ratios (5, a), timings (a, 9), crossing (4,): as ``patient_history`` takes them, laws by stratum (the levels
     of the first factor, or one) and arm; timings[:, 1] is the day on which every trial ends, each the longest follow-up
     of a patient (days). cured, crosses, crosses_by: as ``turn`` takes them; measured: as ``draw_trial``. cuts (k, 3):
     rule, events, day of each look, in order; counted: the field of a history whose events a cut counts; fields (e,)

@@ -252,6 +252,8 @@ def _check_scenario(protocol: Protocol, scenario: Scenario, path: str) -> None:
         for arm, visit in scenario.detection.by_arm.items():
             known(arm, protocol.arms, "arm", f"{path}.detection.by_arm.{quoted(arm)}")
             seen[f"by_arm.{quoted(arm)}"] = visit
+        for arm in scenario.detection.lag:
+            known(arm, protocol.arms, "arm", f"{path}.detection.lag.{quoted(arm)}")
         for key, visit in seen.items():
             known(visit, protocol.visits, "visit", f"{path}.detection.{key}")
             if protocol.visits[visit].every is None:

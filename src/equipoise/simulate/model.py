@@ -19,10 +19,10 @@ _LAWS = ("progression", "death_before_progression", "death_after_progression", "
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Model:
-    """A scenario for patients of ``arms``: laws (5, w), ratios (5, arms), timing (8,), crossing (4,) as
+    """A scenario for patients of ``arms``: laws (5, w), ratios (5, arms), timing (9,), crossing (4,) as
     ``kernels.histories`` describes them, and the number of uniforms a patient needs.
 
-    ``timings`` (arms, 8) are those of each arm, which differ where arms are seen at visits of their own.
+    ``timings`` (arms, 9) are those of each arm, which differ where arms are seen at visits of their own.
     ``laws_by_arm`` (arms, 5, w) are the laws of each arm where hazard ratios change with time (those of the others stay
     in ``ratios``); ``accrual`` (2, p + 1) are days from zero on and the share of the patients who have entered by then,
     and ``evenly`` says whether they enter one after the other. ``cured`` (5, arms) are the shares that never have an
@@ -70,7 +70,7 @@ def model(trial: Protocol, scenario: Scenario) -> Model:
     ratios = np.array([[1.0 if h is None else h.hazard_ratio.get(arm, 1.0) for arm in arms] for h in hazards])
     seen = scenario.detection
     timing, visits = _timing(trial, scenario, None if seen is None else seen.visit)
-    own = [_timing(trial, scenario, seen.by_arm[a]) if seen and a in seen.by_arm else (timing, visits) for a in arms]
+    own = [_timing(trial, scenario, seen.by_arm.get(a, seen.visit), a) if seen else (timing, visits) for a in arms]
     visits = max(most for _, most in own)
     crossing = np.array([-1.0, 0.0, 1.0, 1.0])
     if scenario.crossover is not None:
@@ -217,9 +217,11 @@ def _whole(duration: str) -> float:
     return math.floor(days(duration) + 0.5)
 
 
-def _timing(trial: Protocol, scenario: Scenario, name: str | None) -> tuple[NDArray[np.float64], int]:
-    """Accrual, cut-off and visits in days; and how many visits fit into the time to the cut-off."""
-    timing = np.zeros(8)
+def _timing(
+    trial: Protocol, scenario: Scenario, name: str | None, arm: str = ""
+) -> tuple[NDArray[np.float64], int]:
+    """Accrual, cut-off and visits (of an arm) in days; and how many visits fit into the time to the cut-off."""
+    timing = np.zeros(9)
     timing[:2] = _whole(scenario.accrual), _whole(scenario.cutoff)
     seen = scenario.detection
     if seen is None or name is None:
@@ -229,5 +231,5 @@ def _timing(trial: Protocol, scenario: Scenario, name: str | None) -> tuple[NDAr
     timing[2] = _whole(visit.every)
     if visit.later_from is not None and visit.later_every is not None:
         timing[3:5] = days(visit.later_from), _whole(visit.later_every)
-    timing[5:] = days(seen.spread), seen.missed, seen.between_visits
+    timing[5:] = days(seen.spread), seen.missed, seen.between_visits, _whole(seen.lag.get(arm, "0 days"))
     return timing, math.ceil(timing[1] / min(x for x in timing[[2, 4]] if x > 0)) + 1

@@ -29,7 +29,7 @@ class Nature:
 
     ``arms`` in the order of ``ratio`` (a,); ``factors`` with the names of their ``levels``, ``shares`` (f, l)
     cumulative, ``effects`` (2, f, l) on progression and death, ``places`` (f,) 1 where the randomization is stratified;
-    ``sizes`` of blocks (none: simple randomization). ``laws`` (s, a, 5, w), ``ratios`` (5, a), ``timings`` (a, 8) and
+    ``sizes`` of blocks (none: simple randomization). ``laws`` (s, a, 5, w), ``ratios`` (5, a), ``timings`` (a, 9) and
     ``crossing`` (4,); ``cured`` (5, a) shares; ``crosses`` (l,) by true level of factor ``crosses_by`` (-1: none);
     ``measured`` (f, l, l) cumulative shares for which true levels are taken (-1: as they are); ``each``: longest
     follow-up of a patient in days; ``accrual`` (2, p + 1) and ``evenly``.
@@ -138,7 +138,7 @@ def nature_of(plan: Plan, *, hazard_ratio: float | None = None) -> Nature:
             laws[s, a, 4] = _law(course.dropout[1 - a], width)
     experimental, control = (Fraction(x).limit_denominator(100) for x in people.allocation)
     whole = Fraction(experimental, control)
-    timing = np.zeros(8)
+    timing = np.zeros(9)
     ends = np.cumsum([0.0, *plan.accrual.lengths])
     timing[0] = max(1.0, math.floor(ends[-1] + 0.5))
     timing[1] = math.ceil(min(longest(course), _LONGER * float(plan.look_times[-1]))) + 1

@@ -129,6 +129,8 @@ def test_the_grid() -> None:
     assert planned_days(replace(PLAIN, later_every=0), 4) == [56, 112, 168, 224]
     assert planned_days(replace(PLAIN, later_from=112), 3) == [56, 112, 196]
     assert planned_days(replace(PLAIN, later_from=111), 3) == [56, 140, 224]
+    # ten days behind the schedule, which changes its pace where it would have
+    assert planned_days(replace(PLAIN, lag=10), 5) == [66, 122, 206, 290, 374]
     # 80 days late, but never on the day planned next; the next, 8 days early, but never before the day after
     assert attended_days(PLAIN, [0.5] * 9 + [came(9.0), came(0.2)]) == [111, 112]
     # every 7 days, 10 days early: day -3, but at least day 1; day 4; missed; day 28

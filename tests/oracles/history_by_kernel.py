@@ -36,7 +36,7 @@ def arrays(scenario: Scenario) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.n
     pieces = max([len(law.hazards) for law in laws if law is not None] + [1])
     ratios = (s.ratio_progression, s.ratio_death_before, s.ratio_death_after, s.ratio_dropout, s.ratio_loss)
     later = (s.later_from, s.later_every) if s.later_every else (0, 0)
-    timing = [s.accrual_days, s.cutoff_days, s.every, *later, s.spread, s.missed, s.between_visits]
+    timing = [s.accrual_days, s.cutoff_days, s.every, *later, s.spread, s.missed, s.between_visits, s.lag]
     crossing = [-1.0, 0.0, 1.0, 1.0]
     if s.crossover_arm is not None:
         arm = ARMS.index(s.crossover_arm)

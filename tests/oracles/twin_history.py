@@ -74,6 +74,7 @@ class Scenario:
     spread: float = 0.0
     missed: float = 0.0
     between_visits: float = 0.0
+    lag: int = 0
     crossover_arm: str | None = None
     crossover_probability: float = 0.0
     crossover_delay: float = 0.0
@@ -94,7 +95,7 @@ def planned_days(scenario: Scenario, count: int) -> list[int]:
             days.append(early)
         else:
             days.append((days[-1] if days else 0) + scenario.later_every)
-    return days
+    return [day + scenario.lag for day in days]
 
 
 def attended_days(scenario: Scenario, u: Sequence[float]) -> list[int]:

@@ -48,6 +48,7 @@ def scenarios(draw: st.DrawFn) -> Scenario:
             "spread": draw(st.sampled_from([0.0, 0.0, 0.4, 5.0, 80.0])),
             "missed": draw(st.sampled_from([0.0, 0.1, 0.5, 0.97, 1.0])),
             "between_visits": draw(st.sampled_from([0.0, 0.3, 1.0])),
+            "lag": draw(st.sampled_from([0, 0, 1, 9, 100])),
         }
         if draw(st.booleans()):  # the protocol refuses a later grid that begins before the first visit
             grid["later_from"] = draw(st.floats(every, 6 * every))

@@ -92,14 +92,17 @@ def test_many_trials_are_single_ones(protocol: Protocol, scenario: str, estimand
         assert one[DAY] == day
 
 
+@pytest.mark.parametrize("lag", [{}, {"Drug": "17 days"}], ids=["on schedule", "one arm behind it"])
 @pytest.mark.parametrize("cut", CUTS, ids=str)
-def test_visits_far_off_their_days(protocol: Protocol, cut: Cut) -> None:
+def test_visits_far_off_their_days(protocol: Protocol, cut: Cut, lag: dict[str, str]) -> None:
     """Visits off their days by more than lies between them, many missed, many patients gone: what the kernel leaves out
     as out of reach, or takes over from a later look, is what a single trial finds."""
     everything = protocol.scenario["everything"]
     chosen = everything.model_copy(
         update={
-            "detection": eq.protocol.Detection(visit="scan", spread="60 days", missed=0.3, between_visits=0.3),
+            "detection": eq.protocol.Detection(
+                visit="scan", spread="60 days", missed=0.3, between_visits=0.3, lag=lag
+            ),
             "dropout": eq.protocol.Hazard(median="12 months"),
             "loss_to_follow_up": eq.protocol.Hazard(median="18 months"),
         }

@@ -100,8 +100,8 @@ class Hazard(Section):
 class Detection(Section):
     """How progression is seen: at the visits of ``visit``, each ``missed`` with this probability and off its day
     by a skewed error of standard deviation ``spread``; a share ``between_visits`` is seen when it happens. ``by_arm``
-    names the visits of arms that are seen at others, and every visit of an arm comes its ``lag`` later than the schedule
-    says (both are a bias of evaluation in themselves)."""
+    names the visits of arms that are seen at others, and every visit of an arm comes its ``lag`` after the day of the
+    schedule (both are a bias of evaluation in themselves)."""
 
     visit: Text
     spread: Duration = "0 days"

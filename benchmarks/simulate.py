@@ -204,10 +204,11 @@ def main() -> None:
         print(f"A: peak memory of {trials:,} trials: {peak(trials):.0f} MiB", flush=True)
     tandem = example("tandem")
     print(f"TAnDEM, simulate.trial, ms: {middle(lambda: eq.simulate.trial(tandem, seed=1), 1, 1000)}")
-    print(
-        "TAnDEM, simulate.trial and analyze.run, ms: "
-        + middle(lambda: eq.analyze.run(tandem, eq.simulate.trial(tandem, seed=1)), 1, 1000)
-    )
+    for in_full, what in ((False, "its analyses alone"), (True, "in full")):
+        milliseconds = middle(
+            lambda full=in_full: eq.analyze.run(tandem, eq.simulate.trial(tandem, seed=1), in_full=full), 1, 1000
+        )
+        print(f"TAnDEM, simulate.trial and analyze.run, {what}, ms: {milliseconds}")
 
 
 if __name__ == "__main__":

@@ -13,12 +13,12 @@ import pytest
 from scipy.stats import chi2, norm
 from tests.unit import made_trial
 
-from equipoise import analyze
+from equipoise import analyze, simulate
 from equipoise.analyze import Results, conventions, decide
 from equipoise.analyze.curves import time_marks
 from equipoise.data import Patients, TimeToEvent
 from equipoise.errors import DataError, ProtocolError
-from equipoise.protocol import Protocol, example
+from equipoise.protocol import FURTHER_PARTS, Protocol, example
 from equipoise.results import COLUMNS, Row
 from equipoise.survival import cox, kaplan_meier, logrank, rmst
 
@@ -730,3 +730,15 @@ def test_a_covariate_whose_squares_are_no_numbers_is_refused(tmp_path: Path) -> 
         DataError, match=r"X is of a size .* that leaves no room for its squares \(column X, subject 003"
     ):
         with_column(tmp_path, values)
+
+
+def test_analyses_alone_are_those_of_the_whole_run() -> None:
+    trial = example("tandem")
+    data = simulate.trial(trial, seed=2)
+    alone, whole = analyze.run(trial, data, in_full=False), analyze.run(trial, data)
+    left = {r.statistic for r in whole.rows if r.role not in FURTHER_PARTS} - {r.statistic for r in alone.rows}
+    drawn = {"curve survival", "curve lower limit", "curve upper limit", "curve censored"}
+    assert left == drawn | {"at risk", "events before", "censored before"}
+    kept = [r for r in whole.rows if r.role not in FURTHER_PARTS and r.statistic not in left]
+    assert list(alone.rows) == kept
+    assert (alone.notes, alone.warnings) == (whole.notes, whole.warnings)

@@ -100,6 +100,17 @@ def make(statistic: str, printed: str, **more: object) -> PublishedNumber:
         ("subjects", "0", {"arm": "A"}, "is no number of subjects"),
         ("subjects", "50%", {"arm": "A"}, "is no number of subjects"),
         ("hazard ratio", "<0", {"estimand": "PFS"}, "is no hazard ratio"),
+        ("responders", "23%", {"arm": "A"}, "needs `outcome`"),
+        ("responders", "23%", {"arm": "A", "outcome": "response"}, "with `outcome` cannot be aimed at"),
+        ("adverse event", "23%", {"arm": "A", "of": 74}, "with `of` cannot be aimed at"),
+        ("adverse event", "75", {"arm": "A", "of": 74, "use": "shown"}, "more than the 74 subjects"),
+        ("odds ratio", "0.0", {"outcome": "response", "use": "shown", "arm": "A"}, "no use for `arm`"),
+        ("odds ratio", "<0", {"outcome": "response", "use": "shown"}, "is no odds ratio"),
+        ("P", "0.1", {}, "needs `estimand`"),
+        ("P", "0.1", {"estimand": "PFS", "outcome": "response"}, "no use for `estimand`"),
+        ("median", "4.8", {"arm": "A", "estimand": "PFS", "sided": 1}, "no use for `sided`"),
+        ("hazard ratio", "0.6", {"estimand": "PFS", "confidence": 0.9}, "no use for `confidence`"),
+        ("events", "50", {"estimand": "PFS", "stratified": True}, "no use for `stratified`"),
     ],
 )
 def test_a_number_that_means_nothing(statistic: str, printed: str, more: dict[str, object], says: str) -> None:
@@ -120,6 +131,7 @@ def test_numbers_in_words() -> None:
     rate = make("event-free rate", "15%", arm="A", estimand="PFS", at="24 months")
     assert describe_number(rate) == "PFS: event-free rate at 24 months, A"
     assert describe_number(rate, "PFS, ITT") == "PFS, ITT: event-free rate at 24 months, A"
+    assert describe_number(make("P", ".02", outcome="response", use="shown")) == "response: P"
     shown = make("other", "20%", arm="A", label="Response", use="shown")
     assert describe_number(shown) == "Response, A"
 

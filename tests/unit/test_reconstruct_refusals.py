@@ -141,6 +141,11 @@ BAD: dict[str, tuple[str, str]] = {
         "ADSL, column RECEPTOR STATUS"),
     "a covariate that the patients do not have": (
         part("analyses", 'role = "primary"', 'role = "primary"\ncovariates = ["AGE"]'), "column AGE"),
+    "limits of another level": (
+        further(number("hazard ratio lower limit", '"0.50"', of("PFS") + ", confidence = 0.9505")),
+        "limits of another level than 95% cannot be aimed at"),
+    "a stratified number": (further(number("P", '".02"', of("PFS") + ", stratified = true")),
+                            "numbers of a stratified analysis cannot be aimed at yet"),
     "another strategy": (
         part("endpoints", 'variable = "OS"\nsummary = "hazard ratio"',
              'variable = "OS"\nsummary = "hazard ratio"\n'

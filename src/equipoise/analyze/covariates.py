@@ -13,8 +13,11 @@ from .estimand import population_rows
 _FEW, _EACH = 20, 5  # so many levels are never too many; beyond them each must stand for so many subjects on average
 
 
-def covariates_of(trial: Protocol, data: Patients, analysis: Analysis) -> pl.DataFrame | None:
-    """The covariates of an analysis by subject, in the order of its endpoint; None where it has none.
+def covariates_of(
+    trial: Protocol, data: Patients, analysis: Analysis, rows: pl.DataFrame | None = None
+) -> pl.DataFrame | None:
+    """The covariates of an analysis by subject, in the order of its endpoint; None where it has none. ``rows`` are its
+    estimand's ``population_rows``, where they are at hand.
 
     Raises ``DataError`` for a column that is not there, one of numbers with text in some cells, which would become a
     category of as many levels, and one of text with a level for nearly every subject.
@@ -27,7 +30,7 @@ def covariates_of(trial: Protocol, data: Patients, analysis: Analysis) -> pl.Dat
     """
     if not analysis.covariates:
         return None
-    rows = population_rows(trial, data, analysis.estimand)
+    rows = population_rows(trial, data, analysis.estimand) if rows is None else rows
     columns = [c.upper() for c in analysis.covariates]
     for name in columns:
         if name not in rows.columns:

@@ -33,18 +33,28 @@ def endpoint(
     Raises ``ProtocolError`` for an estimand that does not exist or needs an unknown item, ``DataError``
     for columns that are missing and for a population or arm without patients.
     """
-    rows = population_rows(trial, data, estimand)
+    return endpoint_of_rows(trial, data, population_rows(trial, data, estimand), estimand=estimand, strata=strata)
+
+
+def endpoint_of_rows(
+    trial: Protocol,
+    data: Patients,
+    rows: pl.DataFrame,
+    *,
+    estimand: str,
+    strata: Literal["as randomized", "as verified"] = "as randomized",
+) -> TimeToEvent:
+    """``endpoint`` where the estimand's ``population_rows`` are at hand."""
     chosen = trial.estimands[estimand]
     names = data.names
     columns = _upper(getattr(names.strata, "as_randomized" if strata == "as randomized" else "as_verified"))
     _require(rows, columns, data, "stratification factor")
-    return TimeToEvent.from_frame(
-        rows,
-        time=names.time,
-        event="__event__",
-        arm=names.arm,
-        subject=names.subject,
-        strata=list(columns),
+    return TimeToEvent(
+        rows[names.time].to_numpy(),
+        rows["__event__"].to_numpy(),
+        rows[names.arm].to_numpy(),
+        subject=rows[names.subject].to_numpy(),
+        strata={column: rows[column].to_numpy() for column in columns} or None,
         control=chosen.treatment.control,
         experimental=chosen.treatment.experimental,
         unit=names.time_unit,
@@ -119,8 +129,9 @@ def subject_level(data: Patients) -> pl.DataFrame:
     if data.adsl is None:
         raise DataError("there is no ADSL to say who is in which arm", remedy="Add it to the data.")
     _require(data.adsl, [names.subject, names.arm], data, "column that says who is in which arm")
-    twice = data.adsl.filter(pl.col(names.subject).is_duplicated())
-    if not twice.is_empty():
+    again = data.adsl[names.subject].is_duplicated()
+    if again.any():
+        twice = data.adsl.filter(again)
         raise DataError(
             "ADSL holds more than one record of a subject",
             file=data.files.get("adsl", ""),
@@ -152,8 +163,8 @@ def in_arms(
     """
     names = data.names
     labels = {trial.arm_in_data(a): a for a in arms}
-    armless = rows.filter(pl.col(names.arm).is_null())
-    if not armless.is_empty():
+    if rows[names.arm].null_count():
+        armless = rows.filter(pl.col(names.arm).is_null())
         raise DataError(
             f"the arm is missing for {armless.height} of {rows.height} subjects of the population {population}",
             file=data.files.get(dataset, ""),
@@ -161,7 +172,8 @@ def in_arms(
             subjects=armless[names.subject].to_list(),
             remedy="Complete it, or take them out of the population by its flag.",
         )
-    found = rows[names.arm].unique().cast(pl.String).to_list()
+    held = rows[names.arm]
+    found = {str(label) for label in dict.fromkeys(held.to_list())}
     for label in labels:
         if label not in found:
             raise DataError(
@@ -170,8 +182,11 @@ def in_arms(
                 column=names.arm,
                 remedy=f"Arms found: {', '.join(sorted(found)) or 'none'}; map them in [data.arms].",
             )
+    if held.dtype == pl.String and found == set(labels) == set(arms):
+        return rows
     arm = pl.col(names.arm).cast(pl.String)
-    return rows.filter(arm.is_in(list(labels))).with_columns(arm.replace_strict(labels, return_dtype=pl.String))
+    named = arm.replace_strict(labels, return_dtype=pl.String)
+    return rows.lazy().filter(arm.is_in(list(labels))).with_columns(named).collect()
 
 
 def unnamed_arms(trial: Protocol, data: Patients) -> list[str]:
@@ -181,9 +196,9 @@ def unnamed_arms(trial: Protocol, data: Patients) -> list[str]:
     if frame is None or arm not in frame.columns:
         return []
     named = [trial.arm_in_data(a) for a in trial.arms]
-    others = frame.filter(~pl.col(arm).cast(pl.String).is_in(named))
-    if others.is_empty():
+    if set(frame[arm].drop_nulls().cast(pl.String).unique()) <= set(named):
         return []
+    others = frame.filter(~pl.col(arm).cast(pl.String).is_in(named))
     labels = ", ".join(repr(a) for a in sorted(others[arm].drop_nulls().cast(pl.String).unique()))
     count = others[subject].n_unique()
     verb = "patient is" if count == 1 else "patients are"
@@ -200,18 +215,21 @@ def without_record(trial: Protocol, data: Patients) -> list[str]:
     for chosen in dict.fromkeys(analysis.estimand for analysis in trial.analyses.values()):
         estimand = trial.estimands[chosen]
         code = trial.parameter(estimand.variable)
+        held = data.adtte[names.parameter] == code
+        if not held.any():
+            continue  # the analysis says that there is no record of it at all
         try:
             rows = in_population(trial, data, estimand.population, everybody)
         except EquipoiseError:
             continue  # the analysis says what is wrong with the population, or takes its columns from ADTTE
-        if names.arm in rows.columns:
-            label = pl.col(names.arm).cast(pl.String)
+        recorded = set(data.adtte[names.subject].filter(held).to_list())
+        lost = [i for i, subject in enumerate(rows[names.subject].to_list()) if subject not in recorded]
+        if lost and names.arm in rows.columns:
             compared = [trial.arm_in_data(a) for a in (estimand.treatment.control, estimand.treatment.experimental)]
-            rows = rows.filter(label.is_in(compared) | label.is_null())
-        recorded = data.adtte.filter(pl.col(names.parameter) == code)[names.subject]
-        lost = rows.filter(~pl.col(names.subject).is_in(recorded.to_list()))
-        subjects = lost[names.subject].unique(maintain_order=True).to_list()
-        if subjects and len(recorded):
+            arms = rows[names.arm].cast(pl.String).to_list()
+            lost = [i for i in lost if arms[i] is None or arms[i] in compared]
+        subjects = list(dict.fromkeys(rows[names.subject][i] for i in lost))
+        if subjects:
             one = len(subjects) == 1
             found.append(
                 f"{len(subjects)} {'subject' if one else 'subjects'} of {estimand.population} "
@@ -282,7 +300,9 @@ def in_population(trial: Protocol, data: Patients, name: str, rows: pl.DataFrame
                 column=column,
                 remedy=f"It holds {held.dtype}, such as {held.drop_nulls().first()!r}; check {path}.",
             )
-        rows = rows.filter(pl.col(column) == pl.lit(value))
+        within = (held == value).fill_null(False)
+        if not within.all():
+            rows = rows.filter(within)
     if rows.is_empty():
         shown = ", ".join(f"{c} = {v}" for c, v in conditions.items())
         raise DataError(

@@ -33,7 +33,7 @@ from .covariates import covariates_of
 from .curves import figure_rows, incidence_rows
 from .disposition import disposition_rows
 from .effect import Effect, Tested, effect_of, landmark_marks, test_of_effect
-from .estimand import competing_events, endpoint, left_out, population_rows
+from .estimand import competing_events, endpoint_of_rows, left_out, population_rows
 from .exposure import exposure_rows
 from .multiplicity import Decision, decide
 from .safety import safety_rows
@@ -82,6 +82,7 @@ class Results:
 class _Fitted:
     """What one analysis computed."""
 
+    rows: pl.DataFrame
     tte: TimeToEvent
     curves: KaplanMeier | CumulativeIncidence
     test: Tested
@@ -90,10 +91,12 @@ class _Fitted:
     favours_experimental: bool
 
 
-def run(trial: Protocol, data: Patients) -> Results:
+def run(trial: Protocol, data: Patients, *, in_full: bool = True) -> Results:
     """Every analysis of the protocol on these patients, with the testing order applied.
 
-    A P value outside the testing order is nominal; a subgroup has an interaction test and no P of its own.
+    ``in_full`` False is for many trials: it leaves out what a report shows beside the analyses (disposition, exposure,
+    safety, the points of figures). A P value outside the testing order is nominal; a subgroup has an interaction test
+    and no P of its own.
     Raises ``ProtocolError`` where the protocol lists no analysis, ``DataError`` for data that break a rule.
     """
     if not trial.analyses:
@@ -108,10 +111,11 @@ def run(trial: Protocol, data: Patients) -> Results:
     warnings += idle_codes
     for name, analysis in trial.analyses.items():
         context = _context(trial, analysis, name, data)
-        own = list(_rows(trial, data, analysis, fitted[name], decisions.get(name)))
+        own = list(_rows(trial, data, analysis, fitted[name], decisions.get(name), in_full))
         rows += [replace(row, **context) for row in own]
         warnings += [f"{name}: {text}" for text in _warnings(fitted[name])]
-    rows += [row for part in _PARTS for row in part(trial, data)]
+    if in_full:
+        rows += [row for part in _PARTS for row in part(trial, data)]
     prefixes = ("testing", "analyses", "estimands", "endpoints", "populations", "data")
     notes = [f"assumed: {path}: {why}" for path, why in trial.assumed.items() if path.startswith(prefixes)]
     return Results(
@@ -136,13 +140,15 @@ def _fit(trial: Protocol, data: Patients, analysis: Analysis, name: str) -> _Fit
 
 
 def _fit_one(trial: Protocol, data: Patients, analysis: Analysis, estimand: Estimand) -> _Fitted:
-    tte = endpoint(trial, data, estimand=analysis.estimand, strata=analysis.strata)
-    covariates = covariates_of(trial, data, analysis)
+    rows = population_rows(trial, data, analysis.estimand)
+    tte = endpoint_of_rows(trial, data, rows, estimand=analysis.estimand, strata=analysis.strata)
+    covariates = covariates_of(trial, data, analysis, rows)
     unit = trial.endpoints[estimand.variable].unit
     effect = effect_of(analysis, estimand, tte, covariates, unit)
     test = test_of_effect(test_of(trial, analysis), analysis, tte, covariates, effect)
     p = test.p_one_sided if trial.testing is not None and trial.testing.sided == 1 else test.p_value
     return _Fitted(
+        rows=rows,
         tte=tte,
         curves=_curves(analysis, tte),
         test=test,
@@ -160,8 +166,7 @@ def _curves(analysis: Analysis, tte: TimeToEvent) -> KaplanMeier | CumulativeInc
     return kaplan_meier(tte, level=analysis.confidence, conf_type=analysis.conf_type, convention=analysis.convention)
 
 
-def _subgroup_column(trial: Protocol, data: Patients, analysis: Analysis, subgroup: Subgroup) -> NDArray[Any]:
-    rows = population_rows(trial, data, analysis.estimand)
+def _subgroup_column(rows: pl.DataFrame, subgroup: Subgroup) -> NDArray[Any]:
     column = subgroup.column.upper()
     if column not in rows.columns:
         raise DataError(
@@ -196,7 +201,7 @@ def _context(trial: Protocol, analysis: Analysis, name: str, data: Patients) -> 
 
 
 def _rows(
-    trial: Protocol, data: Patients, analysis: Analysis, fitted: _Fitted, decision: Decision | None
+    trial: Protocol, data: Patients, analysis: Analysis, fitted: _Fitted, decision: Decision | None, in_full: bool
 ) -> Iterator[Row]:
     unit = trial.endpoints[trial.estimands[analysis.estimand].variable].unit
     tte = fitted.tte
@@ -213,11 +218,12 @@ def _rows(
     yield from _diagnostics(analysis, fitted, unit)
     yield from _verdict(trial, analysis, fitted, decision)
     yield _text("near-tied times merged", str(tte.near_ties), float(tte.near_ties))
-    curves = fitted.curves
-    yield from figure_rows(curves, unit) if isinstance(curves, KaplanMeier) else incidence_rows(curves, unit)
+    if in_full:
+        curves = fitted.curves
+        yield from figure_rows(curves, unit) if isinstance(curves, KaplanMeier) else incidence_rows(curves, unit)
     if analysis.subgroups:
         for subgroup in analysis.subgroups:
-            yield from subgroup_rows(tte, _subgroup_column(trial, data, analysis, subgroup), subgroup, analysis)
+            yield from subgroup_rows(tte, _subgroup_column(fitted.rows, subgroup), subgroup, analysis)
 
 
 def _text(statistic: str, text: str, value: float | None = None) -> Row:
@@ -320,10 +326,11 @@ def refusals(trial: Protocol, data: Patients) -> tuple[str, ...]:
     found: list[str] = []
     for name, analysis in trial.analyses.items():
         try:
-            endpoint(trial, data, estimand=analysis.estimand, strata=analysis.strata)
-            covariates_of(trial, data, analysis)
+            rows = population_rows(trial, data, analysis.estimand)
+            endpoint_of_rows(trial, data, rows, estimand=analysis.estimand, strata=analysis.strata)
+            covariates_of(trial, data, analysis, rows)
             for subgroup in analysis.subgroups:
-                _subgroup_column(trial, data, analysis, subgroup)
+                _subgroup_column(rows, subgroup)
         except EquipoiseError as error:
             found.append(f"analysis {name}: {error}")
     for part in _PARTS:

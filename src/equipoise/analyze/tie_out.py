@@ -142,26 +142,30 @@ class _Case:
         return endpoint(self.trial, self.data, estimand=str(number.estimand))
 
     def _stratified(self, number: PublishedNumber) -> bool | None:
-        """As the protocol's first analysis of the estimand is."""
+        """As the number says, else as the protocol's first analysis of the estimand is."""
+        if number.stratified is not None:
+            return number.stratified
         of = [a.stratified for a in self.trial.analyses.values() if a.estimand == number.estimand]
         return of[0] if of else None
 
     def _hazard_ratio(self, number: PublishedNumber) -> _Computed:
-        fit = cox(self._tte(number), stratified=self._stratified(number))
+        level = number.confidence or 0.95
+        fit = cox(self._tte(number), stratified=self._stratified(number), level=level)
         assert isinstance(fit.hazard_ratio, float)
         which = {"estimate": fit.hazard_ratio, "lower": float(fit.conf_int[0]), "upper": float(fit.conf_int[1])}
         return _rounded(which[_COX[number.statistic]], number.printed, fit.method)
 
     def _p(self, number: PublishedNumber) -> _Computed:
         test = logrank(self._tte(number), stratified=self._stratified(number))
-        sided = self.trial.testing.sided if self.trial.testing else 2
+        sided = number.sided or (self.trial.testing.sided if self.trial.testing else 2)
         p = test.p_one_sided if sided == 1 else test.p_value
         value = math.nan if p is None else float(p)
         text = results.p_equals(value) if number.printed.word or number.printed.bound else ""
         return _rounded(value, number.printed, f"{test.method}, {sided}-sided", text)
 
     def _median(self, number: PublishedNumber) -> _Computed:
-        curves = kaplan_meier(self._tte(number), conf_type=number.conf_type)
+        level = number.confidence or 0.95
+        curves = kaplan_meier(self._tte(number), conf_type=number.conf_type, level=level)
         curve = curves[str(number.arm)]
         low, high = curve.median_ci
         days_found = {"median": curve.median, "median lower limit": low, "median upper limit": high}[number.statistic]

@@ -24,10 +24,8 @@ def count_days(adtte: pl.DataFrame, names: DataNames) -> pl.DataFrame:
 
     ``_fits`` is null where the time or a date is missing.
     """
-    tolerance = _EXACT_DAYS if names.time_unit == "days" else _ROUNDING_DAYS
-    excess = pl.col(names.time) * days_per(names.time_unit) - elapsed_days(names)
-    from_one = ((excess - 1.0).abs() <= tolerance).alias("_from_one")
-    from_zero = (excess.abs() <= tolerance).alias("_from_zero")
+    from_one = fits_from_one(names).alias("_from_one")
+    from_zero = _fits(names, 0.0).alias("_from_zero")
     counted = adtte.with_columns(from_one, from_zero).with_columns(
         pl.when(pl.col("_from_one").sum() >= pl.col("_from_zero").sum())
         .then(pl.lit(1))
@@ -37,6 +35,17 @@ def count_days(adtte: pl.DataFrame, names: DataNames) -> pl.DataFrame:
     )
     fits = pl.when(pl.col(OFFSET) == 1).then(pl.col("_from_one")).otherwise(pl.col("_from_zero"))
     return counted.with_columns(fits.alias(FITS)).drop("_from_one", "_from_zero")
+
+
+def fits_from_one(names: DataNames) -> pl.Expr:
+    """Whether a time counts the day of randomization as day 1; null where it or a date is missing."""
+    return _fits(names, 1.0)
+
+
+def _fits(names: DataNames, first: float) -> pl.Expr:
+    tolerance = _EXACT_DAYS if names.time_unit == "days" else _ROUNDING_DAYS
+    excess = pl.col(names.time) * days_per(names.time_unit) - elapsed_days(names)
+    return (excess - first).abs() <= tolerance
 
 
 def elapsed_days(names: DataNames) -> pl.Expr:

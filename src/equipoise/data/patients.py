@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from types import MappingProxyType
 
@@ -42,6 +42,9 @@ class Patients:
     cut_code: int | None = None
     notes: tuple[str, ...] = ()
     names: DataNames
+    prepared: dict[str, pl.DataFrame] = field(
+        default_factory=dict, init=False, repr=False
+    )  # rows by endpoint, once each
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "files", MappingProxyType(dict(self.files)))
@@ -136,6 +139,11 @@ class Patients:
 
         Where both have a column ADTTE's own stands (rule TTE-14 says whether they agree).
         """
+        if parameter not in self.prepared:
+            self.prepared[parameter] = self._endpoint_rows(parameter)
+        return self.prepared[parameter]
+
+    def _endpoint_rows(self, parameter: str) -> pl.DataFrame:
         names = self.names
         rows = self.adtte.filter(pl.col(names.parameter) == parameter)
         if rows.height == 0:
@@ -148,8 +156,9 @@ class Patients:
             )
         if self.adsl is None:
             return rows
-        twice = self.adsl.filter(self.adsl[names.subject].is_duplicated())
-        if twice.height:
+        again = self.adsl[names.subject].is_duplicated()
+        if again.any():
+            twice = self.adsl.filter(again)
             raise DataError(
                 "ADSL holds more than one record of a subject",
                 file=self.file_of("adsl"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from types import MappingProxyType
 from typing import Literal
 
@@ -15,7 +16,7 @@ import polars as pl
 
 from ..errors import DataError, name_subjects
 from ..protocol import DataNames, Protocol
-from .day_count import FITS, OFFSET, count_days
+from .day_count import FITS, OFFSET, count_days, fits_from_one
 from .patients import Patients
 
 Severity = Literal["error", "warning", "not applicable"]
@@ -86,13 +87,27 @@ def require_clean(patients: Patients, trial: Protocol) -> tuple[Finding, ...]:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class _Case:
     """The patients under a rule, with the ways in which rules report."""
 
     patients: Patients
     names: DataNames
     trial: Protocol
+
+    @cached_property
+    def suspects(self) -> frozenset[str]:
+        """Rules that a record of ADTTE breaks, as far as one pass over it can tell."""
+        return frozenset(_any(self.adtte, _broken(self)))
+
+    def broken(self, rule: str) -> pl.DataFrame:
+        """The records of ADTTE that break a rule."""
+        return self.adtte.filter(_broken(self)[rule]) if rule in self.suspects else self.adtte.clear()
+
+    def flags(self, frame: pl.DataFrame) -> list[str]:
+        """Columns of flags: those that ADaM names so, and those of the protocol's populations."""
+        named = {p.flag.upper() for p in self.trial.populations.values() if p.flag is not None}
+        return [c for c in frame.columns if c.endswith("FL") or c in named]
 
     @property
     def adtte(self) -> pl.DataFrame:
@@ -121,7 +136,7 @@ class _Case:
     def by_use(self, rule: str, column: str, bad: pl.DataFrame, message: str, remedy: str) -> Iterator[Finding]:
         """Records of ADTTE: an error for those of the protocol's parameters, a warning for others."""
         severities = [self.severity(p) for p in bad[self.names.parameter]]
-        for severity in ("error", "warning"):
+        for severity in ("error", "warning") if severities else ():
             part = bad.filter(pl.Series([s == severity for s in severities], dtype=pl.Boolean))
             if part.height:
                 where = " of parameters that the protocol does not use" if severity == "warning" else ""
@@ -142,28 +157,41 @@ class _Case:
         )
 
 
+def _broken(case: _Case) -> dict[str, pl.Expr]:
+    """By rule, which records of ADTTE break it; rules whose columns are not there are left out."""
+    names = case.names
+    code, time = pl.col(names.censoring), pl.col(names.time)
+    whole = code.is_not_null() & (code >= 0) & (code == code.cast(pl.Float64).round(0))
+    positive = (time > 0) & time.is_finite()
+    if case.patients.cut_code is not None:
+        # Who entered on the day of the cut has no time yet where the file counts ADT - STARTDT.
+        positive = positive | ((time == 0) & (code == case.patients.cut_code))
+    found = {
+        "TTE-01": ~whole.fill_null(False),
+        "TTE-02": ~positive.fill_null(False),
+        "TTE-05": pl.struct(names.subject, names.parameter).is_duplicated(),
+    }
+    if not _missing(case.adtte, [names.start_date, names.end_date]):
+        found["TTE-03"] = pl.col(names.end_date) < pl.col(names.start_date)
+        found["TTE-04"] = ~fits_from_one(names).fill_null(True)  # what does not may count from zero: the rule finds out
+    return found
+
+
 def _tte_01(case: _Case) -> Iterator[Finding]:
-    code = pl.col(case.names.censoring)
-    good = code.is_not_null() & (code >= 0) & (code == code.cast(pl.Float64).round(0))
     yield from case.by_use(
         "TTE-01",
         case.names.censoring,
-        case.adtte.filter(~good.fill_null(False)),
+        case.broken("TTE-01"),
         f"{case.names.censoring} is missing, negative or not whole",
         "Write 0 for the event and a whole number above 0 for each reason of censoring.",
     )
 
 
 def _tte_02(case: _Case) -> Iterator[Finding]:
-    time = pl.col(case.names.time)
-    good = (time > 0) & time.is_finite()
-    if case.patients.cut_code is not None:
-        # Who entered on the day of the cut has no time yet where the file counts ADT - STARTDT.
-        good = good | ((time == 0) & (pl.col(case.names.censoring) == case.patients.cut_code))
     yield from case.by_use(
         "TTE-02",
         case.names.time,
-        case.adtte.filter(~good.fill_null(False)),
+        case.broken("TTE-02"),
         f"{case.names.time} is missing or not above zero",
         "Give every record its time; a record without one does not belong in ADTTE.",
     )
@@ -174,7 +202,7 @@ def _tte_03(case: _Case) -> Iterator[Finding]:
     if missing := _missing(case.adtte, [start, end]):
         yield case.absent("TTE-03", "adtte", missing)
         return
-    bad = case.adtte.filter(pl.col(end) < pl.col(start))
+    bad = case.broken("TTE-03")
     yield from case.by_use("TTE-03", end, bad, f"{end} is before {start}", "Correct the date that is wrong.")
 
 
@@ -183,6 +211,8 @@ def _tte_04(case: _Case) -> Iterator[Finding]:
     start, end, time = names.start_date, names.end_date, names.time
     if missing := _missing(case.adtte, [start, end]):
         yield case.absent("TTE-04", "adtte", missing)
+        return
+    if "TTE-04" not in case.suspects:
         return
     counted = count_days(case.adtte, names)
     wrong = counted.filter(~pl.col(FITS))
@@ -201,7 +231,7 @@ def _tte_04(case: _Case) -> Iterator[Finding]:
 
 def _tte_05(case: _Case) -> Iterator[Finding]:
     subject, parameter = case.names.subject, case.names.parameter
-    bad = case.adtte.filter(case.adtte.select(subject, parameter).is_duplicated())
+    bad = case.broken("TTE-05")
     yield from case.by_use(
         "TTE-05",
         subject,
@@ -216,13 +246,12 @@ def _tte_06(case: _Case) -> Iterator[Finding]:
     if missing := _missing(case.adtte, [label]):
         yield case.absent("TTE-06", "adtte", missing)
         return
-    for one, other in ((code, label), (label, code)):
-        for value, several in _several(case.adtte, one, other).items():
-            bad = case.adtte.filter(pl.col(one).eq_missing(pl.lit(value, dtype=pl.String)))
-            text = f"the {one} {_quoted(value)} stands beside {len(several)} {other}: {_listed(several)}"
-            finding = case.finding("TTE-06", "adtte", one, bad, text, f"Give each {code} one {label}.")
-            severities = {case.severity(p) for p in bad[code].to_list()}
-            yield _as(finding, "error" if "error" in severities else "warning")
+    for one, other, value, several in _several(case.adtte, code, label):
+        bad = case.adtte.filter(pl.col(one).eq_missing(pl.lit(value, dtype=pl.String)))
+        text = f"the {one} {_quoted(value)} stands beside {len(several)} {other}: {_listed(several)}"
+        finding = case.finding("TTE-06", "adtte", one, bad, text, f"Give each {code} one {label}.")
+        severities = {case.severity(p) for p in bad[code].to_list()}
+        yield _as(finding, "error" if "error" in severities else "warning")
 
 
 def _tte_08(case: _Case) -> Iterator[Finding]:
@@ -233,13 +262,14 @@ def _tte_08(case: _Case) -> Iterator[Finding]:
     code = names.censoring
     is_event = pl.any_horizontal(pl.col(code) == event for event in names.event_codes)
     censored = case.adtte.filter(~is_event & pl.col(text).is_not_null())
+    if censored.is_empty():
+        return
     for (parameter,), rows in censored.group_by([names.parameter], maintain_order=True):
         said: list[str] = []
         bad = [rows.clear()]
-        for one, other in ((code, text), (text, code)):
-            for value, several in _several(rows, one, other).items():
-                said.append(f"{one} {_quoted(value)} stands beside {len(several)} {other}: {_listed(several)}")
-                bad.append(rows.filter(pl.col(one) == value))
+        for one, other, value, several in _several(rows, code, text):
+            said.append(f"{one} {_quoted(value)} stands beside {len(several)} {other}: {_listed(several)}")
+            bad.append(rows.filter(pl.col(one) == value))
         if said:
             remedy = "Give each reason of censoring its own code."
             message = f"{parameter}: " + "; ".join(said)
@@ -254,21 +284,27 @@ def _tte_14(case: _Case) -> Iterator[Finding]:
         return
     for dataset in ("adtte", "adae", "adex"):
         frame = case.patients.frames().get(dataset)
-        unknown = None if frame is None else frame.join(adsl, on=subject, how="anti", maintain_order="left")
-        if unknown is not None and unknown.height:
+        if frame is None:
+            continue
+        unknown = frame.join(adsl, on=subject, how="anti", maintain_order="left")
+        if unknown.height:
             count = unknown[subject].n_unique()
             text = f"{count} subject{'s' if count > 1 else ''} of {dataset.upper()} not in ADSL"
             yield case.finding("TTE-14", dataset, subject, unknown, text, "Add them to ADSL.")
     strata = [*case.names.strata.as_randomized, *case.names.strata.as_verified]
     both = [c for c in case.adtte.columns if c in adsl.columns]
     compared = [c for c in both if c == case.names.arm or c in strata or c.endswith("FL")]
-    one_each = adsl.select(subject, *compared).unique(subject, keep="first", maintain_order=True)
-    joined = case.adtte.join(one_each, on=subject, how="inner", suffix="_of_adsl", maintain_order="left")
+    one_each = adsl.lazy().select(subject, *compared).unique(subject, keep="first", maintain_order=True)
+    kept = case.adtte.lazy().select(subject, *compared)
+    joined = kept.join(one_each, on=subject, how="inner", suffix="_of_adsl", maintain_order="left").collect()
+    differs = {}
     for column in compared:
-        own, other = joined[column], joined[f"{column}_of_adsl"]
-        if own.dtype.is_numeric() != other.dtype.is_numeric():
+        own, other = pl.col(column), pl.col(f"{column}_of_adsl")
+        if case.adtte.schema[column].is_numeric() != adsl.schema[column].is_numeric():
             own, other = own.cast(pl.String), other.cast(pl.String)
-        bad = joined.filter(own.ne_missing(other))
+        differs[column] = own.ne_missing(other)
+    for column in _any(joined, differs):
+        bad = joined.filter(differs[column])
         if bad.height:
             text = f"{column} differs between ADTTE and ADSL in {_records(bad.height)}"
             yield case.finding("TTE-14", "adtte", column, bad, text, "Correct the one that is wrong.")
@@ -279,22 +315,23 @@ def _adsl_01(case: _Case) -> Iterator[Finding]:
     if adsl is None:
         yield case.absent("ADSL-01", "adsl", [])
         return
-    twice = adsl.filter(adsl[names.subject].is_duplicated())
-    if twice.height:
+    again = adsl[names.subject].is_duplicated()
+    if again.any():
+        twice = adsl.filter(again)
         text = f"ADSL holds more than one record a subject, {_records(twice.height)} in all"
         yield case.finding("ADSL-01", "adsl", names.subject, twice, text, "Keep one record a subject.")
     arm, coded = names.arm, f"{names.arm}N"
     lacking = _missing(adsl, [arm, coded])
     if not lacking:
-        for one, other in ((arm, coded), (coded, arm)):
-            for value, several in _several(adsl, one, other).items():
-                bad = adsl.filter(pl.col(one).eq_missing(pl.lit(value, dtype=adsl.schema[one])))
-                text = f"{one} {_quoted(value)} stands beside {len(several)} {other}: {_listed(several)}"
-                yield case.finding("ADSL-01", "adsl", one, bad, text, f"Give each {arm} one {coded}.")
+        for one, other, value, several in _several(adsl, arm, coded):
+            bad = adsl.filter(pl.col(one).eq_missing(pl.lit(value, dtype=adsl.schema[one])))
+            text = f"{one} {_quoted(value)} stands beside {len(several)} {other}: {_listed(several)}"
+            yield case.finding("ADSL-01", "adsl", one, bad, text, f"Give each {arm} one {coded}.")
     lacking_dates = _missing(adsl, ["RANDDT", "TRTSDT"])
     if not lacking_dates:
-        early = adsl.filter(pl.col("RANDDT") > pl.col("TRTSDT"))
-        if early.height:
+        before = adsl["RANDDT"] > adsl["TRTSDT"]
+        if before.any():
+            early = adsl.filter(before)
             text = f"treatment starts before randomization in {_records(early.height)}"
             yield case.finding("ADSL-01", "adsl", "TRTSDT", early, text, "Correct the date that is wrong.")
     if lacking or lacking_dates:
@@ -302,15 +339,15 @@ def _adsl_01(case: _Case) -> Iterator[Finding]:
 
 
 def _adsl_02(case: _Case) -> Iterator[Finding]:
-    named = {p.flag.upper() for p in case.trial.populations.values() if p.flag is not None}
     applied = False
     for dataset, frame in (("adsl", case.patients.adsl), ("adtte", case.adtte)):
-        if frame is None:
-            continue
-        for column in (c for c in frame.columns if c.endswith("FL") or c in named):
-            applied = True
-            bad = frame.filter(~pl.col(column).cast(pl.String).is_in(["Y", "N"]))
-            if bad.height:
+        strange = (
+            {c: ~pl.col(c).cast(pl.String).is_in(["Y", "N"]) for c in case.flags(frame)} if frame is not None else {}
+        )
+        applied |= bool(strange)
+        if frame is not None:
+            for column in _any(frame, strange):
+                bad = frame.filter(strange[column])
                 values = bad[column].unique(maintain_order=True).to_list()
                 text = f"the flag {column} holds {_listed(values)}"
                 finding = case.finding("ADSL-02", dataset, column, bad, text, "Write Y, N or nothing.")
@@ -320,17 +357,8 @@ def _adsl_02(case: _Case) -> Iterator[Finding]:
 
 
 _CHECKS: tuple[Callable[[_Case], Iterator[Finding]], ...] = (
-    _tte_01,
-    _tte_02,
-    _tte_03,
-    _tte_04,
-    _tte_05,
-    _tte_06,
-    _tte_08,
-    _tte_14,
-    _adsl_01,
-    _adsl_02,
-)
+    _tte_01, _tte_02, _tte_03, _tte_04, _tte_05, _tte_06, _tte_08, _tte_14, _adsl_01, _adsl_02,
+)  # fmt: skip
 
 
 def _as(finding: Finding, severity: Severity) -> Finding:
@@ -341,13 +369,22 @@ def _missing(frame: pl.DataFrame, columns: list[str]) -> list[str]:
     return [c for c in columns if c not in frame.columns]
 
 
-def _several(frame: pl.DataFrame, one: str, other: str) -> dict[object, list[object]]:
-    """Values of one column that stand beside more than one of another."""
-    pairs = frame.select(one, other).unique(maintain_order=True)
-    found: dict[object, list[object]] = {}
-    for value, beside in pairs.iter_rows():
-        found.setdefault(value, []).append(beside)
-    return {value: beside for value, beside in found.items() if len(beside) > 1}
+def _any(frame: pl.DataFrame, bad: Mapping[str, pl.Expr]) -> list[str]:
+    """The names of what some row is bad in, found in one pass."""
+    if not bad:
+        return []
+    found = frame.select(expression.any().alias(name) for name, expression in bad.items()).row(0)
+    return [name for name, yes in zip(bad, found, strict=True) if yes]
+
+
+def _several(frame: pl.DataFrame, one: str, other: str) -> Iterator[tuple[str, str, object, list[object]]]:
+    """Values of one of two columns that stand beside more than one of the other: whose, beside whose, value, which."""
+    pairs = frame.lazy().select(one, other).unique(maintain_order=True).collect().rows()
+    for column, beside, place in ((one, other, 0), (other, one, 1)):
+        found: dict[object, list[object]] = {}
+        for pair in pairs:
+            found.setdefault(pair[place], []).append(pair[1 - place])
+        yield from ((column, beside, value, held) for value, held in found.items() if len(held) > 1)
 
 
 def _records(count: int) -> str:

@@ -97,15 +97,21 @@ Statistic = Literal[
     "events",
     "crossed over",
     "adverse event",
+    "responders",
+    "odds ratio",
+    "odds ratio lower limit",
+    "odds ratio upper limit",
     "other",
 ]
 Tier = Literal["A", "B", "C"]
+_HAZARD_RATIO = ("hazard ratio", "hazard ratio lower limit", "hazard ratio upper limit")
+_ODDS_RATIO = ("odds ratio", "odds ratio lower limit", "odds ratio upper limit")
 _OF_AN_ARM = ("median", "median lower limit", "median upper limit", "event-free rate", "known event-free",
-              "adverse event", "crossed over")  # fmt: skip
-_OF_AN_ESTIMAND = ("hazard ratio", "hazard ratio lower limit", "hazard ratio upper limit", "P", "median",
-                   "median lower limit", "median upper limit", "event-free rate", "known event-free",
-                   "events")  # fmt: skip
-_COUNTED = ("subjects", "known event-free", "events", "crossed over", "adverse event")
+              "adverse event", "crossed over", "responders")  # fmt: skip
+_OF_AN_ESTIMAND = (*_HAZARD_RATIO, "median", "median lower limit", "median upper limit", "event-free rate",
+                   "known event-free", "events")  # fmt: skip
+_OF_AN_OUTCOME = ("responders", *_ODDS_RATIO)
+_COUNTED = ("subjects", "known event-free", "events", "crossed over", "adverse event", "responders")
 
 
 class PublishedNumber(Section):
@@ -113,7 +119,12 @@ class PublishedNumber(Section):
 
     ``tier`` A is the trial's main source, B and C further ones; a reconstruction asks for a tier and all
     above it. ``status`` "read" was seen in the source, "derived" follows from printed numbers by arithmetic.
-    ``use = "shown"`` lists a number that no reconstruction can aim at. A percentage is a percentage of the arm.
+    ``use = "shown"`` lists a number that no reconstruction can aim at. A percentage is a percentage of the arm, or of
+    the ``of`` subjects that are counted instead.
+
+    ``outcome`` names what is had or not (objective response) where the number is no estimand's: responders, odds ratios
+    and their P. Of P ``sided`` and ``method``, of a P or hazard ratio whether it is ``stratified``, of limits the
+    ``confidence`` are what the source says; where it is silent they are left out, and nothing is taken for granted.
     """
 
     statistic: Statistic
@@ -126,6 +137,11 @@ class PublishedNumber(Section):
     serious: Literal[True] | None = None
     nyha: Annotated[int, Field(ge=1, le=4)] | None = None
     term: Text | None = None
+    outcome: Text | None = None
+    of: Annotated[int, Field(ge=1)] | None = None
+    sided: Literal[1, 2] | None = None
+    stratified: bool | None = None
+    confidence: Annotated[float, Field(gt=0.5, lt=1)] | None = None
     conf_type: Literal["plain", "log", "log-log"] | None = None
     method: Text | None = None
     label: Text | None = None
@@ -142,8 +158,17 @@ class PublishedNumber(Section):
                 raise ValueError('the statistic "other" needs a label and use = "shown"')
             return self
         for key, needed, idle in (
-            ("arm", kind in _OF_AN_ARM, kind in ("P", *_OF_AN_ESTIMAND[:3])),
-            ("estimand", kind in _OF_AN_ESTIMAND, kind not in _OF_AN_ESTIMAND),
+            ("arm", kind in _OF_AN_ARM, kind in ("P", *_HAZARD_RATIO, *_ODDS_RATIO)),
+            (
+                "estimand",
+                kind in _OF_AN_ESTIMAND or (kind == "P" and self.outcome is None),
+                kind not in _OF_AN_ESTIMAND,
+            ),
+            ("outcome", kind in _OF_AN_OUTCOME, kind not in _OF_AN_OUTCOME and (kind != "P" or bool(self.estimand))),
+            ("of", False, kind not in _COUNTED or kind == "subjects"),
+            ("sided", False, kind != "P"),
+            ("stratified", False, kind not in ("P", *_HAZARD_RATIO, *_ODDS_RATIO)),
+            ("confidence", False, not kind.endswith("limit")),
             ("at", kind in ("event-free rate", "known event-free"), True),
             ("conf_type", False, not kind.startswith("median l") and not kind.startswith("median u")),
             ("population", False, kind != "subjects"),
@@ -154,6 +179,9 @@ class PublishedNumber(Section):
                 raise ValueError(f'the statistic "{kind}" needs `{key}`')
             if given and idle and not needed:
                 raise ValueError(f'the statistic "{kind}" has no use for `{key}`')
+        beyond = "outcome" if self.outcome else "of" if self.of else ""
+        if beyond and self.use == "target":
+            raise ValueError(f'a number with `{beyond}` cannot be aimed at; set use = "shown"')
         if kind == "P" and self.use == "target" and self.method not in (None, "log-rank"):
             raise ValueError(f'a P value of the method "{self.method}" cannot be aimed at; set use = "shown"')
         self._means_something()
@@ -186,8 +214,11 @@ class PublishedNumber(Section):
             raise ValueError(f'"{printed.text}" is no count')
         if kind == "subjects" and (printed.percent or printed.value < 1):
             raise ValueError(f'"{printed.text}" is no number of subjects')
-        if kind.startswith("hazard ratio") and printed.window[1] <= 0:
-            raise ValueError(f'"{printed.text}" is no hazard ratio: nothing that prints so is above zero')
+        if kind in (*_HAZARD_RATIO, *_ODDS_RATIO) and printed.window[1] <= 0:
+            what = " ".join(kind.split()[:2])
+            raise ValueError(f'"{printed.text}" is no {what}: nothing that prints so is above zero')
+        if self.of is not None and not printed.percent and printed.value > self.of:
+            raise ValueError(f'"{printed.text}" is more than the {self.of} subjects that it is of')
 
 
 class Published(Section):
@@ -216,5 +247,5 @@ def describe_number(number: PublishedNumber, of: str = "") -> str:
         kind = number.term or ("cardiac event" if number.nyha else "adverse event")
         what = " ".join(part for part in ("serious" if number.serious else "", grade, heart, kind) if part)
     what += f" at {number.at}" if number.at else ""
-    head = of or number.estimand or number.population
+    head = of or number.estimand or number.population or number.outcome
     return (f"{head}: " if head else "") + what + (f", {number.arm}" if number.arm else "")

@@ -9,6 +9,7 @@ from itertools import pairwise
 from ..errors import ProtocolError, UnsupportedError
 from ..protocol import Population, Printed, Protocol, PublishedNumber, Scenario, quoted
 
+_LEVEL = 0.95  # of the limits that the search computes
 _TRIPLES = (
     ("hazard ratio", "hazard ratio lower limit", "hazard ratio upper limit"),
     ("median", "median lower limit", "median upper limit"),
@@ -16,7 +17,7 @@ _TRIPLES = (
 
 
 def check_agreement(trial: Protocol, numbers: list[tuple[int, PublishedNumber]], subjects: Mapping[str, int]) -> None:
-    """Refuses an estimate outside its own interval, the same number printed in two ways, and a stratified analysis."""
+    """Refuses an estimate outside its own interval, a number printed in two ways, and analyses that no search does."""
     by_name: dict[tuple[object, ...], list[tuple[int, PublishedNumber]]] = {}
     for index, number in numbers:
         own = number.model_dump(exclude={"printed", "source", "tier", "status", "use", "label", "method"})
@@ -35,7 +36,7 @@ def check_agreement(trial: Protocol, numbers: list[tuple[int, PublishedNumber]],
         }
         for estimate, lower, upper in _TRIPLES:
             _inside(here, estimate, lower, upper)
-    _unstratified(trial, numbers)
+    _searched_for(trial, numbers)
 
 
 def _agree(trial: Protocol, first: PublishedNumber, second: PublishedNumber, subjects: Mapping[str, int]) -> bool:
@@ -154,7 +155,20 @@ def _inside(here: dict[str, tuple[int, PublishedNumber]], estimate: str, lower: 
             )
 
 
-def _unstratified(trial: Protocol, numbers: list[tuple[int, PublishedNumber]]) -> None:
+def _searched_for(trial: Protocol, numbers: list[tuple[int, PublishedNumber]]) -> None:
+    for index, number in numbers:
+        if number.confidence not in (None, _LEVEL):
+            raise UnsupportedError(
+                f"limits of another level than {100 * _LEVEL:g}% cannot be aimed at",
+                where=f"published.numbers[{index}].confidence",
+                remedy='Set use = "shown".',
+            )
+        if number.stratified:
+            raise UnsupportedError(
+                "numbers of a stratified analysis cannot be aimed at yet",
+                where=f"published.numbers[{index}].stratified",
+                remedy='Set use = "shown".',
+            )
     aimed = {n.estimand for _, n in numbers}
     for name, analysis in trial.analyses.items():
         if analysis.estimand in aimed and analysis.stratified is not False and trial.data.strata.as_randomized:

@@ -56,7 +56,7 @@ def _text(trial: Protocol, targets: Targets, number: PublishedNumber, value: flo
 
 
 def _p_text(trial: Protocol, number: PublishedNumber, z: float) -> str:
-    sided = trial.testing.sided if trial.testing else 2
+    sided = number.sided or (trial.testing.sided if trial.testing else 2)
     alpha = trial.testing.alpha if trial.testing else 0.05
     p = float(2 * ndtr(-abs(z)) if sided == 2 else ndtr(-z))
     if number.printed.word:

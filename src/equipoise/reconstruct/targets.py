@@ -305,7 +305,7 @@ class _Builder:
 
     def _p_window(self, number: PublishedNumber) -> tuple[int, tuple[float, float], float]:
         """A P value as a window of z (above zero where fewer events in the experimental arm speak for it)."""
-        sided = self.trial.testing.sided if self.trial.testing else 2
+        sided = number.sided or (self.trial.testing.sided if self.trial.testing else 2)
         word = number.printed.word
         if word:
             alpha = self.trial.testing.alpha if self.trial.testing else 0.05

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import date, timedelta
+from datetime import date
 from typing import Any, Literal
 
 import numpy as np
@@ -65,7 +65,6 @@ def _adsl(trial: Protocol, drawn: Cohort, subjects: pl.DataFrame) -> pl.DataFram
     scenario, history = drawn.model.scenario, drawn.column
     start = scenario.first_patient
     entry = history("entry")
-    cutoff = start + timedelta(days=int(drawn.model.timing[1]))
     columns: dict[str, Any] = {"SUBJID": [u[-4:] for u in subjects["USUBJID"]]}
     if drawn.sites is not None:
         columns["SITEID"] = np.array(list(scenario.sites))[drawn.sites]
@@ -77,7 +76,7 @@ def _adsl(trial: Protocol, drawn: Cohort, subjects: pl.DataFrame) -> pl.DataFram
     columns["TRTEDT"] = _dates(start, entry, history("treatment_end") - 1)
     columns["DTHDT"] = _dates(start, entry, history("death") - 1, history("death") > 0)
     columns["LSTALVDT"] = _dates(start, entry, history("os_day") - 1)
-    columns["DCUTDT"] = [cutoff] * len(entry)
+    columns["DCUTDT"] = _dates(start, np.full_like(entry, drawn.model.timing[1]), np.zeros_like(entry))
     flags = [p.flag.upper() for p in trial.populations.values() if p.flag]
     for flag in dict.fromkeys(["ITTFL", "SAFFL", *flags]):
         if flag not in {name.upper() for name in scenario.factors}:
@@ -97,9 +96,10 @@ def _dates(
     start: date, entry: NDArray[np.int64], day: NDArray[np.int64], where: NDArray[np.bool_] | None = None
 ) -> pl.Series:
     """Calendar dates of days after entry (0: the day of randomization)."""
-    known = np.ones(len(entry), dtype=bool) if where is None else where
-    found = [start + timedelta(days=int(e + d)) if k else None for e, d, k in zip(entry, day, known, strict=True)]
-    return pl.Series(found, dtype=pl.Date)
+    found = np.datetime64(start, "D") + (entry + day).astype("timedelta64[D]")
+    if where is not None:
+        found[~where] = np.datetime64("NaT")
+    return pl.Series(found)
 
 
 def endpoint_place(trial: Protocol, endpoint: str) -> int:
@@ -190,5 +190,6 @@ def _adex(trial: Protocol, drawn: Cohort, adsl: pl.DataFrame) -> pl.DataFrame:
 
 def _amounts(name: str, amounts: NDArray[np.float64], known: bool) -> pl.Series:
     """Total amounts; null where they depend on a weight or a body surface that the model does not give."""
-    found = pl.Series(name, np.round(amounts, 6)).fill_nan(None)
-    return found if known else pl.Series(name, [None] * len(found), dtype=pl.Float64)
+    if not known:
+        return pl.Series(name, [None] * len(amounts), dtype=pl.Float64)
+    return pl.Series(name, np.round(amounts, 6), nan_to_null=True)

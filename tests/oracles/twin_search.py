@@ -2,7 +2,8 @@
 
 Everything is written from definitions with masks over all patients; nothing is kept from one call to the next. A target
 is (kind, set, arm, type of limits, day) with a window (low, high, scale); a set is who is in it (side 1 experimental,
-0 control, -1 not in it) and an endpoint (0 progression-free survival, 1 overall survival, 2 time to progression).
+0 control, both plus twice the stratum; -1 not in it) and an endpoint (0 progression-free survival, 1 overall survival,
+2 time to progression).
 """
 
 from __future__ import annotations
@@ -62,8 +63,20 @@ def first_at_half(time: Floats, event: Floats, kind: str, conf_type: str) -> tup
     return math.inf, points[-1][1] if points else 1.0
 
 
+def strata_of(side: NDArray[np.int64]) -> list[NDArray[np.bool_]]:
+    """Who is in which stratum."""
+    return [side // 2 == stratum for stratum in sorted(set((side // 2).tolist()))]
+
+
 def log_rank_z(time: Floats, event: Floats, side: NDArray[np.int64]) -> float:
-    """(expected - observed) / standard error in the experimental arm; 0 where there is no variance."""
+    """(expected - observed) / standard error in the experimental arm, each summed over strata; 0 without variance."""
+    parts = [log_rank_terms(time[here], event[here], side[here] % 2) for here in strata_of(side)]
+    excess, variance = (math.fsum(x) for x in zip(*parts, strict=True)) if parts else (0.0, 0.0)
+    return -excess / math.sqrt(variance) if variance > 0 else 0.0
+
+
+def log_rank_terms(time: Floats, event: Floats, side: NDArray[np.int64]) -> tuple[float, float]:
+    """Observed minus expected events in the experimental arm, and the hypergeometric variance."""
     excess = variance = 0.0
     for t in event_times(time, event):
         at_risk, dying = time >= t, (time == t) & (event == 1)
@@ -71,11 +84,16 @@ def log_rank_z(time: Floats, event: Floats, side: NDArray[np.int64]) -> float:
         excess += int((dying & (side == 1)).sum()) - d * n1 / n
         if n > 1:
             variance += d * n1 * (n - n1) * (n - d) / (n**2 * (n - 1))
-    return -excess / math.sqrt(variance) if variance > 0 else 0.0
+    return excess, variance
 
 
 def cox_terms(time: Floats, event: Floats, side: NDArray[np.int64], beta: float) -> tuple[float, float]:
-    """Score and information of Efron's partial likelihood at a log hazard ratio."""
+    """Score and information of Efron's partial likelihood at a log hazard ratio, summed over strata."""
+    parts = [cox_stratum(time[here], event[here], side[here] % 2, beta) for here in strata_of(side)]
+    return tuple(math.fsum(x) for x in zip(*parts, strict=True)) if parts else (0.0, 0.0)  # type: ignore[return-value]
+
+
+def cox_stratum(time: Floats, event: Floats, side: NDArray[np.int64], beta: float) -> tuple[float, float]:
     score = information = 0.0
     risk = np.exp(beta * (side == 1))
     for t in event_times(time, event):

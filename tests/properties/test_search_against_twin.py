@@ -57,11 +57,19 @@ def record(draw: st.DrawFn, most: int) -> np.ndarray:
     return history
 
 
+OF_STRATA = (kinds.LOG_HR, kinds.LOG_HR_LOW, kinds.LOG_HR_HIGH, kinds.Z, kinds.TAIL)
+
+
 @st.composite
 def aims(draw: st.DrawFn, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     sets = draw(st.integers(1, 3))
     side = st.sampled_from([st.sampled_from([0, 1]), st.sampled_from([-1, 0, 1]), st.just(1), st.just(0), st.just(-1)])
-    sides = np.array([draw(st.lists(draw(side), min_size=n, max_size=n)) for _ in range(sets)], dtype=np.int8)
+    sides = np.array([draw(st.lists(draw(side), min_size=n, max_size=n)) for _ in range(sets)], dtype=np.int16)
+    stratified = [draw(st.integers(0, 3)) == 0 for _ in range(sets)]
+    for s in range(sets):
+        if stratified[s]:
+            strata = np.array(draw(st.lists(st.integers(0, draw(st.integers(0, 40))), min_size=n, max_size=n)))
+            sides[s] = np.where(sides[s] >= 0, sides[s] + 2 * strata, -1)
     endpoints = np.array([draw(st.integers(0, 2)) for _ in range(sets)])
     rows, windows = [], []
     for _ in range(draw(st.integers(1, 8))):
@@ -69,6 +77,8 @@ def aims(draw: st.DrawFn, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, n
         both = kind in (kinds.KNOWN_FREE, kinds.EVENTS) and draw(st.booleans())
         arm = -1 if both else draw(st.integers(0, 1))
         number = -1 if kind == kinds.CROSSINGS else draw(st.integers(0, sets - 1))
+        if number >= 0 and stratified[number] and kind not in OF_STRATA:
+            kind = draw(st.sampled_from(OF_STRATA))
         rows.append((kind, number, arm, draw(st.integers(0, 2)), draw(st.integers(0, 70))))
         if kinds.MEDIAN <= kind <= kinds.MEDIAN_HIGH and draw(st.booleans()):
             low, high = math.inf, math.inf
@@ -120,6 +130,30 @@ def test_measured_as_by_the_twin_with_more_patients(data: st.DataObject, seed: i
 
 EVERY_KIND = [(kinds.LOG_HR, -1), (kinds.LOG_HR_LOW, -1), (kinds.LOG_HR_HIGH, -1), (kinds.Z, -1), (kinds.TAIL, -1)]
 OF_AN_ARM = [kinds.MEDIAN, kinds.MEDIAN_LOW, kinds.MEDIAN_HIGH, kinds.RATE, kinds.KNOWN_FREE, kinds.EVENTS]
+
+
+@settings(PLENTY, max_examples=150)
+@given(seed=st.integers(0, 10_000))
+def test_stratified_values_are_those_of_the_public_functions(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    n = int(rng.choice([4, 9, 30, 150]))
+    time = rng.integers(1, int(rng.choice([3, 12, 300])), n)
+    event = rng.random(n) < rng.choice([0.3, 0.8, 1.0])
+    side, stratum = rng.integers(0, 2, n), rng.integers(0, int(rng.choice([1, 2, 5])), n)
+    side[:2], stratum[:2] = (0, 1), 0
+    history = np.full((n, 12), -1, dtype=np.int64)
+    history[:, DAY[0]], history[:, DAY[0] + 1] = time, event
+    rows = np.array([(kind, 0, arm, 2, 1) for kind, arm in EVERY_KIND])
+    windows = np.tile([0.0, 1.0, 1.0], (len(rows), 1))
+    codes = (side + 2 * stratum).astype(np.int16)
+    _, kept = measured(history, codes[None, :], np.array([0]), rows, windows)
+    tte = TimeToEvent(time, event, side, control=0, experimental=1, unit="days", strata={"s": stratum})
+    model, z = cox(tte, stratified=True), logrank(tte, stratified=True).z
+    ratio = [math.nan] * 3
+    if math.isfinite(model.coef[0]):
+        ratio = [float(model.coef[0]), *(math.log(x) for x in model.conf_int)]
+    shown = 0.0 if z is None or math.isnan(z) else z
+    np.testing.assert_allclose(kept["values"], [*ratio, shown, shown], rtol=1e-9, atol=1e-9)
 
 
 def of_public(tte: TimeToEvent, rows: list[tuple[int, ...]]) -> list[float]:

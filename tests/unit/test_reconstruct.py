@@ -191,6 +191,31 @@ def test_every_number_is_met_and_printed(trial: Protocol) -> None:
     assert [t.name for t in tie_out(trial, as_patients(trial, found)) if not t.agrees] == []
 
 
+def test_numbers_of_a_stratified_analysis_are_met_and_printed(tmp_path: Path) -> None:
+    """Ratio, limits and test by strata, an unstratified test beside them, medians of whole arms."""
+    numbers = made.NUMBERS.replace('printed = "0.60"', 'printed = "0.57", stratified = true')
+    wanted = (
+        ("hazard ratio lower limit", '"0.39"', "true"), ("hazard ratio upper limit", '"0.85"', "true"),
+        ("P", '"0.005"', "true"), ("P", '"0.02"', "false"),
+    )  # fmt: skip
+    more = "".join(
+        f'{{ statistic = "{what}", estimand = "PFS", printed = {text}, stratified = {yes}, source = "paper" }},\n'
+        for what, text, yes in wanted
+    )
+    two = "REGION = { levels = { East = 0.3, West = 0.7 }, progression = { East = 2.5 } }, "
+    strata = '[data]\nstrata = { as_randomized = ["REGION", "MARKFL"] }\n'
+    scenario = made.SCENARIO.replace("factors = { ", "factors = { " + two)
+    trial = made.protocol(tmp_path, numbers, more, scenario=scenario, analyses=made.ANALYSES + strata)
+    found = one(trial)
+    assert found.agrees
+    assert {s.strata for s in found.targets.sets} == {("REGION", "MARKFL"), ()}
+    ties = tie_out(trial, as_patients(trial, found))
+    assert [(t.name, t.computed) for t in ties if not t.agrees] == []
+    of_pfs = [t for t in ties if t.number.estimand == "PFS" and t.number.statistic != "median"]
+    assert len(of_pfs) == 5
+    assert ["stratified by REGION and MARKFL" in t.method for t in of_pfs] == [True, True, True, True, False]
+
+
 def test_an_ensemble_does_not_depend_on_threads(trial: Protocol, no_strain: None) -> None:
     rebuilt = reconstruct(trial, cohorts=2, seed=8)
     assert rebuilt.agrees

@@ -145,7 +145,10 @@ BAD: dict[str, tuple[str, str]] = {
         further(number("hazard ratio lower limit", '"0.50"', of("PFS") + ", confidence = 0.9505")),
         "limits of another level than 95% cannot be aimed at"),
     "a stratified number": (further(number("P", '".02"', of("PFS") + ", stratified = true")),
-                            "numbers of a stratified analysis cannot be aimed at yet"),
+                            "nothing says of which strata"),
+    "strata that the model does not know": (
+        made.text(analyses=made.ANALYSES + '[data]\nstrata = { as_randomized = ["REGION"] }\n'),
+        "the model does not say who is in which stratum: it has no factor REGION"),
     "another strategy": (
         part("endpoints", 'variable = "OS"\nsummary = "hazard ratio"',
              'variable = "OS"\nsummary = "hazard ratio"\n'

@@ -100,9 +100,7 @@ def test_visits_far_off_their_days(protocol: Protocol, cut: Cut, lag: dict[str, 
     everything = protocol.scenario["everything"]
     chosen = everything.model_copy(
         update={
-            "detection": eq.protocol.Detection(
-                visit="scan", spread="60 days", missed=0.3, between_visits=0.3, lag=lag
-            ),
+            "detection": eq.protocol.Detection(visit="scan", spread="60 days", missed=0.3, between_visits=0.3, lag=lag),
             "dropout": eq.protocol.Hazard(median="12 months"),
             "loss_to_follow_up": eq.protocol.Hazard(median="18 months"),
         }

@@ -61,10 +61,11 @@ def _crossing_gaps(crossings, targets, windows, gaps, values):
 def measure(history, sides, endpoints, targets, windows, time, event, order, size, work, beta, gaps, values, energies):
     """Fill the state of a search from histories (n, 12) and return its energy, the sum of all distances.
 
-    sides (sets, n) int8: 1 experimental, 0 control, -1 not in the set; endpoints (sets,): 0 progression-free
-    survival, 1 overall survival, 2 time to progression; targets (t, 5) int64: kind, set (-1 for crossings), arm (-1
-    both, for counts only), type of limits, day; windows (t, 3): low, high, scale (above 0). Filled: time, event (3, n),
-    order (sets, n), size, beta (sets,), energies (sets + 1,), gaps and values (t,) as ``set_gaps`` says.
+    sides (sets, n) int16: 1 experimental, 0 control, each plus twice the stratum; -1 not in the set; endpoints (sets,):
+    0 progression-free survival, 1 overall survival, 2 time to progression; targets (t, 5) int64: kind, set (-1 for
+    crossings), arm (-1 both, for counts only), type of limits, day; windows (t, 3): low, high, scale (above 0). Filled:
+    time, event (3, n), order (sets, n), size, beta (sets,), energies (sets + 1,), gaps and values (t,) as ``set_gaps``
+    says.
     """
     n = history.shape[0]
     crossings = 0

@@ -16,12 +16,31 @@ _Z975 = 1.959963984540054
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
 def _steps(order, size, time, event, side, work):
-    """Distinct event times of a set into work (9, n): time, at risk, deaths (control, experimental), then survival
-    and Greenwood's sum (control, experimental); returns their number and the log-rank's O - E and variance."""
+    """Distinct event times of a set, stratum by stratum, into work (9, n): time, at risk, deaths (control,
+    experimental), then survival and Greenwood's sum (control, experimental); returns their number and the log-rank's
+    O - E and variance, summed over strata. A side is the arm (0, 1) plus twice the stratum."""
+    strata = 1
+    for i in range(size):
+        strata = max(strata, (side[order[i]] >> 1) + 1)
+    excess = 0.0
+    variance = 0.0
+    k = 0
+    for stratum in range(strata):
+        k, more, wider = _stratum_steps(order, size, time, event, side, stratum, k, work)
+        excess += more
+        variance += wider
+    return k, excess, variance
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _stratum_steps(order, size, time, event, side, stratum, k, work):
+    """``_steps`` of one stratum, from place ``k`` of work on; returns the next place, O - E and the variance."""
     at_risk_0 = 0.0
     at_risk_1 = 0.0
     for i in range(size):
-        if side[order[i]] == 1:
+        if side[order[i]] >> 1 != stratum:
+            continue
+        if side[order[i]] & 1:
             at_risk_1 += 1.0
         else:
             at_risk_0 += 1.0
@@ -31,7 +50,6 @@ def _steps(order, size, time, event, side, work):
     g1 = 0.0
     excess = 0.0
     variance = 0.0
-    k = 0
     i = 0
     while i < size:
         t = time[order[i]]
@@ -41,13 +59,15 @@ def _steps(order, size, time, event, side, work):
         left_1 = 0.0
         while i < size and time[order[i]] == t:
             subject = order[i]
-            if side[subject] == 1:
+            i += 1
+            if side[subject] >> 1 != stratum:
+                continue
+            if side[subject] & 1:
                 left_1 += 1.0
                 d1 += event[subject]
             else:
                 left_0 += 1.0
                 d0 += event[subject]
-            i += 1
         d = d0 + d1
         if d > 0.0:
             n = at_risk_0 + at_risk_1
@@ -206,8 +226,9 @@ def set_gaps(number, order, size, time, event, side, targets, windows, work, bet
     z of the log-rank test (above zero where the experimental arm has fewer events than expected; 0 without variance),
     medians and their Brookmeyer-Crowley limits in days (inf: not reached), rates, counts. A median is the first time
     at which the curve is at most one half; a curve at one half is a distance of its own. A rate is nan on days after
-    an arm's last time, unless all have had the event, and that, too, is a distance. Nothing depends on what was
-    measured before, so that a state reached by moves equals the same state measured afresh.
+    an arm's last time, unless all have had the event, and that, too, is a distance. A side (n,) is the arm (0, 1) plus
+    twice the stratum; curves of a set with strata mean nothing: what is asked of it are ratios and z. Nothing depends
+    on what was measured before, so that a state reached by moves equals the same state measured afresh.
     """
     k, excess, variance = _steps(order, size, time, event, side, work)
     total = 0.0

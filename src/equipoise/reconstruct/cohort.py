@@ -160,13 +160,17 @@ def _settled(
     )
 
 
-def _sides(trial: Protocol, model: Model, who: Baseline, sets: tuple[AnalysisSet, ...]) -> NDArray[np.int8]:
-    """For each set who is in which arm: 1 experimental, 0 control, -1 not in it."""
-    sides = np.full((len(sets), len(who)), -1, dtype=np.int8)
+def _sides(trial: Protocol, model: Model, who: Baseline, sets: tuple[AnalysisSet, ...]) -> NDArray[np.int16]:
+    """For each set who is in which arm: 1 experimental, 0 control, plus twice the stratum; -1 not in it."""
+    sides = np.full((len(sets), len(who)), -1, dtype=np.int16)
     for row, here in zip(sides, sets, strict=True):
         inside = members(trial, model, who, here.population)
-        row[inside & (who.arm == model.arms.index(here.control))] = 0
-        row[inside & (who.arm == model.arms.index(here.experimental))] = 1
+        stratum = np.zeros(len(who), dtype=np.int64)
+        for column in here.strata:
+            stratum = stratum * len(model.scenario.factors[column].levels) + who.factors[column]
+        for side, arm in enumerate((here.control, here.experimental)):
+            chosen = inside & (who.arm == model.arms.index(arm))
+            row[chosen] = side + 2 * stratum[chosen]
     return sides
 
 

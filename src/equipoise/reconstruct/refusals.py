@@ -16,7 +16,9 @@ _TRIPLES = (
 )
 
 
-def check_agreement(trial: Protocol, numbers: list[tuple[int, PublishedNumber]], subjects: Mapping[str, int]) -> None:
+def check_agreement(
+    trial: Protocol, scenario: Scenario, numbers: list[tuple[int, PublishedNumber]], subjects: Mapping[str, int]
+) -> None:
     """Refuses an estimate outside its own interval, a number printed in two ways, and analyses that no search does."""
     by_name: dict[tuple[object, ...], list[tuple[int, PublishedNumber]]] = {}
     for index, number in numbers:
@@ -36,7 +38,7 @@ def check_agreement(trial: Protocol, numbers: list[tuple[int, PublishedNumber]],
         }
         for estimate, lower, upper in _TRIPLES:
             _inside(here, estimate, lower, upper)
-    _searched_for(trial, numbers)
+    _searched_for(trial, scenario, numbers)
 
 
 def _agree(trial: Protocol, first: PublishedNumber, second: PublishedNumber, subjects: Mapping[str, int]) -> bool:
@@ -155,7 +157,19 @@ def _inside(here: dict[str, tuple[int, PublishedNumber]], estimate: str, lower: 
             )
 
 
-def _searched_for(trial: Protocol, numbers: list[tuple[int, PublishedNumber]]) -> None:
+def strata_of(trial: Protocol, number: PublishedNumber) -> tuple[str, ...]:
+    """Columns over which a number's analysis is stratified: as the number says, else as the protocol's first analysis
+    of the estimand is, which takes the strata if there are any."""
+    if number.statistic != "P" and not number.statistic.startswith("hazard ratio"):
+        return ()
+    stratified = number.stratified
+    if stratified is None:
+        of = [a.stratified for a in trial.analyses.values() if a.estimand == number.estimand]
+        stratified = of[0] if of else None
+    return () if stratified is False else tuple(trial.data.strata.as_randomized)
+
+
+def _searched_for(trial: Protocol, scenario: Scenario, numbers: list[tuple[int, PublishedNumber]]) -> None:
     for index, number in numbers:
         if number.confidence not in (None, _LEVEL):
             raise UnsupportedError(
@@ -163,17 +177,18 @@ def _searched_for(trial: Protocol, numbers: list[tuple[int, PublishedNumber]]) -
                 where=f"published.numbers[{index}].confidence",
                 remedy='Set use = "shown".',
             )
-        if number.stratified:
-            raise UnsupportedError(
-                "numbers of a stratified analysis cannot be aimed at yet",
+        strata = strata_of(trial, number)
+        if number.stratified and not strata:
+            raise ProtocolError(
+                "a number is of a stratified analysis, and nothing says of which strata",
                 where=f"published.numbers[{index}].stratified",
-                remedy='Set use = "shown".',
+                remedy='Name their columns under [data] strata = { as_randomized = ["COLUMN"] }.',
             )
-    aimed = {n.estimand for _, n in numbers}
-    for name, analysis in trial.analyses.items():
-        if analysis.estimand in aimed and analysis.stratified is not False and trial.data.strata.as_randomized:
-            raise UnsupportedError(
-                "numbers of a stratified analysis cannot be aimed at yet",
-                where=f"analyses.{quoted(name)}.stratified",
-                remedy="Set stratified = false if the published analysis was not stratified.",
-            )
+        for column in strata:
+            if column not in scenario.factors:
+                raise ProtocolError(
+                    f"the model does not say who is in which stratum: it has no factor {column}",
+                    where=f"published.numbers[{index}]",
+                    remedy=f"Add [scenario.NAME.factors.{quoted(column)}] with its levels, or set stratified = false "
+                    "on the number or its analysis if it was not stratified.",
+                )

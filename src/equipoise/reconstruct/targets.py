@@ -17,7 +17,7 @@ from ..protocol.published import Tier
 from ..results import percent
 from ..simulate.patients import endpoint_place
 from ..units import days, days_per
-from .refusals import check_adverse_events, check_agreement, check_population, population_columns
+from .refusals import check_adverse_events, check_agreement, check_population, population_columns, strata_of
 
 _MARGIN = 0.02  # of a window's width, on either side: a digit is never met by a hair
 _OPEN_MARGIN = 0.01  # of about a standard error, inside a bound
@@ -37,12 +37,14 @@ _CONF_TYPE = {"plain": kinds.PLAIN, "log": kinds.LOG, "log-log": kinds.LOG_LOG, 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnalysisSet:
-    """An endpoint in a population with its two arms: what a group of targets is computed from."""
+    """An endpoint in a population with its two arms: what a group of targets is computed from. ``strata`` are the
+    columns over which ratios and tests are stratified."""
 
     place: int
     population: str
     experimental: str
     control: str
+    strata: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +104,7 @@ def targets(trial: Protocol, scenario: Scenario, tier: Tier = "A") -> Targets:
         )
     subjects = _subjects(trial, numbers)
     levels = _levels(trial, scenario, numbers, sum(subjects.values()))
-    check_agreement(trial, numbers, subjects)
+    check_agreement(trial, scenario, numbers, subjects)
     for endpoint in trial.endpoints:
         endpoint_place(trial, endpoint)  # every endpoint becomes records of ADTTE
     builder = _Builder(trial=trial, scenario=scenario, numbers=numbers, subjects=subjects, levels=levels)
@@ -250,6 +252,7 @@ class _Builder:
             population=estimand.population,
             experimental=estimand.treatment.experimental,
             control=estimand.treatment.control,
+            strata=strata_of(self.trial, number),
         )
         if here not in self.sets:
             self.sets.append(here)

@@ -217,9 +217,7 @@ def _whole(duration: str) -> float:
     return math.floor(days(duration) + 0.5)
 
 
-def _timing(
-    trial: Protocol, scenario: Scenario, name: str | None, arm: str = ""
-) -> tuple[NDArray[np.float64], int]:
+def _timing(trial: Protocol, scenario: Scenario, name: str | None, arm: str = "") -> tuple[NDArray[np.float64], int]:
     """Accrual, cut-off and visits (of an arm) in days; and how many visits fit into the time to the cut-off."""
     timing = np.zeros(9)
     timing[:2] = _whole(scenario.accrual), _whole(scenario.cutoff)

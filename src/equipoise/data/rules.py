@@ -20,6 +20,7 @@ from .day_count import FITS, OFFSET, count_days, fits_from_one
 from .patients import Patients
 
 Severity = Literal["error", "warning", "not applicable"]
+_DATASET = "_of"
 _ORDER: tuple[Severity, ...] = ("error", "warning", "not applicable")
 
 RULES: Mapping[str, str] = MappingProxyType(
@@ -282,21 +283,20 @@ def _tte_14(case: _Case) -> Iterator[Finding]:
     if adsl is None:
         yield case.absent("TTE-14", "adsl", [])
         return
-    for dataset in ("adtte", "adae", "adex"):
-        frame = case.patients.frames().get(dataset)
-        if frame is None:
-            continue
-        unknown = frame.join(adsl, on=subject, how="anti", maintain_order="left")
-        if unknown.height:
-            count = unknown[subject].n_unique()
-            text = f"{count} subject{'s' if count > 1 else ''} of {dataset.upper()} not in ADSL"
-            yield case.finding("TTE-14", dataset, subject, unknown, text, "Add them to ADSL.")
+    present = {name: frame for name, frame in case.patients.frames().items() if name != "adsl"}
+    named = [frame.lazy().select(subject, pl.lit(name).alias(_DATASET)) for name, frame in present.items()]
+    lost = pl.concat(named).join(adsl.lazy(), on=subject, how="anti", maintain_order="left").collect()
+    for dataset in lost[_DATASET].unique(maintain_order=True) if lost.height else ():
+        unknown = lost.filter(pl.col(_DATASET) == dataset)
+        count = unknown[subject].n_unique()
+        text = f"{count} subject{'s' if count > 1 else ''} of {dataset.upper()} not in ADSL"
+        yield case.finding("TTE-14", dataset, subject, unknown, text, "Add them to ADSL.")
     strata = [*case.names.strata.as_randomized, *case.names.strata.as_verified]
     both = [c for c in case.adtte.columns if c in adsl.columns]
     compared = [c for c in both if c == case.names.arm or c in strata or c.endswith("FL")]
     one_each = adsl.lazy().select(subject, *compared).unique(subject, keep="first", maintain_order=True)
     kept = case.adtte.lazy().select(subject, *compared)
-    joined = kept.join(one_each, on=subject, how="inner", suffix="_of_adsl", maintain_order="left").collect()
+    joined = kept.join(one_each, on=subject, how="inner", suffix="_of_adsl", maintain_order="left")
     differs = {}
     for column in compared:
         own, other = pl.col(column), pl.col(f"{column}_of_adsl")
@@ -304,10 +304,9 @@ def _tte_14(case: _Case) -> Iterator[Finding]:
             own, other = own.cast(pl.String), other.cast(pl.String)
         differs[column] = own.ne_missing(other)
     for column in _any(joined, differs):
-        bad = joined.filter(differs[column])
-        if bad.height:
-            text = f"{column} differs between ADTTE and ADSL in {_records(bad.height)}"
-            yield case.finding("TTE-14", "adtte", column, bad, text, "Correct the one that is wrong.")
+        bad = joined.filter(differs[column]).collect()
+        text = f"{column} differs between ADTTE and ADSL in {_records(bad.height)}"
+        yield case.finding("TTE-14", "adtte", column, bad, text, "Correct the one that is wrong.")
 
 
 def _adsl_01(case: _Case) -> Iterator[Finding]:
@@ -369,11 +368,11 @@ def _missing(frame: pl.DataFrame, columns: list[str]) -> list[str]:
     return [c for c in columns if c not in frame.columns]
 
 
-def _any(frame: pl.DataFrame, bad: Mapping[str, pl.Expr]) -> list[str]:
+def _any(frame: pl.DataFrame | pl.LazyFrame, bad: Mapping[str, pl.Expr]) -> list[str]:
     """The names of what some row is bad in, found in one pass."""
     if not bad:
         return []
-    found = frame.select(expression.any().alias(name) for name, expression in bad.items()).row(0)
+    found = frame.lazy().select(expression.any().alias(name) for name, expression in bad.items()).collect().row(0)
     return [name for name, yes in zip(bad, found, strict=True) if yes]
 
 

@@ -525,3 +525,27 @@ def test_a_reconstruction_needs_a_steady_model() -> None:
     even = tandem.scenario["stated"].model_copy(update={"entry": "even"})
     with pytest.raises(UnsupportedError, match="one pace"):
         eq.reconstruct.ensemble.task_of(tandem, "stated", even, "A", 0)
+
+
+def test_treatment_that_stops_for_other_reasons(protocol: Protocol) -> None:
+    """Endpoints are as without; the day of stopping, where nothing else comes first, follows the law of its arm."""
+    plain = protocol.scenario["everything"].model_copy(update={"patients": 20_000})
+    stops = eq.protocol.Hazard(median="3 months", hazard_ratio={"Drug": 0.5}, cured={"Placebo": 0.2})
+    model = plain.model_copy(update={"discontinuation": stops})
+    before, after = (trial(protocol, one, seed=4) for one in (plain, model))
+    assert before.adsl is not None
+    assert after.adsl is not None
+    assert after.adtte.equals(before.adtte)
+    assert after.adsl.drop("TRTEDT").equals(before.adsl.drop("TRTEDT"))
+    assert (after.adsl["TRTEDT"] <= before.adsl["TRTEDT"]).all()
+    begun = (after.adsl["TRTEDT"] - after.adsl["TRTSDT"]).dt.total_days().to_numpy() + 1
+    could = (before.adsl["TRTEDT"] - before.adsl["TRTSDT"]).dt.total_days().to_numpy() + 1
+    drug = (after.adsl["TRT01P"] == "Drug").to_numpy()
+    for here, ratio, never in ((drug, 0.5, 0.0), (~drug, 1.0, 0.2)):
+        kept = here & (could > 60)
+        share = (begun[kept] <= 60).mean()
+        expected = (1 - never) * (1 - 0.5 ** (ratio * 60 / (3 * 30.4375)))
+        assert share == pytest.approx(expected, abs=4 * math.sqrt(0.25 / kept.sum()))
+    twice = trial(protocol, model, seed=4)
+    assert twice.adsl is not None
+    assert twice.adsl.equals(after.adsl)

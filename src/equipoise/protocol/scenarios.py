@@ -210,7 +210,9 @@ class Scenario(Section):
     number, which is the default of ``entry``) or one after the other ("even"), at the ``accrual_pace``, or at those of
     the ``sites`` that are open, of which the data then have the names (SITEID); the data are cut ``cutoff`` after that
     day. Death counts from progression on (``death_after_progression``) or, before it, from randomization
-    (``death_before_progression``); a model without progression has the latter alone. ``patients`` is how many a
+    (``death_before_progression``); a model without progression has the latter alone. Treatment ends with progression,
+    death, the last visit or, for other reasons, by ``discontinuation``, which changes what is given and when adverse
+    events come, not the hazards. ``patients`` is how many a
     simulated trial has.
     """
 
@@ -230,6 +232,7 @@ class Scenario(Section):
     crossover: Crossover | None = None
     dropout: Hazard | None = None
     loss_to_follow_up: Hazard | None = None
+    discontinuation: Hazard | None = None
     factors: Table[Factor] = Field(default_factory=dict, validate_default=True)
     weight: Weight | None = None
     missed_doses: Share = 0.0

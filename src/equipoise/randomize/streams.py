@@ -35,6 +35,7 @@ class Purpose(IntEnum):
     IMPUTATION = 7
     MEASUREMENT = 8
     SITES = 9
+    DISCONTINUATION = 10
 
 
 def generator(seed: int, *, trial: int = 0, purpose: Purpose) -> np.random.Generator:

@@ -12,11 +12,11 @@ from scipy.special import ndtr, ndtri
 from ..errors import ProtocolError
 from ..kernels import adverse_event_days, doses_given, histories
 from ..kernels.entering import NEVER
-from ..kernels.history import CROSS
+from ..kernels.history import CROSS, time_at
 from ..protocol import AdverseEvents, Factor, Protocol, Randomization, Scenario
 from ..randomize import Purpose, allocate, generator
 from ..results import read_only
-from .model import Model, open_sites
+from .model import Model, open_sites, stopping
 
 _DRAWS = 200
 # Columns of a history, as the kernel orders them.
@@ -214,6 +214,7 @@ def cohort(
     that an arm have a larger share of subjects with a kind than every other (drawn until it has)."""
     history, latent = _histories(model, baseline, uniforms)
     end = history[:, FIELDS.index("treatment_end")]
+    end[:] = np.minimum(end, _discontinued(model, baseline.arm, seed, number))
     n = len(baseline)
     regimens = regimen_table(trial)
     u = generator(seed, trial=number, purpose=Purpose.DOSES).random((n, len(regimens)))
@@ -243,6 +244,20 @@ def _histories(
             model.laws_by_arm[a], model.ratios, model.timings[a], model.crossing,
         )  # fmt: skip
     return history, latent
+
+
+def _discontinued(model: Model, arm: NDArray[np.int64], seed: int, number: int) -> NDArray[np.int64]:
+    """The day on which each patient would stop treatment for other reasons than progression, death or leaving."""
+    never = np.full(len(arm), np.iinfo(np.int64).max)
+    if model.scenario.discontinuation is None:
+        return never
+    laws, ratios, stays = stopping(model)
+    u = generator(seed, trial=number, purpose=Purpose.DISCONTINUATION).random((len(arm), 2))
+    for i in np.flatnonzero(u[:, 1] >= stays[arm]):
+        time = time_at(laws[arm[i]], -np.log1p(-u[i, 0]) / ratios[arm[i]])
+        if time < model.timing[1]:  # later ones are after the cut-off
+            never[i] = max(1, int(np.ceil(time)))
+    return never
 
 
 def _sites(model: Model, entry: NDArray[np.int64], seed: int, number: int) -> NDArray[np.int64] | None:

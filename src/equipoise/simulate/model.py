@@ -132,6 +132,16 @@ def _law(hazard: Hazard | None, pieces: int) -> NDArray[np.float64]:
     return law
 
 
+def stopping(model: Model) -> tuple[Vector, Vector, Vector]:
+    """Of discontinuation: the law of each arm (arms, w), its hazard ratio and the share that never stops (arms,)."""
+    hazard = model.scenario.discontinuation
+    assert hazard is not None
+    laws = _law(hazard, max(1, len(hazard.pieces)))[None]
+    ratios = np.array([hazard.hazard_ratio.get(arm, 1.0) for arm in model.arms])
+    never = np.array([hazard.cured.get(arm, 0.0) for arm in model.arms])
+    return _by_arm([hazard], model.arms, laws)[:, 0], ratios, never
+
+
 def _crosses(scenario: Scenario) -> NDArray[np.float64]:
     """Probabilities of crossing over by level of the factor that they depend on."""
     crossover = scenario.crossover

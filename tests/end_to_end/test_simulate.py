@@ -69,7 +69,12 @@ def test_tandem(tmp_path: Path) -> None:
     table = pl.read_csv(tmp_path / "simulation.csv", infer_schema=False)
     assert table.height == len(rows)
     page = (tmp_path / "simulation.html").read_text()
-    assert page.count("<svg") == 5
+    assert page.count("<svg") == 6
+    assert "What looking earlier costs and saves" in page
+    paired = {(r["statistic"], r["group"]): r["value"] for r in rows if r["analysis"] == "designs"}
+    saved = paired["difference in expected events", "the group sequential design - one look"]
+    assert saved is not None
+    assert saved < 0
     assert "all of it" in page
     curves = {(r["analysis"], r["estimand"]) for r in rows if r["statistic"] == "survival"}
     assert curves == {("curves stated", "PFS, treatment policy"), ("curves stated", "OS, treatment policy")}

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from equipoise.design import LanDeMets, accrual, group_sequential, median, survival
+from equipoise.design import LanDeMets, Plan, accrual, group_sequential, median, survival
 from equipoise.errors import EquipoiseError
 from equipoise.kernels.trials import DAY, EVENTS, MET, Z
 from equipoise.protocol import Protocol, read
-from equipoise.simulate import Cut, Looks, Paired, Trials, compare_designs, nature, operating
+from equipoise.simulate import Cut, Looks, Paired, Trials, compare_designs, looks_of, nature, operating
 from equipoise.simulate.many import stops, sums_of
 from equipoise.simulate.operating import by_logrank
 from equipoise.simulate.trial import analysis_of
@@ -158,11 +158,33 @@ def test_what_is_refused(protocol: Protocol, designs: Any, more: dict[str, Any],
     assert words in str(caught.value)
 
 
-def test_a_plan_is_no_design(protocol: Protocol) -> None:
+@pytest.fixture(scope="module")
+def plan() -> Plan:
     test = group_sequential(alpha=0.025, sided=1, information_fractions=[0.6, 1], efficacy=LanDeMets("obrien-fleming"))
-    plan = survival(
+    return survival(
         test, hazard_ratio=0.65, power=0.8, control=median("6 months"), allocation={"E": 1, "C": 1},
         accrual=accrual("12 months"), follow_up="9 months",
     )  # fmt: skip
+
+
+def test_the_patients_that_a_plan_assumes(plan: Plan) -> None:
+    looks = looks_of(plan)
+    found = compare_designs(None, {"planned": looks, "last": once(looks)}, plan=plan, trials=1_500, seed=2)
+    alone = operating(None, plan=plan, trials=1_500, seed=2)
+    assert (found.power[0], found.events[0]) == (alone.power, alone.expected["events"][0])
+    assert found.subjects == round(plan.patients)
+    assert found.events_difference[1] > 10 * found.events_difference_error[1]
+    for more in ({"scenario": "x"}, {"subjects": 20}, {"estimand": "OS"}):
+        with pytest.raises(EquipoiseError, match="the plan says who the patients are"):
+            compare_designs(None, {"a": ONE, "b": TWO}, plan=plan, trials=10, seed=1, **more)  # type: ignore[arg-type]
+    with pytest.raises(EquipoiseError, match="nothing says who the patients are"):
+        compare_designs(None, {"a": ONE, "b": TWO}, trials=10, seed=1)
+
+
+def once(looks: Looks) -> Looks:
+    return Looks(cuts=looks.cuts[-1:], efficacy=[1.959963984540054], sided=looks.sided)
+
+
+def test_a_plan_is_no_design(protocol: Protocol, plan: Plan) -> None:
     with pytest.raises(EquipoiseError, match="has no looks"):
         compare_designs(protocol, {"a": ONE, "b": plan}, scenario="survival alone", trials=10, seed=1)  # type: ignore[dict-item]

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from ..protocol import Protocol
-from ..simulate import TRUTH, Curves, Grid, Study
+from ..simulate import TRUTH, Curves, Grid, Paired, Study
 from .document import environment, write_files
 from .drawing import COLORS, STYLE, svg
 from .ensemble import ensemble_figure
@@ -52,6 +52,7 @@ def simulation_html(trial: Protocol, found: Study) -> str:
         curves=[(one, _heading(trial, one), Markup(curves_figure(trial, one))) for one in found.curves],
         plan=plan_table(found),
         decisions=Markup(decisions_figure(found)) if found.of_plan else "",
+        paired=None if found.paired is None else (found.paired, Markup(paired_figure(found.paired))),
         notes=found.notes,
         methods=list(dict.fromkeys(row.method for row in rows if row.method)),
         all_results=results_table([row for row in rows if not row.statistic.startswith(TRUTH)], at="At"),
@@ -195,6 +196,37 @@ def decisions_figure(found: Study) -> str:
         axes.set_xlim(0, 1)
         axes.xaxis.set_major_formatter(PercentFormatter(1.0))
         axes.set_xlabel("Share of the trials")
+        figure.tight_layout()
+        return svg(figure)
+
+
+def paired_figure(found: Paired) -> str:
+    """What each design changes against the first, in the same trials, with two Monte Carlo errors on either side."""
+    rows = found.rows()
+    panels = (
+        ("difference in power", "Power", 100.0, "percentage points"),
+        ("difference in expected events", "Expected events", 1.0, "events"),
+        ("difference in expected day", "Expected duration", 1.0, "days"),
+    )
+    groups = list(dict.fromkeys(r.group for r in rows if r.statistic == panels[0][0]))
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(7.2, 1.3 + 0.4 * len(groups)))
+        for k, (axes, (statistic, title, scale, unit)) in enumerate(
+            zip(figure.subplots(1, len(panels), sharey=True), panels, strict=True)
+        ):
+            held = {(r.group, r.statistic): scale * (r.value or 0.0) for r in rows}
+            axes.errorbar(
+                [held[g, statistic] for g in groups], range(len(groups)),
+                xerr=[2 * held[g, f"{statistic} Monte Carlo error"] for g in groups], fmt="o", markersize=4,
+                color=COLORS[0], capsize=2,
+            )  # fmt: skip
+            axes.axvline(0, color="#888888", linewidth=0.8, linestyle="--")
+            axes.set_title(title, fontsize=8)
+            axes.set_xlabel(unit)
+            axes.margins(x=0.25)
+            axes.set_ylim(len(groups) - 0.5, -0.5)
+            if not k:
+                axes.set_yticks(range(len(groups)), [g.replace(" - ", "\nminus ") for g in groups])
         figure.tight_layout()
         return svg(figure)
 

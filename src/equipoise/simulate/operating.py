@@ -83,8 +83,7 @@ def operating(  # noqa: PLR0913 - the house plan's public name
                 remedy="Leave it out, or name a scenario.",
             )
         drawn = nature_of(plan, hazard_ratio=_ratio(hazard_ratio))
-        task |= {"experimental": plan.population.experimental, "control": plan.population.control_arm, "endpoint": 1}
-        task["by"] = ("stratum",) if len(plan.population.strata) > 1 else ()
+        task |= of_plan(plan)
     else:
         if protocol is None:
             raise DesignError("a scenario belongs to a protocol", where="protocol", remedy="Give the protocol.")
@@ -132,6 +131,13 @@ def _truth(many: Trials) -> dict[str, tuple[float, ...]]:
     found = large.found(_ELSEWHERE, _LARGE)
     wanted = zip(ESTIMATES.items(), (many.cox, many.tau, many.at), strict=True)
     return {name: tuple(found[:, :, column].mean(axis=0).tolist()) for (name, column), asked in wanted if asked}
+
+
+def of_plan(plan: Plan) -> dict[str, Any]:
+    """Arms, endpoint and strata of the log-rank test of the patients that a plan assumes."""
+    who = plan.population
+    by = ("stratum",) if len(who.strata) > 1 else ()
+    return {"experimental": who.experimental, "control": who.control_arm, "endpoint": 1, "by": by}
 
 
 def by_logrank(

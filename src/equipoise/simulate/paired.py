@@ -19,12 +19,14 @@ from ..units import DAYS_PER_MONTH
 from .characteristics import name_of_test
 from .looks import Looks
 from .many import CHUNK, Trials, check_trials, stops
-from .nature import nature
-from .operating import by_logrank, seed_of
+from .nature import Nature, nature, nature_of
+from .operating import by_logrank, of_plan, seed_of
 from .trial import analysis_of, scenario_of, subjects_of
 
 if TYPE_CHECKING:
     import polars as pl
+
+    from ..design import Plan
 
 Vector = NDArray[np.float64]
 _KINDS = ("power", "events", "day")  # what is known of the end of each trial, in this order
@@ -121,10 +123,11 @@ def _signed(value: float, digits: int) -> str:
 
 
 def compare_designs(
-    protocol: Protocol,
+    protocol: Protocol | None,
     designs: Mapping[str, Looks],
     *,
-    scenario: str | Scenario,
+    scenario: str | Scenario | None = None,
+    plan: Plan | None = None,
     trials: int,
     seed: int,
     estimand: str | None = None,
@@ -134,10 +137,11 @@ def compare_designs(
     in the same simulated trials of the same patients, so that chance is mostly taken out of the differences.
 
     Patients and the log-rank test are those of ``operating`` with ``scenario``, ``estimand`` and ``subjects``: what a
-    design says by itself is what ``operating`` says of its looks with the same seed and number of trials.
+    design says by itself is what ``operating`` says of its looks with the same seed and number of trials. Or they are
+    those that a ``plan`` assumes, and the protocol is not looked at.
 
-    Raises ``DesignError`` for fewer than two designs, for what is no ``Looks``, and where tests of one and of two sides
-    are mixed; what ``operating`` raises for the others.
+    Raises ``DesignError`` for fewer than two designs, for what is no ``Looks``, where tests of one and of two sides are
+    mixed, and for a scenario beside a plan; what ``operating`` raises for the others.
 
     >>> from equipoise.protocol import example
     >>> from equipoise.simulate import Cut
@@ -150,11 +154,7 @@ def compare_designs(
     """
     named = _checked(designs)
     check_trials(trials)
-    chosen = scenario_of(protocol, scenario)
-    n = subjects_of(protocol, chosen, subjects)
-    analysis = analysis_of(protocol, estimand)
-    how: dict[str, Any] = by_logrank(protocol, chosen, analysis)
-    drawn = nature(protocol, chosen, n)
+    drawn, how, label, context = _patients(protocol, scenario, plan, estimand, subjects)
     tasks = [Trials(nature=drawn, looks=looks, seed=seed_of(seed), cox=False, **how) for looks in named.values()]
     total = np.zeros((4, len(_KINDS), len(tasks)))
     for first in range(0, trials, CHUNK):
@@ -162,7 +162,6 @@ def compare_designs(
         for i, values in enumerate((ends, ends - ends[:, :, :1])):
             total[2 * i] += values.sum(axis=0)
             total[2 * i + 1] += (values * values).sum(axis=0)
-    about = protocol.estimands[analysis.estimand]
     numbers: dict[str, Vector] = {}
     for k, kind in enumerate(_KINDS):
         for i, name in enumerate((kind, f"{kind}_difference")):
@@ -170,13 +169,33 @@ def compare_designs(
             numbers[name] = mean
             numbers[f"{name}_error"] = np.sqrt(np.maximum(total[2 * i + 1, k] / trials - mean**2, 0.0) / trials)
     return Paired(
-        label=chosen.label, test=name_of_test(tasks[0]), designs=named, trials=int(trials), seed=int(seed), subjects=n,
-        context=Row(
-            statistic="", analysis="designs", role="simulation", estimand=analysis.estimand,
-            population=about.population, endpoint=about.variable, origin="simulated",
-        ),
-        **numbers,
+        label=label, test=name_of_test(tasks[0]), designs=named, trials=int(trials), seed=int(seed),
+        subjects=drawn.patients, context=context, **numbers,
     )  # fmt: skip
+
+
+def _patients(
+    protocol: Protocol | None, scenario: str | Scenario | None, plan: Plan | None, estimand: str | None,
+    subjects: int | None,
+) -> tuple[Nature, dict[str, Any], str, Row]:  # fmt: skip
+    """What draws the patients, how they are tested, in words, and what rows say of it."""
+    empty = Row(statistic="", analysis="designs", role="simulation", origin="simulated")
+    if plan is not None:
+        if scenario is not None or subjects is not None or estimand is not None:
+            raise DesignError(
+                "the plan says who the patients are", where="plan", remedy="Leave scenario, subjects and estimand out."
+            )
+        return nature_of(plan), of_plan(plan), "as the plan assumes", empty
+    if protocol is None or scenario is None:
+        raise DesignError(
+            "nothing says who the patients are", where="scenario", remedy="Name a scenario, or give a plan."
+        )
+    chosen = scenario_of(protocol, scenario)
+    analysis = analysis_of(protocol, estimand)
+    about = protocol.estimands[analysis.estimand]
+    context = replace(empty, estimand=analysis.estimand, population=about.population, endpoint=about.variable)
+    how = by_logrank(protocol, chosen, analysis)
+    return nature(protocol, chosen, subjects_of(protocol, chosen, subjects)), how, chosen.label, context
 
 
 def _ends(task: Trials, found: Vector) -> Vector:

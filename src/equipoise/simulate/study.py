@@ -13,7 +13,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from .. import results
-from ..design import justification
+from ..design import Plan, justification
 from ..errors import ProtocolError
 from ..protocol import Protocol, Scenario, Simulation, quoted
 from ..protocol.varied import accrued, delayed, follow_up
@@ -21,10 +21,11 @@ from ..results import ROUNDING_NOTE, Row, fixed
 from ..units import MONTH_LENGTH_NOTE
 from .characteristics import Operating
 from .curves import Curves, curves
-from .looks import Cut, Looks
+from .looks import Cut, Looks, looks_of
 from .many import RATIO
 from .model import without_effect
 from .operating import operating
+from .paired import Paired, compare_designs
 from .patients import endpoint_place
 from .trial import scenario_of, subjects_of
 
@@ -88,10 +89,12 @@ class Grid:
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Study:
     """All that a protocol wants simulated: grids; the operating characteristics of the plan of its [design] under what
-    it assumes and under no effect; and Kaplan-Meier curves of each scenario and estimand that the grids have."""
+    it assumes and under no effect, and beside one look at its last number of events in the same trials; and
+    Kaplan-Meier curves of each scenario and estimand that the grids have."""
 
     grids: tuple[Grid, ...]
     of_plan: tuple[Operating, ...]
+    paired: Paired | None
     curves: tuple[Curves, ...]
     plan_label: str
     notes: tuple[str, ...]
@@ -103,6 +106,8 @@ class Study:
         found = [row for grid in self.grids for row in grid.rows()]
         for run in self.of_plan:
             found += [replace(row, toml_path="design") for row in run.rows()]
+        if self.paired is not None:
+            found += [replace(row, toml_path="design") for row in self.paired.rows()]
         return found + [row for one in self.curves for row in one.rows()]
 
     def table(self) -> pl.DataFrame:
@@ -154,9 +159,12 @@ def study(
             interrupted |= run.interrupted
             if interrupted:
                 break
+    paired: Paired | None = None
     drawn: tuple[Curves, ...] = ()
     if not interrupted:
         try:
+            if of_plan:
+                paired = _beside_one_look(found.plan, trials, seed, progress)
             drawn = tuple(_curves(protocol, seed, progress))
         except KeyboardInterrupt:
             interrupted = True
@@ -164,10 +172,24 @@ def study(
     return Study(
         grids=tuple(grids),
         of_plan=tuple(of_plan),
+        paired=paired,
         curves=drawn,
         plan_label=label,
         notes=(*stopped, *dict.fromkeys(note for grid in grids for note in grid.notes)),
         interrupted=interrupted,
+    )
+
+
+def _beside_one_look(plan: Plan, trials: int, seed: int, progress: Callable[[str], None]) -> Paired | None:
+    """What looking earlier costs and saves; None where there is one look, or a last one that claims nothing."""
+    looks = looks_of(plan)
+    if len(looks.cuts) == 1 or not np.isfinite(looks.efficacy[-1]):
+        return None
+    progress("simulating one look beside those of the design")
+    bound = float(-ndtri(plan.test.alpha / plan.test.sided))
+    once = Looks(cuts=looks.cuts[-1:], efficacy=np.array([bound]), sided=looks.sided)
+    return compare_designs(
+        None, {"one look": once, "the group sequential design": looks}, plan=plan, trials=trials, seed=seed
     )
 
 

@@ -18,7 +18,7 @@ from equipoise.reconstruct import Calibration, reconstruction
 from equipoise.reconstruct.ensemble import as_patients, search_all, tasks
 
 HERE = Path(__file__).parent
-TRIALS = {"keynote024": 18, "cou_aa_301": 13, "gist": 5, "record1": 20, "flaura": 16, "paloma3": 11, "emilia": 7}
+TRIALS = {"keynote024": 18, "cou_aa_301": 13, "gist": 5, "record1": 20, "flaura": 18, "paloma3": 11, "emilia": 7}
 
 
 @pytest.mark.parametrize("name", TRIALS)

@@ -191,6 +191,25 @@ def test_every_number_is_met_and_printed(trial: Protocol) -> None:
     assert [t.name for t in tie_out(trial, as_patients(trial, found)) if not t.agrees] == []
 
 
+def test_responders_are_counted_in_their_flag(tmp_path: Path) -> None:
+    more = "".join(
+        f'{{ statistic = "responders", outcome = "objective response", column = "RESPFL", arm = "{arm}", '
+        f'printed = "{text}", source = "paper" }},\n'
+        for arm, text in (("new", "45%"), ("new", "27"), ("old", "12.9%"))
+    )
+    trial = made.protocol(tmp_path, more=more)
+    found = one(trial)
+    ties = [t for t in tie_out(trial, as_patients(trial, found)) if t.number.statistic == "responders"]
+    assert [(t.computed, t.agrees) for t in ties] == [("45% (27 of 60)", True), ("27 of 60", True),
+                                                      ("12.9% (8 of 62)", True)]  # fmt: skip
+    adsl = as_patients(trial, found).adsl
+    assert adsl is not None
+    days = found.cohort.column("pfs_day")
+    responds = (adsl["RESPFL"] == "Y").to_numpy()
+    assert np.median(days[responds]) > np.median(days)
+    assert as_patients(trial, one(trial)).adsl.equals(adsl)  # type: ignore[union-attr]
+
+
 def test_numbers_of_a_stratified_analysis_are_met_and_printed(tmp_path: Path) -> None:
     """Ratio, limits and test by strata, an unstratified test beside them, medians of whole arms."""
     numbers = made.NUMBERS.replace('printed = "0.60"', 'printed = "0.57", stratified = true')

@@ -149,6 +149,15 @@ BAD: dict[str, tuple[str, str]] = {
     "strata that the model does not know": (
         made.text(analyses=made.ANALYSES + '[data]\nstrata = { as_randomized = ["REGION"] }\n'),
         "the model does not say who is in which stratum: it has no factor REGION"),
+    "responders in a column of something else": (
+        further(number("responders", '"20%"', arm() + ', outcome = "response", column = "MARKFL"')),
+        "MARKFL is no flag of responders"),
+    "responders in no flag": (
+        further(number("responders", '"20%"', arm() + ', outcome = "response", column = "RESPONSE"')),
+        "flags end in FL"),
+    "a share of responders that no count prints": (
+        further(number("responders", '"20.1%"', arm() + ', outcome = "response", column = "RESPFL"')),
+        "no count prints"),
     "another strategy": (
         part("endpoints", 'variable = "OS"\nsummary = "hazard ratio"',
              'variable = "OS"\nsummary = "hazard ratio"\n'

@@ -105,6 +105,7 @@ class _Case:
             "events": self._events,
             "crossed over": self._crossed,
             "adverse event": self._adverse_event,
+            "responders": self._responders,
             **dict.fromkeys(_COX, self._hazard_ratio),
             **dict.fromkeys(("median", "median lower limit", "median upper limit"), self._median),
         }
@@ -207,6 +208,18 @@ class _Case:
         if "XOFL" not in rows.columns:
             raise DataError("nothing says who crossed over", file="ADSL", column="XOFL", remedy="Add the flag.")
         return _count(rows.filter(pl.col("XOFL") == "Y").height, rows.height, number.printed, "XOFL = Y in ADSL")
+
+    def _responders(self, number: PublishedNumber) -> _Computed:
+        column = str(number.column).upper()
+        rows = self._adsl(number).filter(pl.col(self.data.names.arm) == self.trial.arm_in_data(str(number.arm)))
+        if column not in rows.columns:
+            raise DataError(
+                f"nothing says who has the outcome {number.outcome!r}",
+                file="ADSL",
+                column=column,
+                remedy="Add the flag, or name its column with the published number.",
+            )
+        return _count(rows.filter(pl.col(column) == "Y").height, rows.height, number.printed, f"{column} = Y in ADSL")
 
     def _adsl(self, number: PublishedNumber) -> pl.DataFrame:
         if self.data.adsl is None:

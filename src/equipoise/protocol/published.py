@@ -123,8 +123,9 @@ class PublishedNumber(Section):
     the ``of`` subjects that are counted instead.
 
     ``outcome`` names what is had or not (objective response) where the number is no estimand's: responders, odds ratios
-    and their P. Of P ``sided`` and ``method``, of a P or hazard ratio whether it is ``stratified``, of limits the
-    ``confidence`` are what the source says; where it is silent they are left out, and nothing is taken for granted.
+    and their P; ``column`` is that of ADSL which flags responders with Y, so that their number can be aimed at. Of P
+    ``sided`` and ``method``, of a P or hazard ratio whether it is ``stratified``, of limits the ``confidence`` are what
+    the source says; where it is silent they are left out, and nothing is taken for granted.
     """
 
     statistic: Statistic
@@ -138,6 +139,7 @@ class PublishedNumber(Section):
     nyha: Annotated[int, Field(ge=1, le=4)] | None = None
     term: Text | None = None
     outcome: Text | None = None
+    column: Text | None = None
     of: Annotated[int, Field(ge=1)] | None = None
     sided: Literal[1, 2] | None = None
     stratified: bool | None = None
@@ -166,6 +168,7 @@ class PublishedNumber(Section):
             ),
             ("outcome", kind in _OF_AN_OUTCOME, kind not in _OF_AN_OUTCOME and (kind != "P" or bool(self.estimand))),
             ("of", False, kind not in _COUNTED or kind == "subjects"),
+            ("column", False, kind != "responders"),
             ("sided", False, kind != "P"),
             ("stratified", False, kind not in ("P", *_HAZARD_RATIO, *_ODDS_RATIO)),
             ("confidence", False, not kind.endswith("limit")),
@@ -179,9 +182,11 @@ class PublishedNumber(Section):
                 raise ValueError(f'the statistic "{kind}" needs `{key}`')
             if given and idle and not needed:
                 raise ValueError(f'the statistic "{kind}" has no use for `{key}`')
-        beyond = "outcome" if self.outcome else "of" if self.of else ""
+        beyond = "of" if self.of else "outcome" if self.outcome and kind != "responders" else ""
         if beyond and self.use == "target":
             raise ValueError(f'a number with `{beyond}` cannot be aimed at; set use = "shown"')
+        if kind == "responders" and self.use == "target" and self.column is None:
+            raise ValueError('responders are aimed at in a `column` of ADSL: name it, or set use = "shown"')
         if kind == "P" and self.use == "target" and self.method not in (None, "log-rank"):
             raise ValueError(f'a P value of the method "{self.method}" cannot be aimed at; set use = "shown"')
         self._means_something()

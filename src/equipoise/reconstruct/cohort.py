@@ -147,7 +147,7 @@ def _settled(
     """The best uniforms as a cohort, with its distances measured afresh."""
     drawn = cohort(
         trial, model, who, best, seed=seed, number=number, event_counts=targets.event_counts,
-        more_frequent=targets.more_frequent,
+        more_frequent=targets.more_frequent, responders=targets.responders,
     )  # fmt: skip
     measure(drawn.history, *aims, state.work, state.beta, state.gaps, state.values, state.energies)  # type: ignore[call-arg]
     return Found(

@@ -157,6 +157,19 @@ def _inside(here: dict[str, tuple[int, PublishedNumber]], estimate: str, lower: 
             )
 
 
+def check_responders(trial: Protocol, scenario: Scenario, number: PublishedNumber, index: int) -> None:
+    """Refuses a column for responders that ADSL has for something else."""
+    column = str(number.column).upper()
+    taken = {"ITTFL", "SAFFL", "SYNTHFL", "XOFL", *(p.flag.upper() for p in trial.populations.values() if p.flag)}
+    if column in taken or column in {name.upper() for name in scenario.factors} or not column.endswith("FL"):
+        raise ProtocolError(
+            f"{column} is no flag of responders: " + ("ADSL has it for something else" if column.endswith("FL") else
+                                                      "flags end in FL"),
+            where=f"published.numbers[{index}].column",
+            remedy='Name one of their own, such as "RESPFL".',
+        )  # fmt: skip
+
+
 def strata_of(trial: Protocol, number: PublishedNumber) -> tuple[str, ...]:
     """Columns over which a number's analysis is stratified: as the number says, else as the protocol's first analysis
     of the estimand is, which takes the strata if there are any."""

@@ -17,7 +17,14 @@ from ..protocol.published import Tier
 from ..results import percent
 from ..simulate.patients import endpoint_place
 from ..units import days, days_per
-from .refusals import check_adverse_events, check_agreement, check_population, population_columns, strata_of
+from .refusals import (
+    check_adverse_events,
+    check_agreement,
+    check_population,
+    check_responders,
+    population_columns,
+    strata_of,
+)
 
 _MARGIN = 0.02  # of a window's width, on either side: a digit is never met by a hair
 _OPEN_MARGIN = 0.01  # of about a standard error, inside a bound
@@ -66,8 +73,9 @@ class Targets:
     """Everything of a tier that a cohort must meet.
 
     ``searched`` are found by search; ``subjects`` in each arm, ``levels`` of factors, ``event_counts`` (arm and place
-    among the scenario's kinds of adverse event, -1 for any) are fixed when patients are drawn; ``more_frequent`` are
-    the same keys, where an arm must have a larger share of subjects than every other.
+    among the scenario's kinds of adverse event, -1 for any) and ``responders`` (arm and column) are fixed when patients
+    are drawn; ``more_frequent`` are the keys of events, where an arm must have a larger share of subjects than every
+    other.
     """
 
     tier: Tier
@@ -77,6 +85,7 @@ class Targets:
     levels: Mapping[str, Mapping[str, int]]
     event_counts: Mapping[tuple[str, int], int]
     more_frequent: tuple[tuple[str, int], ...]
+    responders: Mapping[tuple[str, str], int]
 
     @property
     def rows(self) -> NDArray[np.int64]:
@@ -118,6 +127,7 @@ def targets(trial: Protocol, scenario: Scenario, tier: Tier = "A") -> Targets:
         levels=levels,
         event_counts=fixed,
         more_frequent=builder.more_frequent(),
+        responders=builder.responders(),
     )
 
 
@@ -215,7 +225,7 @@ class _Builder:
 
     def searched(self) -> Iterator[Target]:
         for index, number in self.numbers:
-            if number.statistic in ("subjects", "adverse event"):
+            if number.statistic in ("subjects", "adverse event", "responders"):
                 continue
             if number.statistic == "crossed over":
                 yield self._crossings(index, number)
@@ -351,6 +361,17 @@ class _Builder:
                 counts = printed_count(number, self.subjects[arm], index)
                 allowed[key] = tuple(k for k in allowed.get(key, counts) if k in counts)
         check_adverse_events(self.trial, self.scenario, self.numbers, allowed, self.more_frequent(), self.subjects)
+        return {key: counts[0] for key, counts in allowed.items()}
+
+    def responders(self) -> dict[tuple[str, str], int]:
+        """The count of each arm and column that every printing of it allows, the least of them."""
+        allowed: dict[tuple[str, str], tuple[int, ...]] = {}
+        for index, number in self.numbers:
+            if number.statistic == "responders":
+                check_responders(self.trial, self.scenario, number, index)
+                key = str(number.arm), str(number.column)
+                counts = printed_count(number, self.subjects[key[0]], index)
+                allowed[key] = tuple(k for k in allowed.get(key, counts) if k in counts)
         return {key: counts[0] for key, counts in allowed.items()}
 
     def more_frequent(self) -> tuple[tuple[str, int], ...]:

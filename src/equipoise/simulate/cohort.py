@@ -52,7 +52,7 @@ class Baseline:
 class Cohort:
     """One trial's patients: history (n, 12) in whole days (columns ``FIELDS``), the uniforms behind it, latent
     times of progression, doses and days of adverse events (n, kinds + 1; 0 for none); codes of sites (n,), if there are
-    any."""
+    any; who responds (n,), by the column that says so."""
 
     model: Model
     baseline: Baseline
@@ -62,6 +62,7 @@ class Cohort:
     doses: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]
     adverse_events: NDArray[np.int64]
     sites: NDArray[np.int64] | None
+    responders: Mapping[str, NDArray[np.bool_]]
     seed: int
     number: int
 
@@ -208,10 +209,12 @@ def cohort(
     number: int = 0,
     event_counts: Mapping[tuple[str, int], int] | None = None,
     more_frequent: tuple[tuple[str, int], ...] = (),
+    responders: Mapping[tuple[str, str], int] | None = None,
 ) -> Cohort:
     """The patients whom these uniforms give. ``event_counts`` fixes how many subjects of an arm have adverse events of
     a kind (its place among the scenario's kinds; -1 for any), which ones being left to chance; ``more_frequent`` asks
-    that an arm have a larger share of subjects with a kind than every other (drawn until it has)."""
+    that an arm have a larger share of subjects with a kind than every other (drawn until it has); ``responders`` how
+    many of an arm have Y in a column, left to chance among those who are longest without progression."""
     history, latent = _histories(model, baseline, uniforms)
     end = history[:, FIELDS.index("treatment_end")]
     end[:] = np.minimum(end, _discontinued(model, baseline.arm, seed, number))
@@ -225,9 +228,26 @@ def cohort(
     )  # fmt: skip
     return Cohort(
         model=model, baseline=baseline, uniforms=uniforms, history=history, latent=latent, doses=doses,
-        adverse_events=days, sites=_sites(model, history[:, FIELDS.index("entry")], seed, number), seed=seed,
-        number=number,
+        adverse_events=days, sites=_sites(model, history[:, FIELDS.index("entry")], seed, number),
+        responders=_responders(model, baseline.arm, history, responders or {}, seed, number), seed=seed, number=number,
     )  # fmt: skip
+
+
+def _responders(
+    model: Model, arm: NDArray[np.int64], history: NDArray[np.int64], counts: Mapping[tuple[str, str], int], seed: int,
+    number: int,
+) -> dict[str, NDArray[np.bool_]]:  # fmt: skip
+    """Who responds: in each arm as many as are asked for, drawn from twice as many who stay longest free of progression
+    (who progresses at the first scan has hardly responded)."""
+    found: dict[str, NDArray[np.bool_]] = {}
+    u = generator(seed, trial=number, purpose=Purpose.RESPONSE).random(len(arm))
+    free = history[:, FIELDS.index("pfs_day")]
+    for (name, column), count in counts.items():
+        here = np.flatnonzero(arm == model.arms.index(name))
+        longest = here[np.argsort(-free[here], kind="stable")[: max(2 * count, len(here) // 2)]]
+        chosen = longest[np.argsort(u[longest])[:count]]
+        found.setdefault(column, np.zeros(len(arm), dtype=bool))[chosen] = True
+    return found
 
 
 def _histories(

@@ -83,6 +83,8 @@ def _adsl(trial: Protocol, drawn: Cohort, subjects: pl.DataFrame) -> pl.DataFram
             columns[flag] = ["Y"] * len(entry)
     for name, factor in scenario.factors.items():
         columns[name.upper()] = np.array(list(factor.levels))[drawn.baseline.factors[name]]
+    for column, responds in drawn.responders.items():
+        columns[column.upper()] = np.where(responds, "Y", "N")
     if scenario.crossover is not None:
         crossed = history("crossover") > 0
         columns["XOFL"] = np.where(crossed, "Y", "N")

@@ -89,6 +89,7 @@ def _entered(drawn: Cohort) -> Cohort:
         doses=tuple(one[kept] for one in drawn.doses),
         adverse_events=drawn.adverse_events[kept],
         sites=None if drawn.sites is None else drawn.sites[kept],
+        responders={column: who[kept] for column, who in drawn.responders.items()},
     )
 
 

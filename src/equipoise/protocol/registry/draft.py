@@ -25,6 +25,11 @@ class Draft:
     left_out: tuple[str, ...]
     choices: tuple[str, ...]
 
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What somebody must look at: the choices to check, then what was left out."""
+        return (*(f"to decide: {line}" for line in self.choices), *(f"left out: {line}" for line in self.left_out))
+
     def __str__(self) -> str:
         left, made = len(self.left_out), len(self.choices)
         return (
@@ -61,7 +66,7 @@ def drafted(record: str | Path | Node) -> Draft:
     outcomes = tables(table(results, "outcomeMeasuresModule"), "outcomeMeasures")
     add_subjects(results, plan)
     read_outcomes(outcomes, plan)
-    add_population_sizes(outcomes, plan)
+    add_population_sizes(plan)
     add_adverse_events(results, plan)
     return Draft(text=_text(study, plan), left_out=tuple(numbers.left_out), choices=tuple(numbers.choices))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +12,7 @@ from .analyses import Comparison, add_p, add_ratio, comparisons, stratified_of, 
 from .arms import Arms
 from .numbers import Numbers, confidence_of, decimal, reached, share
 from .outcomes import Cell, Kind, Outcome, kind_of, outcome_of, rate_times, ratio_of, time_unit
-from .record import Node, shortened, text
+from .record import Node, clean, shortened, text
 
 _KNOWN = (
     ("PFS2", r"\bPFS-?2\b|second progression[- ]free survival", None),
@@ -45,6 +46,7 @@ class Plan:
     estimands: dict[str, dict[str, Any]] = field(default_factory=dict)
     analyses: dict[str, dict[str, Any]] = field(default_factory=dict)
     subjects: dict[str, int] = field(default_factory=dict)
+    outcomes: list[Outcome] = field(default_factory=list)
 
 
 def read_outcomes(nodes: list[Node], plan: Plan) -> None:
@@ -59,6 +61,7 @@ def read_outcomes(nodes: list[Node], plan: Plan) -> None:
         for title in outcome.strangers:
             plan.numbers.leave_out(f"outcome {outcome.title}, group {title}", "it is none of the arms")
         found.append((kind, outcome))
+        plan.outcomes.append(outcome)
     for kinds in (("median", "ratio only"), ("rate",), ("count", "percent")):
         for kind, outcome in found:
             if kind in kinds:
@@ -68,7 +71,7 @@ def read_outcomes(nodes: list[Node], plan: Plan) -> None:
 def _read(kind: Kind, outcome: Outcome, plan: Plan) -> None:
     compared = comparisons(outcome, plan.arms, plan.numbers)
     timed = kind in ("median", "rate", "ratio only")
-    if not timed and any(ratio_of(c.node) in ("hazard ratio", "cox") for c in compared):
+    if not timed and len(outcome.headings) == 1 and any(ratio_of(c.node) in ("hazard ratio", "cox") for c in compared):
         timed = True  # participants with an event are counted, and a hazard ratio of the time to it is given
     if len(outcome.headings) > 1 and kind in ("median", "ratio only"):
         listed = ", ".join(shortened(heading, 40) or "without a title" for heading in outcome.headings)
@@ -177,8 +180,8 @@ def _endpoint(kind: Kind, outcome: Outcome, plan: Plan) -> str:
             break
     alike = [name for name in plan.endpoints if name == base or name.startswith(f"{base} ")]
     if kind == "rate" and base != "TTE" and len(alike) == 1:
-        who = [{w.casefold() for w in _ASSESSOR.findall(t)} for t in (plan.endpoints[alike[0]]["label"], outcome.title)]
-        if who[0] == who[1]:
+        own, said = _assessors(plan.endpoints[alike[0]]), _assessors({"label": outcome.title, **outcome.node})
+        if own == said or not own or not said:
             return alike[0]
     name, again = base, 2
     while name in plan.endpoints:
@@ -195,6 +198,12 @@ def _endpoint(kind: Kind, outcome: Outcome, plan: Plan) -> str:
     if _BENEFIT.search(outcome.title):
         plan.numbers.choose(f"endpoints.{toml.key(name)}.event_is: taken as a benefit by the title {outcome.title}")
     return name
+
+
+def _assessors(said: Mapping[str, Any]) -> set[str]:
+    """Who saw the events, in the words of an outcome or an endpoint."""
+    words = " ".join(clean(said.get(key)) for key in ("label", "definition", "description"))
+    return {word.casefold() for word in _ASSESSOR.findall(words)}
 
 
 def _medians(outcome: Outcome, plan: Plan, estimands: dict[tuple[str, str], str]) -> None:
@@ -234,8 +243,14 @@ def _no_number(cell: Cell) -> str:
 def _rates(outcome: Outcome, plan: Plan, estimands: dict[tuple[str, str], str]) -> None:
     times = rate_times(outcome)
     said = f"{outcome.title} {text(outcome.node, 'description')}"
-    named = re.search(r"kaplan|product[- ]limit", said, re.IGNORECASE)
-    reason = "" if named else "the record does not say how the rate was estimated; taken as a Kaplan-Meier estimate"
+    doubts = []
+    if not re.search(r"kaplan|product[- ]limit", said, re.IGNORECASE):
+        doubts.append("the record does not say how the rate was estimated; taken as a Kaplan-Meier estimate")
+    variables = {plan.estimands[name]["variable"] for name in estimands.values()}
+    of = [plan.endpoints[variable] for variable in variables]
+    if any(_assessors(one) != _assessors({"label": outcome.title, **outcome.node}) for one in of):
+        doubts.append(f"the record does not say who assessed it; taken as of the endpoint {of[0]['label']}")
+    reason = "; ".join(doubts)
     for cell in outcome.cells:
         what = f"{outcome.title}{f', {cell.heading}' if cell.heading else ''}, {cell.arm}"
         names = [name for pair, name in estimands.items() if cell.arm in pair]
@@ -247,9 +262,17 @@ def _rates(outcome: Outcome, plan: Plan, estimands: dict[tuple[str, str], str]) 
         keys = {"arm": cell.arm, "at": times[cell.heading]}
         for name in names:
             plan.numbers.add(what, printed, reason=reason, statistic="event-free rate", estimand=name, **keys)
+            _landmark(plan, name, keys["at"])
         _limits_shown(outcome, cell, what, plan)
     if reason:
         plan.numbers.choose(f"{outcome.title}: {reason}")
+
+
+def _landmark(plan: Plan, estimand: str, at: str) -> None:
+    """An analysis of the estimand gives the rate at a time for which one is printed."""
+    for analysis in plan.analyses.values():
+        if analysis["estimand"] == estimand and at not in analysis.setdefault("landmarks", []):
+            analysis["landmarks"].append(at)
 
 
 def _counts(kind: Kind, outcome: Outcome, plan: Plan) -> None:
@@ -270,7 +293,7 @@ def _counts(kind: Kind, outcome: Outcome, plan: Plan) -> None:
                 f"{what} {cell.value}", f"it is above its denominator ({most}{'%' * (most != cell.of)})"
             )
         else:
-            keys = {"outcome": named, "arm": cell.arm, "of": cell.of, "use": "shown"}
+            keys: dict[str, Any] = {"outcome": named, "arm": cell.arm, "of": cell.of, "use": "shown"}
             plan.numbers.add(what, printed, statistic="responders", **keys)
             _limits_shown(outcome, cell, what, plan)
 
@@ -290,16 +313,14 @@ def _limits_shown(outcome: Outcome, cell: Cell, what: str, plan: Plan) -> None:
             plan.numbers.leave_out(f"{what}, {end} limit {getattr(cell, end)}", "no number")
 
 
-def add_population_sizes(nodes: list[Node], plan: Plan) -> None:
+def add_population_sizes(plan: Plan) -> None:
     """Subjects by arm of populations that are not the whole arm, where all outcomes in it count the same."""
     sizes: dict[tuple[str, str], set[int]] = {}
-    for node in nodes:
-        outcome = outcome_of(node, plan.arms)
-        said = text(node, "populationDescription")
-        for name, population in plan.populations.items():
-            if said and population["label"] == said:
-                for cell in outcome.cells:
-                    sizes.setdefault((name, cell.arm), set()).update([cell.of] if cell.of else [])
+    for outcome in plan.outcomes:
+        said = text(outcome.node, "populationDescription")
+        for name in (name for name, population in plan.populations.items() if said and population["label"] == said):
+            for cell in outcome.cells:
+                sizes.setdefault((name, cell.arm), set()).update([cell.of] if cell.of else [])
     for (name, arm), counted in sizes.items():
         if len(counted) > 1:
             listed = " and ".join(str(count) for count in sorted(counted))

@@ -18,7 +18,7 @@ _TIME_TO = re.compile(
     r"surviv|\btime (?:to|until|from)\b|\b(?:PFS2?|OS|TTP|DFS|EFS|RFS|MFS|TTF|iDFS|DMFS|LRFS)\b|[- ]free interval",
     re.IGNORECASE,
 )
-_NO_COMPARISON = re.compile(r"\bduration of (?:\w+ ){0,3}(?:response|remission|benefit)|\bDO?R\b")
+_NO_COMPARISON = re.compile(r"(?i:\bduration of (?:\w+ ){0,3}(?:response|remission|benefit))|\bDO?R\b")
 _OF_A_DRUG = re.compile(r"concentration|\bT ?max\b|half[- ]life|\bt ?1/2\b|pharmacokinetic", re.IGNORECASE)
 _FREE = re.compile(r"surviv|[- ]free\b|\balive\b|\b(?:PFS|OS|DFS|EFS|RFS)\b", re.IGNORECASE)
 _EVENT = re.compile(r"\bevents?\b|\bdied\b|\bdeaths?\b|\bnot surviv|\bwithout surviv", re.IGNORECASE)

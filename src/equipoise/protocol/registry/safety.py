@@ -63,7 +63,9 @@ def add_adverse_events(results: Node, plan: Plan) -> None:
             _of_term(plan, event, known, both, is_serious)
         if rare:
             kind = "serious" if is_serious else "other"
-            plan.numbers.leave_out(f"{rare} {kind} adverse event terms", f"below {said or 0}% in every arm")
+            plan.numbers.leave_out(
+                f"{rare} {kind} adverse event term{'s' * (rare > 1)}", f"below {said or 0}% in every arm"
+            )
 
 
 def _of_term(plan: Plan, event: Node, known: dict[str, str], both: set[str], serious: bool) -> None:

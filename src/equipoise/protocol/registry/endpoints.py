@@ -207,7 +207,7 @@ def _assessors(said: Mapping[str, Any]) -> set[str]:
 
 
 def _medians(outcome: Outcome, plan: Plan, estimands: dict[tuple[str, str], str]) -> None:
-    level = confidence_of(outcome.dispersion) if "confidence" in outcome.dispersion.casefold() else None
+    level, confidence = confidence_of(outcome.dispersion), "confidence" in outcome.dispersion.casefold()
     for cell in outcome.cells:
         names = [name for pair, name in estimands.items() if cell.arm in pair]
         if not names or cell.of == 0:
@@ -225,13 +225,13 @@ def _medians(outcome: Outcome, plan: Plan, estimands: dict[tuple[str, str], str]
             if not given:
                 continue
             shown = reached(given, cell.comment, lower=end == "lower")
-            if level is None:
+            if not confidence:
                 kind = outcome.dispersion or "nothing"
-                why = f"the record calls them {kind}, which is no confidence interval with a level"
+                why = f"the record calls them {kind}, which is no confidence interval"
                 plan.numbers.leave_out(f"{what}, {end} limit {given}", why)
             elif not shown:
                 plan.numbers.leave_out(f"{what}, {end} limit {given}", _no_number(cell))
-            for name in names if level is not None and shown else ():
+            for name in names if confidence and shown else ():
                 keys: dict[str, Any] = {"estimand": name, "arm": cell.arm, "confidence": level}
                 plan.numbers.add(f"{what}, {end} limit", shown, statistic=f"median {end} limit", **keys)
 

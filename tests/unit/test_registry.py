@@ -4,6 +4,7 @@ is no record with results is refused in a sentence. Every record here is invente
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -253,6 +254,49 @@ def test_arm_groups_without_a_title_of_the_results_give_way_to_the_results() -> 
     assert trial.arms[C].role == "control"
     assert len(found.choices) == 2
     assert f"({C} was taken as control)" in found.choices[1]
+
+
+def test_roles_of_arms_from_the_results_are_taken_in_order_and_said_to_be() -> None:
+    """As in records that name a drug by its code among the arm groups and by its name among the results."""
+    record = study()
+    for group in arm_groups(record):
+        group |= {"label": group["label"].replace("Novatinib", "INV-0001") + " (Stage 2)", "description": ""}
+    arm_groups(record).reverse()
+    found, trial = read_draft(record)
+    assert [(name, arm.role) for name, arm in trial.arms.items()] == [(E, "control"), (C, "experimental")]
+    assert "taken in their order" in trial.assumed[f'arms."{E}".role']
+    # The order was wrong here, and the medians say so: no ratio is turned round in silence.
+    assert not numbers(trial, statistic="hazard ratio")
+    assert sum("contradicts the values of the arms" in line for line in found.left_out) == 3
+
+
+def test_arm_groups_that_only_the_safety_results_know() -> None:
+    record = study()
+    titles = ("Novatinib (all randomized)", "Placebo (all randomized)")
+    for node in record["resultsSection"]["outcomeMeasuresModule"]["outcomeMeasures"]:
+        for group, title in zip(node["groups"], titles, strict=True):
+            group |= {"title": title, "description": ""}
+    found, trial = read_draft(record)
+    assert tuple(trial.arms) == titles
+    assert printed(trial, statistic="median", estimand=PFS_NAME) == ["14.20", "9.3"]
+    assert any("adverse events of the group" in line for line in found.left_out)
+
+
+def test_a_share_that_is_free_of_a_symptom_is_no_survival() -> None:
+    record = study()
+    outcome(record, RATES)["title"] = "Percentage of Participants Seizure-Free"
+    _, trial = read_draft(record)
+    assert not numbers(trial, statistic="event-free rate")
+    assert printed(trial, outcome="Percentage of Participants Seizure-Free: 6 Months", arm=E) == ["78.4%"]
+
+
+def test_many_terms_take_no_time() -> None:
+    record = study()
+    term = safety(record)["otherEvents"][0]
+    safety(record)["otherEvents"] = [{**term, "term": f"Term {i}"} for i in range(3000)]
+    before = time.perf_counter()
+    assert len(numbers(read_draft(record)[1], statistic="adverse event")) > 6000
+    assert time.perf_counter() - before < 20
 
 
 @pytest.mark.parametrize(

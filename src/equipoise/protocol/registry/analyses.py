@@ -195,7 +195,9 @@ def _direction(comparison: Comparison, outcome: Outcome, kind: Kind, value: Deci
     first = comparison.listed_first == experimental
     if None in more or more[0] == more[1] or value == 1 or kind == "ratio only" or len(outcome.headings) != 1:
         if first:
-            return "silent", "the values of the arms do not tell, and the record lists it first"
+            said = shortened(comments_of(comparison.node, "groupDescription", "estimateComment"))
+            comment = f"; its comment is: {said}" if said else ""
+            return "silent", f"the values of the arms do not tell, and the record lists it first{comment}"
         return "opposed", f"the record lists {control} first, and the values of the arms do not tell which arm is above"
     above = more[0] > more[1]  # type: ignore[operator]
     if kind in ("count", "percent") and statistic == "hazard ratio":

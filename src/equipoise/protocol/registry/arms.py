@@ -59,12 +59,17 @@ def arms_of(record: Node) -> Arms:
     """The arms of the protocol: the record's arm groups; where no title of the results is an arm group's label, the
     groups of the results. Refuses a record with fewer than two."""
     module = table(record, "protocolSection", "armsInterventionsModule")
-    groups, posted = tables(module, "armGroups"), _posted(record)
-    rows = [(str(i), text(g, "label"), text(g, "description")) for i, g in enumerate(groups)]
-    reason = ""
-    if posted and max(len(_matched(rows, p)) for p in posted) < 2:
+    groups = tables(module, "armGroups")
+    reason = in_order = ""
+    reference = _reference(record, groups)
+    if reference:
         reason = "no arm group's label is a title of the results, so that the arms are the groups of the results"
-        groups = [{"label": g.get("title"), "description": g.get("description")} for g in posted[0]]
+        types = [text(g, "type") for g in groups] if len(groups) == len(reference) else [""] * len(reference)
+        in_order = "the roles are those of the record's arm groups, taken in their order" if any(types) else ""
+        groups = [
+            {"label": g.get("title"), "description": g.get("description"), "type": kind}
+            for g, kind in zip(reference, types, strict=True)
+        ]
     if len(groups) < 2:
         raise ProtocolError(
             f"the record has {len(groups) or 'no'} arm{'s' * (len(groups) != 1)}",
@@ -80,6 +85,7 @@ def arms_of(record: Node) -> Arms:
         )
     labels = [text(g, "label") or f"Arm {i} (the record has no label)" for i, g in enumerate(groups, start=1)]
     roles, why = _roles([text(g, "type") for g in groups], labels)
+    why = why or in_order
     arms = tuple(
         DraftedArm(
             name=name, label=label, description=text(group, "description"), role=role,
@@ -93,14 +99,33 @@ def arms_of(record: Node) -> Arms:
     return Arms(arms=arms, choices=tuple(choices))
 
 
-def _posted(record: Node) -> list[list[Node]]:
-    """Groups of the results, module by module, where there are two or more: outcomes first."""
+def _reference(record: Node, arm_groups: list[Node]) -> list[Node]:
+    """Groups of the results that stand for the arms, where the outcomes do not know the arm groups; else none.
+
+    Those of the participant flow, if the outcomes have their titles; else those of the first outcome.
+    """
     results = table(record, "resultsSection")
     outcomes = tables(table(results, "outcomeMeasuresModule"), "outcomeMeasures")
-    found = [tables(outcome, "groups") for outcome in outcomes]
-    found.append(tables(table(results, "participantFlowModule"), "groups"))
-    found.append(tables(table(results, "adverseEventsModule"), "eventGroups"))
-    return [[g for g in groups if text(g, "title")] for groups in found if len(groups) >= 2]
+    measured = [groups for groups in (_titled(outcome, "groups") for outcome in outcomes) if len(groups) > 1]
+    others = (
+        _titled(table(results, "participantFlowModule"), "groups"),
+        _titled(table(results, "adverseEventsModule"), "eventGroups"),
+    )
+    flow, events = (groups if len(groups) > 1 else [] for groups in others)
+    known_to = measured or [groups for groups in (flow, events) if groups]
+
+    def known(rows: list[tuple[str, str, str]]) -> bool:
+        return any(len(_matched(rows, groups)) > 1 for groups in known_to)
+
+    if not known_to or known([(str(i), text(g, "label"), text(g, "description")) for i, g in enumerate(arm_groups)]):
+        return []
+    if flow and known([(str(i), text(g, "title"), text(g, "description")) for i, g in enumerate(flow)]):
+        return flow
+    return known_to[0]
+
+
+def _titled(module: Node, key: str) -> list[Node]:
+    return [group for group in tables(module, key) if text(group, "title")]
 
 
 def _roles(types: list[str], labels: list[str]) -> tuple[list[Literal["experimental", "control"]], str]:

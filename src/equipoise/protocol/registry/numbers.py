@@ -40,6 +40,7 @@ class Numbers:
     kept: list[dict[str, Any]] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
     choices: list[str] = field(default_factory=list)
+    _alike: dict[tuple[Any, ...], list[dict[str, Any]]] = field(default_factory=dict)
 
     def leave_out(self, what: str, why: str) -> None:
         """One thing of the record that the draft does not have."""
@@ -59,7 +60,7 @@ class Numbers:
         """
         keys = {key: value for key, value in keys.items() if value is not None}
         if keys["statistic"] != "other":
-            same = [k for k in self.kept if all(k.get(key) == keys.get(key) for key in _SAME)]
+            same = self._alike.get(_identity(keys), [])
             if any({**k, "printed": printed} == {**keys, "printed": printed} and _printed(k) == printed for k in same):
                 return True
             if same:
@@ -74,11 +75,16 @@ class Numbers:
         text = toml.assumed(printed, reason) if reason else printed
         first = {key: keys.pop(key) for key in order if key in keys}
         self.kept.append({**first, "printed": text, **keys})
+        self._alike.setdefault(_identity(self.kept[-1]), []).append(self.kept[-1])
         return True
 
     def of(self, **keys: object) -> bool:
         """Whether a number with these keys is kept already."""
         return any(all(k.get(key) == value for key, value in keys.items()) for k in self.kept)
+
+
+def _identity(keys: dict[str, Any]) -> tuple[Any, ...]:
+    return tuple(keys.get(key) for key in _SAME)
 
 
 def _printed(kept: dict[str, Any]) -> object:

@@ -20,7 +20,11 @@ _TIME_TO = re.compile(
 )
 _NO_COMPARISON = re.compile(r"(?i:\bduration of (?:\w+ ){0,3}(?:response|remission|benefit))|\bDO?R\b")
 _OF_A_DRUG = re.compile(r"concentration|\bT ?max\b|half[- ]life|\bt ?1/2\b|pharmacokinetic", re.IGNORECASE)
-_FREE = re.compile(r"surviv|[- ]free\b|\balive\b|\b(?:PFS|OS|DFS|EFS|RFS)\b", re.IGNORECASE)
+_FREE = re.compile(
+    r"surviv|\b(?:progression|relapse|recurrence|disease|event|metastas[ie]s|failure)[- ]free\b|\balive\b|"
+    r"\b(?:PFS|OS|DFS|EFS|RFS)\b",
+    re.IGNORECASE,
+)
 _EVENT = re.compile(r"\bevents?\b|\bdied\b|\bdeaths?\b|\bnot surviv|\bwithout surviv", re.IGNORECASE)
 _PEOPLE = r"(?:study )?(?:participants?|patients?|subjects?)"
 _NUMBERS = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "twelve": 12}

@@ -623,9 +623,63 @@ def test_units_of_time(unit: str, expected: str) -> None:
     assert trial.endpoints["PFS"].unit == expected
 
 
+def test_a_unit_may_name_its_interval() -> None:
+    record = study()
+    outcome(record, PFS)["unitOfMeasure"] = "months (95% CI)"
+    _, trial = read_draft(record)
+    assert printed(trial, statistic="median", estimand=PFS_NAME) == ["14.20", "9.3"]
+
+
+def test_what_is_measured_in_responders_compares_no_randomized_arms() -> None:
+    record = study()
+    outcome(record, OS).update(
+        title="Time to Response", populationDescription="Participants who had a confirmed response"
+    )
+    assert left(record, "Time to Response", "in those with a response only")
+
+
+def test_a_p_value_of_a_rate_at_a_time_is_not_that_of_the_curves() -> None:
+    record = study()
+    del analysis(record)["pValue"]
+    both = {"groupIds": ["OG000", "OG001"], "pValue": "0.0007"}
+    outcome(record, RATES)["analyses"] = [both]
+    assert not numbers(read_draft(record)[1], statistic="P", estimand=PFS_NAME)
+    assert left(record, "P 0.0007", "does not say that it compares times")
+    both["statisticalMethod"] = "Log Rank"
+    assert printed(read_draft(record)[1], statistic="P", estimand=PFS_NAME) == ["0.0007"]
+
+
+def test_values_in_a_unit_that_no_protocol_has_are_left_out_beside_their_ratio() -> None:
+    record = study()
+    outcome(record, OS).update(unitOfMeasure="events per 100 patient-years", paramType="NUMBER")
+    for cell, value in zip(measured(record, OS), ("8.1", "10.2"), strict=True):
+        cell.update(value=value, lowerLimit=None, upperLimit=None)
+    found, trial = read_draft(record)
+    assert printed(trial, statistic="hazard ratio", estimand=OS_NAME) == ["0.80"]
+    assert any("8.1" in line and "events per 100 patient-years" in line for line in found.left_out)
+
+
+def test_those_who_received_treatment_are_not_called_all_randomized() -> None:
+    record = study()
+    outcome(record, PFS)["populationDescription"] = "All randomized participants who received at least one dose"
+    _, trial = read_draft(record)
+    assert trial.populations["population 1"].label.endswith("at least one dose")
+
+
+def test_flow_and_baseline_that_count_otherwise() -> None:
+    record = study()
+    record["resultsSection"]["baselineCharacteristicsModule"]["denoms"][0]["counts"][0]["value"] = "300"
+    found, trial = read_draft(record)
+    assert printed(trial, statistic="subjects") == ["301", "299"]
+    assert any("301 started" in line and "300 have a baseline" in line for line in found.choices)
+
+
 def test_a_mean_time_is_no_median() -> None:
     record = study()
     outcome(record, PFS)["paramType"] = "MEAN"
+    assert left(record, "values of Progression-Free", "numbers of the type MEAN in Months")
+    assert printed(read_draft(record)[1], statistic="hazard ratio", estimand=PFS_NAME) == ["0.64"]
+    del outcome(record, PFS)["analyses"]
     assert left(record, "Progression-Free", "not printed as a median (MEAN)")
 
 

@@ -125,8 +125,12 @@ def _add_limits(comparison: Comparison, statistic: str, numbers: Numbers, reason
             numbers.add(what, printed, reason=reason, statistic=f"{statistic} {end} limit", **own)
 
 
-def add_p(comparison: Comparison, numbers: Numbers, keys: dict[str, Any]) -> None:
-    """The P value of a comparison, with its method, sides and strata as far as the record says them."""
+def add_p(comparison: Comparison, kind: Kind, numbers: Numbers, keys: dict[str, Any]) -> None:
+    """The P value of a comparison, with its method, sides and strata as far as the record says them.
+
+    Of an outcome that is a rate at a time, or a count, it is the P value of the time to the event only if the analysis
+    says so: by its test, or by the hazard ratio beside it.
+    """
     node = comparison.node
     written = text(node, "pValue")
     if not written:
@@ -143,6 +147,11 @@ def add_p(comparison: Comparison, numbers: Numbers, keys: dict[str, Any]) -> Non
     method = text(node, "statisticalMethod")
     about = comments_of(node, "statisticalComment", "otherAnalysisDescription")
     log_rank = bool(_LOG_RANK.fullmatch(method)) and not _WEIGHTED.search(about)
+    of_time = kind in ("median", "ratio only") or log_rank or ratio_of(node) in ("hazard ratio", "cox")
+    if "estimand" in keys and not of_time:
+        why = "the outcome is a share or a count, and the analysis does not say that it compares times"
+        numbers.leave_out(f"{comparison.name}, P {written}", why)
+        return
     keys = {
         **keys, "sided": _sided(node),
         "stratified": _stratified(node, "statisticalMethod", "statisticalComment", "pValueComment"),

@@ -31,7 +31,11 @@ _BENEFIT = re.compile(
 )
 _ASSESSOR = re.compile(r"independent|central|\bB?I[CR]+[CF]?\b|\bIR[CFO]\b|investigator|local", re.IGNORECASE)
 _ITT = re.compile(r"\bITT\b|intent(?:ion)?[- ]to[- ]treat|\ball randomi[sz]ed\b", re.IGNORECASE)
-_PART = re.compile(r"\bm(?:odified )?[- ]?(?:ITT|intent)|\bexclud|\bexcept|\bsubset|\bsubgroup", re.IGNORECASE)
+_PART = re.compile(
+    r"\bm(?:odified )?[- ]?(?:ITT|intent)|\bexclud|\bexcept|\bsubset|\bsubgroup|"
+    r"\breceived\b|\btreated\b|\bat least\b|\bmeasurable\b|\bevaluable\b|\bbaseline\b",
+    re.IGNORECASE,
+)
 _ROLES = {"PRIMARY": "primary", "SECONDARY": "key secondary", "POST_HOC": "post hoc"}
 
 
@@ -75,9 +79,8 @@ def _read(kind: Kind, outcome: Outcome, plan: Plan) -> None:
         timed = True  # participants with an event are counted, and a hazard ratio of the time to it is given
     if len(outcome.headings) > 1 and kind in ("median", "ratio only"):
         listed = ", ".join(shortened(heading, 40) or "without a title" for heading in outcome.headings)
-        plan.numbers.leave_out(
-            f"outcome {outcome.title}", f"it has {len(outcome.headings)} rows an arm ({listed}), of different things"
-        )
+        why = f"it has {len(outcome.headings)} rows an arm ({listed}), and its analyses do not say of which they are"
+        plan.numbers.leave_out(f"outcome {outcome.title}", why)
         return
     estimands = _estimands(kind, outcome, plan, compared) if timed else {}
     if kind in ("count", "percent"):
@@ -86,6 +89,10 @@ def _read(kind: Kind, outcome: Outcome, plan: Plan) -> None:
         _medians(outcome, plan, estimands)
     elif kind == "rate":
         _rates(outcome, plan, estimands)
+    elif outcome.cells:
+        what = f"numbers of the type {text(outcome.node, 'paramType') or 'unknown'} in {outcome.unit or 'no unit'}"
+        shown = "; ".join(f"{cell.arm} {cell.value}" for cell in outcome.cells)
+        plan.numbers.leave_out(f"values of {outcome.title} ({shown})", f"a protocol does not publish {what}")
     for comparison in compared:
         if timed:
             keys = {"estimand": estimands[comparison.experimental, comparison.control]}
@@ -97,7 +104,7 @@ def _read(kind: Kind, outcome: Outcome, plan: Plan) -> None:
             )
             continue
         add_ratio(comparison, outcome, kind, plan.numbers, keys)
-        add_p(comparison, plan.numbers, keys)
+        add_p(comparison, kind, plan.numbers, keys)
 
 
 def _estimands(kind: Kind, outcome: Outcome, plan: Plan, compared: list[Comparison]) -> dict[tuple[str, str], str]:

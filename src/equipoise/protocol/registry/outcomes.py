@@ -19,6 +19,11 @@ _TIME_TO = re.compile(
     re.IGNORECASE,
 )
 _NO_COMPARISON = re.compile(r"(?i:\bduration of (?:\w+ ){0,3}(?:response|remission|benefit))|\bDO?R\b")
+_RESPONDERS = re.compile(
+    r"\bresponders\b|"
+    r"\b(?:with|had|achieved|achieving|experienced) (?:an? )?(?:\w+ ){0,3}(?:response|remission|CR|PR)\b",
+    re.IGNORECASE,
+)
 _OF_A_DRUG = re.compile(r"concentration|\bT ?max\b|half[- ]life|\bt ?1/2\b|pharmacokinetic", re.IGNORECASE)
 _FREE = re.compile(
     r"surviv|\b(?:progression|relapse|recurrence|disease|event|metastas[ie]s|failure)[- ]free\b|\balive\b|"
@@ -72,7 +77,7 @@ class Outcome:
 
     @property
     def percent(self) -> bool:
-        return bool(re.search(r"percent|%", self.unit, re.IGNORECASE))
+        return bool(re.search(r"percent|%", re.sub(r"[0-9.]+\s*%", "", self.unit), re.IGNORECASE))
 
     def of_arm(self, arm: str) -> Cell | None:
         """The value of an arm, where the outcome has one value an arm."""
@@ -114,6 +119,8 @@ def _cells(node: Node, arms: dict[str, str]) -> Iterator[Cell]:
 
 def time_unit(outcome: Outcome) -> TimeUnit | None:
     """The unit of time in which an outcome is measured; None if it is measured in something else."""
+    if re.search(rf"\bper\b|/|person|{_PEOPLE}", outcome.unit, re.IGNORECASE):
+        return None
     words = re.findall(r"[a-z]+", outcome.unit.casefold())
     found = {_UNITS[word.rstrip("s")] for word in words if word.rstrip("s") in _UNITS}
     return found.pop() if len(found) == 1 and not outcome.percent else None
@@ -122,6 +129,7 @@ def time_unit(outcome: Outcome) -> TimeUnit | None:
 def kind_of(outcome: Outcome) -> tuple[Kind | None, str]:
     """What an outcome is for a protocol; or None and why it is nothing."""
     title, measure = outcome.title, text(outcome.node, "paramType")
+    has_ratio = any(ratio_of(analysis) == "hazard ratio" for analysis in tables(outcome.node, "analyses"))
     if outcome.strangers and not outcome.arms:
         return None, f"its groups ({', '.join(outcome.strangers)}) are none of the arms"
     if not outcome.cells and not tables(outcome.node, "analyses"):
@@ -129,12 +137,16 @@ def kind_of(outcome: Outcome) -> tuple[Kind | None, str]:
     if time_unit(outcome):
         if _NO_COMPARISON.search(title):
             return None, "counted from response, in responders only, it compares no randomized arms"
+        if _RESPONDERS.search(text(outcome.node, "populationDescription")):
+            return None, "measured in those with a response only, it compares no randomized arms"
         if _OF_A_DRUG.search(title):
             return None, "it is no time to an event"
         if _TIME_TO.search(title):
             said = f"{title} {outcome.unit} {text(outcome.node, 'description')}"
             if measure == "MEDIAN" or (measure in ("NUMBER", "") and re.search(r"\bmedian\b", said, re.IGNORECASE)):
                 return "median", ""
+            if has_ratio:
+                return "ratio only", ""
             return None, f"a time to an event, but not printed as a median ({measure or 'no type'})"
     counts = re.match(rf"(?:number of )?{_PEOPLE}\b", outcome.unit, re.IGNORECASE) and not outcome.percent
     percent = re.match(rf"(?:percent(?:age)?|%)\s*(?:of )?{_PEOPLE}\b", outcome.unit, re.IGNORECASE)
@@ -143,7 +155,7 @@ def kind_of(outcome: Outcome) -> tuple[Kind | None, str]:
         return "rate", ""
     if measure in ("COUNT_OF_PARTICIPANTS", "NUMBER") and (counts or percent):
         return ("percent" if percent else "count"), ""
-    if any(ratio_of(analysis) == "hazard ratio" for analysis in tables(outcome.node, "analyses")):
+    if has_ratio:
         return "ratio only", ""
     return None, "neither a time to an event nor a count of participants"
 

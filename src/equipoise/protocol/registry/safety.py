@@ -28,7 +28,11 @@ def add_subjects(results: Node, plan: Plan) -> None:
         if printed is None:
             why = "neither the participant flow nor the baseline has a group of that title with a number"
             plan.numbers.leave_out(f"subjects of {arm.name}", why)
-        elif plan.numbers.add(f"subjects of {arm.name}", printed, statistic="subjects", arm=arm.name):
+            continue
+        if counted.get(arm.name, printed) != printed:
+            said = f"{printed} started the first period, {counted[arm.name]} have a baseline; the former were taken"
+            plan.numbers.choose(f"subjects of {arm.name}: {said}")
+        if plan.numbers.add(f"subjects of {arm.name}", printed, statistic="subjects", arm=arm.name):
             plan.subjects[arm.name] = whole(printed) or 0
 
 

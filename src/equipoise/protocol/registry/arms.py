@@ -77,7 +77,7 @@ def arms_of(record: Node) -> Arms:
             remedy="A protocol is of a randomized trial, which has at least two.",
         )
     allocation = text(table(record, "protocolSection", "designModule", "designInfo"), "allocation")
-    if allocation not in ("", "RANDOMIZED", "NA"):
+    if allocation == "NON_RANDOMIZED":
         raise ProtocolError(
             f"the record says that allocation was {allocation}",
             where="designModule.designInfo.allocation",
@@ -95,6 +95,8 @@ def arms_of(record: Node) -> Arms:
     )  # fmt: skip
     controls = " and ".join(arm.name for arm in arms if arm.role == "control")
     choices = [reason] if reason else []
+    if allocation not in ("", "RANDOMIZED"):
+        choices.append(f"whether the arms were randomized: the record says that allocation was {allocation}")
     choices += [f"the roles of the arms ({controls} was taken as control): {why}"] if why else []
     return Arms(arms=arms, choices=tuple(choices))
 

@@ -35,7 +35,8 @@ from tests.unit.registry_study import (
 
 from equipoise import cli
 from equipoise.errors import ProtocolError
-from equipoise.protocol import draft, drafted
+from equipoise.protocol import draft, drafted, read
+from equipoise.reconstruct.targets import targets
 
 PFS_NAME, OS_NAME = "PFS, treatment policy", "OS, treatment policy"
 
@@ -889,6 +890,38 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "latin.json").write_bytes('{"a": "é"}'.encode("latin-1"))
     with pytest.raises(ProtocolError, match="not UTF-8"):
         drafted(tmp_path / "latin.json")
+
+
+MODEL = f"""
+[visits.tumor]
+label = "Tumor assessment"
+every = "8 weeks"
+
+[scenario.stated]
+label = "Exponential progression"
+assumed = "no source gives a model"
+first_patient = 2014-01-01
+accrual = "13 months"
+cutoff = "40 months"
+progression = {{ median = "9 months", hazard_ratio = {{ "{E}" = 0.64 }} }}
+death_before_progression = {{ median = "60 months" }}
+death_after_progression = {{ median = "18 months" }}
+detection = {{ visit = "tumor", spread = "3 days", missed = 0.05, between_visits = 0.4 }}
+dropout = {{ median = "48 months" }}
+"""
+
+
+def test_a_draft_needs_a_model_and_nothing_else_to_be_aimed_at(tmp_path: Path) -> None:
+    record = study()
+    analysis(record)["statisticalMethod"] = "Log Rank"  # stratified numbers cannot be aimed at
+    path = tmp_path / "trial.toml"
+    path.write_text(draft(record) + MODEL, encoding="utf-8")
+    trial = read(path)
+    found = targets(trial, trial.scenario["stated"], "A")
+    assert dict(found.subjects) == {E: 301, C: 299}
+    assert (
+        len(found.searched) == 2 * 10 + 4
+    )  # of each endpoint two medians with limits, ratio with limits, P; and rates
 
 
 # The command line

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import traceback
 from collections.abc import Sequence
 from importlib.metadata import version  # noqa: TID251 - reads the version number, imports nothing
 from pathlib import Path
@@ -18,14 +17,17 @@ from .printing import (
     console_of,
     escape,
     in_tenths,
+    name_files,
     print_comparison,
     print_design,
+    print_draft,
     print_json,
     print_remarks,
     print_results,
     print_simulation,
     print_tie_out,
     progress,
+    unforeseen,
 )
 
 if TYPE_CHECKING:
@@ -93,7 +95,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except OSError as error:
         code = _refuse(f"the output cannot be written: {error.strerror}")
     except Exception as error:  # with exit code 1 it would look as if the work were done
-        code = _refuse(_unforeseen(error))
+        code = _refuse(unforeseen(error))
     try:
         sys.stdout.flush()
     except OSError as error:
@@ -103,15 +105,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
             else _refuse(f"the output cannot be written: {error.strerror}")
         )
     sys.exit(code if isinstance(code, int) else 0)
-
-
-def _unforeseen(error: Exception) -> str:
-    """One sentence for an error that nobody foresaw, with the line that raised it."""
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [f for f in frames if Path(f.filename).is_relative_to(Path(__file__).parent)]
-    where = f" ({Path(own[-1].filename).name}, line {own[-1].lineno})" if own else ""
-    what = " ".join(f"{type(error).__name__}: {error}".split())
-    return f"the program itself failed{where}: {what}. Please report it."
 
 
 def _hush() -> int:
@@ -164,6 +157,18 @@ def check(
     if stops:
         return _refuse(f"{len(stops)} finding{'s' * (len(stops) > 1)} would stop the analysis: {stops[0]}")
     return 1 if doubts else 0
+
+
+@app.command
+def draft(
+    record: Annotated[str, Parameter(help="One study of ClinicalTrials.gov: API v2 JSON with posted results.")],
+    *,
+    out: Annotated[str | None, Parameter(help="File to write, which must not exist; default: standard output.")] = None,
+) -> int:
+    """Draft a protocol with its published numbers from a registry record; what is left out is listed."""
+    from .protocol import drafted
+
+    return print_draft(drafted(record), out)
 
 
 @app.command
@@ -275,7 +280,7 @@ def design(
         print_design(found)
         if compared is not None:
             print_comparison(compared)
-        _name_files(files)
+        name_files(files)
     return 0
 
 
@@ -316,7 +321,7 @@ def simulate(
         print_json(trial, None, found.rows(), list(found.notes))
     else:
         print_simulation(found)
-        _name_files(files)
+        name_files(files)
     return 1 if found.interrupted else 0
 
 
@@ -363,13 +368,8 @@ def _finish(trial: Protocol, done: Run, as_json: bool, *, in_full: bool, strain:
         print_results(trial, results)
     else:
         print_remarks(results.notes, results.warnings)
-    _name_files(done.files)
+    name_files(done.files)
     return 1 if results.warnings else 0
-
-
-def _name_files(files: Sequence[Path]) -> None:
-    for folder in dict.fromkeys(file.parent for file in files):
-        print(f"wrote {folder}: {', '.join(file.name for file in files if file.parent == folder)}")
 
 
 def _protocol(name: str) -> Protocol:

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+import sys
+import traceback
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version  # noqa: TID251 - reads the version number, imports nothing
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from .errors import EquipoiseError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,7 +19,7 @@ if TYPE_CHECKING:
     from .analyze import Results
     from .data import Patients
     from .design import Justification
-    from .protocol import Protocol
+    from .protocol import Draft, Protocol
     from .report import Table
     from .results import Row
     from .simulate import Comparison, Study
@@ -180,3 +185,35 @@ def in_tenths(tell: Callable[[str], None]) -> Callable[[float], None]:
             tell(f"simulating: {10 * tenths}% done")
 
     return progress
+
+
+def print_draft(found: Draft, out: str | None) -> int:
+    """Print a drafted protocol, or write it to a new file; what somebody must look at goes to standard error."""
+    if out is None:
+        print(found.text, end="")
+    else:
+        try:
+            with Path(out).open("x", encoding="utf-8", newline="\n") as file:
+                file.write(found.text)
+        except FileExistsError:
+            remedy = "Give another name; a draft that was worked on is not written over."
+            raise EquipoiseError(f"the file {out!r} exists", where="--out", remedy=remedy) from None
+        print(f"wrote {out}: {found}")
+    for line in found.remarks:
+        print(f"equipoise: {line}", file=sys.stderr)
+    return 1 if found.remarks else 0
+
+
+def name_files(files: Sequence[Path]) -> None:
+    """Say which files were written, folder by folder."""
+    for folder in dict.fromkeys(file.parent for file in files):
+        print(f"wrote {folder}: {', '.join(file.name for file in files if file.parent == folder)}")
+
+
+def unforeseen(error: Exception) -> str:
+    """One sentence for an error that nobody foresaw, with the line that raised it."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [f for f in frames if Path(f.filename).is_relative_to(Path(__file__).parent)]
+    where = f" ({Path(own[-1].filename).name}, line {own[-1].lineno})" if own else ""
+    what = " ".join(f"{type(error).__name__}: {error}".split())
+    return f"the program itself failed{where}: {what}. Please report it."

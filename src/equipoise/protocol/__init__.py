@@ -10,6 +10,7 @@ from .names import DataNames, Strata
 from .published import Printed, Published, PublishedNumber, describe_number
 from .randomization import Randomization
 from .reader import example, examples, find, read
+from .registry import Draft, draft, drafted
 from .safety import Safety
 from .scenarios import (
     AdverseEvent,
@@ -46,6 +47,7 @@ __all__ = [
     "Design",
     "Detection",
     "Dose",
+    "Draft",
     "Dropout",
     "Eligibility",
     "Endpoint",
@@ -77,6 +79,8 @@ __all__ = [
     "describe",
     "describe_number",
     "dose_calendar",
+    "draft",
+    "drafted",
     "effect_uses_strata",
     "example",
     "examples",

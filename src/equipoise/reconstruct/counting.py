@@ -1,0 +1,198 @@
+"""Deaths at clicks and censorings between printed numbers at risk: the counts behind a digitized curve."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+_SAME = 1e-9  # curves that differ by less are equally near a click: fewer deaths are taken
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Printed:
+    """The risk table: ``number`` (j,) of subjects at risk (time >= t) at ``time`` (j,), the first at zero."""
+
+    time: Array
+    number: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Counted:
+    """Subjects, (n,): times with 1 for a death and 0 for a censoring; ``censored`` from each printed time on, those
+    who reach the end of the curve counted with the last."""
+
+    time: Array
+    event: NDArray[np.int64]
+    censored: tuple[int, ...]
+
+
+def counted_events(found: Counted) -> int:
+    """How many died."""
+    return int(found.event.sum())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Stretch:
+    """An interval of the risk table: the curve ``s`` at its borders and the clicks ``x`` between; who enters it with
+    which rebuilt survival; whether it ends at a printed number (``wanted``), which deaths must precede."""
+
+    x: Array
+    s: Array
+    subjects: int
+    survival: float
+    wanted: int | None
+
+    def censorings(self, many: int, pull: float) -> Array:
+        """Times of so many censorings, spread evenly over the time at risk; a ``pull`` above 1 brings them forward."""
+        at_risk = np.r_[0.0, np.cumsum(np.diff(self.x) * (self.s[1:] + self.s[:-1]) / 2)]
+        if at_risk[-1] <= 0:
+            at_risk = self.x - self.x[0]
+        shares = ((np.arange(many) + 0.5) / max(many, 1)) ** pull
+        return np.interp(shares * at_risk[-1], at_risk, self.x)
+
+    def deaths_in(self, gap: int, many: int) -> Array:
+        """Times of the deaths of a gap between clicks: a single one at the click that shows it, several spread evenly
+        over the gap. Nobody dies at a printed time itself, since those who do are at risk there."""
+        low, high = self.x[gap], self.x[gap + 1]
+        if many == 1 and (self.wanted is None or gap < len(self.x) - 2):
+            return self.x[gap + 1 : gap + 2]
+        return low + (high - low) * ((np.arange(many) + 0.5) / max(many, 1))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Walked:
+    """An interval once walked through: deaths by gap, who is left, with which survival."""
+
+    deaths: tuple[int, ...]
+    left: int
+    survival: float
+
+
+def count(x: Array, s: Array, table: Printed, total: int | None, pull: float = 1.0) -> Counted:
+    """The subjects behind a curve ``s`` (k,) at times ``x`` (k,) and a risk table, interval after interval."""
+    subjects, survival, rate = int(table.number[0]), 1.0, 0.0
+    times: list[Array] = []
+    events: list[int] = []
+    censored: list[int] = []
+    deaths = 0
+    for k, start in enumerate(table.time):
+        last = k + 1 == len(table.time)
+        end = float(x[-1]) if last else float(table.time[k + 1])
+        if end <= start:
+            censored.append(0)
+            continue
+        stretch = _stretch(x, s, float(start), end, subjects, survival, None if last else int(table.number[k + 1]))
+        if last:
+            many = _at_rate(stretch, rate)
+            if total is not None:
+                many = _towards_total(stretch, total - deaths, many, pull)
+            walked, late = _walk(stretch, stretch.censorings(many, pull)), 0
+        else:
+            many, walked, late = _towards_printed(stretch, pull)
+        for gap, here in enumerate(walked.deaths):
+            times.append(stretch.deaths_in(gap, here))
+        # Those who must have left beyond what the curve explains, just before the printed number.
+        out = np.r_[stretch.censorings(many, pull), np.full(late, np.nextafter(end, 0.0))]
+        times.append(out)
+        events += [1] * sum(walked.deaths) + [0] * len(out)
+        deaths += sum(walked.deaths)
+        left = walked.left - late
+        rate = len(out) / max((subjects + left) / 2 * (end - float(start)), 1e-12)
+        censored.append(len(out))
+        subjects, survival = left, walked.survival
+    censored[-1] += subjects
+    times.append(np.full(subjects, x[-1]))
+    events += [0] * subjects
+    return Counted(time=np.concatenate(times), event=np.array(events, dtype=np.int64), censored=tuple(censored))
+
+
+def _stretch(
+    x: Array, s: Array, start: float, end: float, subjects: int, survival: float, wanted: int | None
+) -> _Stretch:
+    """The curve between two times, with its clicks there; at a border that was not clicked it is read off between."""
+    inside = (x > start) & (x < end) if wanted is not None else (x > start)
+    borders = [float(np.interp(start, x, s))], [] if wanted is None else [float(np.interp(end, x, s))]
+    return _Stretch(
+        x=np.r_[start, x[inside], [end] if wanted is not None else []],
+        s=np.r_[borders[0], s[inside], borders[1]],
+        subjects=subjects, survival=survival, wanted=wanted,
+    )  # fmt: skip
+
+
+def _walk(stretch: _Stretch, out: Array, most: int | None = None) -> _Walked:
+    """Through an interval from click to click: each takes the number of deaths that brings the rebuilt curve nearest
+    to the clicked one, when people are censored at the times ``out``. In all no more than ``most`` die, by default all
+    who are not censored."""
+    n, survival = stretch.subjects, stretch.survival
+    spare = n - len(out) if most is None else most
+    cut = np.searchsorted(out, stretch.x, side="right")
+    deaths = []
+    for gap in range(len(stretch.x) - 1):
+        gone = out[cut[gap] if gap else 0 : cut[gap + 1]]
+        here, survival = _nearest(stretch, gap, gone, n, survival, spare)
+        deaths.append(here)
+        n -= here + len(gone)
+        spare -= here
+    return _Walked(deaths=tuple(deaths), left=n, survival=survival)
+
+
+def _nearest(stretch: _Stretch, gap: int, gone: Array, n: int, survival: float, most: int) -> tuple[int, float]:
+    """The number of deaths in a gap, up to ``most``, after which the curve is nearest to the next click."""
+    aim = float(stretch.s[gap + 1])
+
+    def after(deaths: int) -> float:
+        if not len(gone):
+            return survival * (n - deaths) / n if n else survival
+        at_risk = n - np.arange(deaths) - np.searchsorted(gone, stretch.deaths_in(gap, deaths), side="left")
+        return float(survival * np.prod(1 - 1 / at_risk))
+
+    share = 1 - aim / survival if survival > 0 else 0.0
+    here = min(max(int((n - len(gone) / 2) * share), 0), most)
+    away = abs(after(here) - aim)
+    for step in (-1, 1):
+        while 0 <= here + step <= most:
+            other = abs(after(here + step) - aim)
+            if other > away - _SAME and not (step < 0 and other <= away + _SAME):
+                break
+            here, away = here + step, other
+    return here, after(here)
+
+
+def _towards_printed(stretch: _Stretch, pull: float) -> tuple[int, _Walked, int]:
+    """How many are censored before the next printed number, the deaths beside them, and who else must have left.
+
+    Begins with those whom the fall of the curve does not explain, and moves their number by what is left over until
+    the printed number is met. The curve cannot have more people die than leave: then it is not followed.
+    """
+    assert stretch.wanted is not None
+    lost = stretch.subjects - stretch.wanted
+    kept = stretch.s[-1] / stretch.s[0] if stretch.s[0] > 0 else 0.0
+    many = min(max(int(np.floor(stretch.subjects * kept - stretch.wanted + 0.5)), 0), lost)
+    over: dict[int, int] = {}
+    while many not in over:
+        walked = _walk(stretch, stretch.censorings(many, pull))
+        over[many] = walked.left - stretch.wanted
+        many = min(max(many + over[many], 0), lost)
+    many = min(over, key=lambda m: (abs(over[m]), m))
+    walked = _walk(stretch, stretch.censorings(many, pull), lost - many)
+    return many, walked, walked.left - stretch.wanted
+
+
+def _at_rate(stretch: _Stretch, rate: float) -> int:
+    """How many are censored after the last printed number, at the rate of the interval before."""
+    if stretch.s[0] <= 0:
+        return 0
+    at_risk = float(np.sum(np.diff(stretch.x) * (stretch.s[1:] + stretch.s[:-1]) / 2) / stretch.s[0]) * stretch.subjects
+    return min(stretch.subjects, int(np.floor(rate * at_risk + 0.5)))
+
+
+def _towards_total(stretch: _Stretch, events: int, many: int, pull: float) -> int:
+    """How many are censored after the last printed number, so that as many die there as the total leaves."""
+    over: dict[int, int] = {}
+    while many not in over:
+        over[many] = sum(_walk(stretch, stretch.censorings(many, pull)).deaths) - events
+        many = min(max(many + over[many], 0), stretch.subjects)
+    return min(over, key=lambda m: (abs(over[m]), m))

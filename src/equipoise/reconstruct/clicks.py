@@ -43,7 +43,7 @@ def checked(time: ArrayLike, survival: ArrayLike) -> tuple[Array, Array]:
     for name, values in (("time", x), ("survival", y)):
         if not np.isfinite(values).all():
             _refuse("a number is missing or infinite", name, x, y, ~np.isfinite(values), "Remove or repeat the clicks.")
-    _refuse_other_scales(x, y)
+    refuse_other_scales(x, y)
     top = float(x.max())
     if top <= 0:
         raise DataError("no click lies after time zero", column="time", remedy="Calibrate the time axis again.")
@@ -68,7 +68,7 @@ def checked(time: ArrayLike, survival: ArrayLike) -> tuple[Array, Array]:
     return np.r_[0.0, x[1:]], np.r_[1.0, y[1:]]
 
 
-def _refuse_other_scales(x: Array, y: Array) -> None:
+def refuse_other_scales(x: Array, y: Array) -> None:
     """Exchanged axes and percentages, each with its remedy."""
     order = np.argsort(y, kind="stable")
     for top in (1.0, 100.0):

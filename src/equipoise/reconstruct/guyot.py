@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 METHOD = "Guyot et al. 2012, deaths and censorings by interval of the risk table"
 _FAR = 0.05  # from the clicks and a step more: no curve that belongs to its risk table was so far off
 _PULLS = (0.2, 5.0)
+_MOST_BENT = 1.6
 _HALVINGS = 14
 
 
@@ -70,8 +71,8 @@ class DigitizedArm:
     def __str__(self) -> str:
         met = "" if (self.printed == self.reached).all() else "not "
         return (
-            f"{self.subjects} subjects with {self.events} events, rebuilt from {len(self.click_time)} clicks: the curve "
-            f"lies within {fixed(self.distance, 3)} of them, and the numbers at risk are {met}all met"
+            f"{self.subjects} subjects with {self.events} events, rebuilt from {len(self.click_time)} clicks: the "
+            f"curve lies within {fixed(self.distance, 3)} of them, and the numbers at risk are {met}all met"
         )
 
     def rows(self, arm: str = "") -> list[Row]:
@@ -120,12 +121,13 @@ def guyot(
 
     Within an interval of the risk table each click takes the number of deaths that brings the curve nearest to it, and
     the number censored is moved until the next printed number is met. After the last printed number people are
-    censored at the rate of the interval before, or as many as leave the total of events (Guyot, Ades, Ouwens and Welton,
+    censored at the rate of the interval before, or as many as leave the total of events (Guyot, Ades, Ouwens, Welton,
     BMC Med Res Methodol 2012;12:9). Other than there the noise of the clicks is taken out first, by what a Kaplan-Meier
     curve of so many subjects does between them; the censored are spread evenly over the time at risk, not over
     time, and several deaths of a gap over the gap; printed numbers are met exactly even where the curve would have more
-    people die than leave; a total of events that the last interval cannot meet is met by earlier or later censoring in
-    all, then by bending the curve within the noise of a hand.
+    people die than leave; and a total of events is met in the one of three ways that stays nearest to the curve: by the
+    number censored after the last printed one, by earlier or later censoring in all intervals, or by a bend of the
+    curve within the noise of a hand.
 
     Raises ``DataError`` for clicks that are no survival curve, a risk table that grows, goes beyond the curve or does
     not begin at time zero, and for a curve, risk table and total that contradict each other.
@@ -261,33 +263,45 @@ def _about_at_risk(x: NDArray[np.float64], s: NDArray[np.float64], table: Printe
 def _settled(
     x: NDArray[np.float64], s: NDArray[np.float64], table: Printed, total: int | None
 ) -> tuple[Counted, list[str]]:
-    """The arm counted; where a total of events is not met so, by a pull on the censorings, then on the curve."""
-    found = count(x, s, table, total)
-    if total is None or counted_events(found) == total:
-        return found, []
-
-    def pulled(pull: float) -> Counted:
-        return count(x, s, table, total, pull)
-
-    nearest = _halved(pulled, total, *_PULLS, more_events=False)
-    if counted_events(nearest) == total:
-        return nearest, ["the censored are moved within their intervals, so that the total of events is met"]
-
-    def bent(power: float) -> Counted:
-        return count(x, s**power, table, total)
-
-    low = np.clip(s, 1e-12, 1 - 1e-12)
-    widest = [p for p in np.geomspace(1.0, 1.6, 48) if np.abs(low**p - s).max() <= NOISE]
-    narrow = [p for p in np.geomspace(1.0, 1 / 1.6, 48) if np.abs(low**p - s).max() <= NOISE]
-    nearest = _halved(bent, total, float(narrow[-1]), float(widest[-1]), more_events=True)
-    if counted_events(nearest) != total:
-        has = counted_events(found)
+    """The arm counted. A total of events is met by the number censored after the last printed number at risk (as in the
+    paper), by earlier or later censoring in all intervals, or by a bend of the curve within the noise of a hand: of
+    what meets it the nearest to the curve is taken."""
+    plain = count(x, s, table, None)
+    if total is None or counted_events(plain) == total:
+        return plain, []
+    ways = [
+        (
+            count(x, s, table, total),
+            "after the last printed number at risk as many are censored as leave the total of events",
+        ),
+        (
+            _halved(lambda pull: count(x, s, table, None, pull), total, *_PULLS, more_events=False),
+            "within their intervals people are censored earlier or later, so that the total of events is met",
+        ),
+        (
+            _halved(lambda power: count(x, s**power, table, None), total, *_bends(s), more_events=True),
+            "the curve is bent within the noise of a hand, so that the total of events is met",
+        ),
+    ]
+    ways = [way for way in ways if counted_events(way[0]) == total]
+    if not ways:
         raise DataError(
-            f"{total} events do not belong to this curve and these numbers at risk, which have about {has}",
+            f"{total} events do not belong to this curve and these numbers at risk, which have about "
+            f"{counted_events(plain)}",
             column="events",
             remedy="Check the total: it is of this arm, of this endpoint, and up to the end of this curve.",
         )
-    return nearest, ["the curve is moved within the noise of the clicks, so that the total of events is met"]
+    nearest = min(
+        ways, key=lambda way: float(_distances(x, s, way[0].time, *_kaplan_meier(way[0].time, way[0].event))[0].max())
+    )
+    return nearest[0], [nearest[1]]
+
+
+def _bends(s: NDArray[np.float64]) -> tuple[float, float]:
+    """The powers of a curve that move it nowhere by more than a hand can miss by."""
+    powers = np.geomspace(1 / _MOST_BENT, _MOST_BENT, 97)
+    kept = [float(p) for p in powers if np.abs(s**p - s).max() <= NOISE]
+    return kept[0], kept[-1]
 
 
 def _halved(made: Callable[[float], Counted], total: int, low: float, high: float, *, more_events: bool) -> Counted:
@@ -327,4 +341,4 @@ def _distances(
     after = steps[np.searchsorted(curve_time, x, side="right")]
     before = steps[np.searchsorted(curve_time, x, side="left")]
     at_risk = len(time) - np.searchsorted(np.sort(time), x, side="left")
-    return np.maximum(np.maximum(y - before, after - y), 0.0), before / np.maximum(at_risk, 1)
+    return np.maximum(np.maximum(y - before, after - y), 0.0), np.maximum(before, y) / np.maximum(at_risk, 1)

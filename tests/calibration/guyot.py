@@ -174,9 +174,10 @@ def main() -> None:
                 found = rates(shape, n, clicks, asked.runs)
                 for totals in (True, False):
                     error, off = np.array(found.ratio[totals]), np.array(found.median[totals])
+                    bound = WITH_TOTALS if totals else WITHOUT
                     print(
                         f"| {SHAPES[shape]} | {n} | {clicks} | {'yes' if totals else 'no'} | "
-                        f"{100 * found.within(totals):.1f}% of {len(error)} within {WITH_TOTALS if totals else WITHOUT} | "
+                        f"{100 * found.within(totals):.1f}% of {len(error)} within {bound} | "
                         f"{error.mean():.4f} | {error.std():.4f} | {100 * np.mean(found.near[totals]):.1f}% | "
                         f"{100 * off.mean():.2f}% | {100 * off.std():.2f}% | {len(found.refused)} |", flush=True,
                     )  # fmt: skip

@@ -227,8 +227,8 @@ class PublishedCurve(Section):
     """A digitized Kaplan-Meier curve of one arm, and what is printed beside it.
 
     ``file`` is relative to the protocol file; ``dataset`` names the curve where the file holds several. ``unit`` is
-    that of the time axis, ``percent`` says that survival went from 0 to 100. ``at_risk`` are the printed numbers at risk,
-    time zero first (it alone where there is no risk table); ``events`` the arm's total, if it is printed.
+    that of the time axis, ``percent`` says that survival went from 0 to 100. ``at_risk`` are the printed numbers at
+    risk, time zero first (it alone where there is no risk table); ``events`` the arm's total, if it is printed.
     """
 
     estimand: Text

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 _SAME = 1e-9  # curves that differ by less are equally near a click: fewer deaths are taken
+AT_ONCE = 1e-9  # of the time: a death and a censoring as near as this are at one time, the death first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -128,10 +129,11 @@ def _walk(stretch: _Stretch, out: Array, most: int | None = None) -> _Walked:
     who are not censored."""
     n, survival = stretch.subjects, stretch.survival
     spare = n - len(out) if most is None else most
-    cut = np.searchsorted(out, stretch.x, side="right")
+    cut = np.searchsorted(out, stretch.x * (1 - AT_ONCE), side="left")  # who leaves at a click, leaves after its deaths
+    cut[0], cut[-1] = 0, len(out)
     deaths = []
     for gap in range(len(stretch.x) - 1):
-        gone = out[cut[gap] if gap else 0 : cut[gap + 1]]
+        gone = out[cut[gap] : cut[gap + 1]]
         here, survival = _nearest(stretch, gap, gone, n, survival, spare)
         deaths.append(here)
         n -= here + len(gone)
@@ -146,7 +148,8 @@ def _nearest(stretch: _Stretch, gap: int, gone: Array, n: int, survival: float, 
     def after(deaths: int) -> float:
         if not len(gone):
             return survival * (n - deaths) / n if n else survival
-        at_risk = n - np.arange(deaths) - np.searchsorted(gone, stretch.deaths_in(gap, deaths), side="left")
+        times = stretch.deaths_in(gap, deaths) * (1 - AT_ONCE)
+        at_risk = n - np.arange(deaths) - np.searchsorted(gone, times, side="left")
         return float(survival * np.prod(1 - 1 / at_risk))
 
     share = 1 - aim / survival if survival > 0 else 0.0
@@ -170,7 +173,7 @@ def _towards_printed(stretch: _Stretch, pull: float) -> tuple[int, _Walked, int]
     assert stretch.wanted is not None
     lost = stretch.subjects - stretch.wanted
     kept = stretch.s[-1] / stretch.s[0] if stretch.s[0] > 0 else 0.0
-    many = min(max(int(np.floor(stretch.subjects * kept - stretch.wanted + 0.5)), 0), lost)
+    many = min(max(_whole(stretch.subjects * kept - stretch.wanted), 0), lost)
     over: dict[int, int] = {}
     while many not in over:
         walked = _walk(stretch, stretch.censorings(many, pull))
@@ -186,7 +189,7 @@ def _at_rate(stretch: _Stretch, rate: float) -> int:
     if stretch.s[0] <= 0:
         return 0
     at_risk = float(np.sum(np.diff(stretch.x) * (stretch.s[1:] + stretch.s[:-1]) / 2) / stretch.s[0]) * stretch.subjects
-    return min(stretch.subjects, int(np.floor(rate * at_risk + 0.5)))
+    return min(stretch.subjects, _whole(rate * at_risk))
 
 
 def _towards_total(stretch: _Stretch, events: int, many: int, pull: float) -> int:
@@ -196,3 +199,8 @@ def _towards_total(stretch: _Stretch, events: int, many: int, pull: float) -> in
         over[many] = sum(_walk(stretch, stretch.censorings(many, pull)).deaths) - events
         many = min(max(many + over[many], 0), stretch.subjects)
     return min(over, key=lambda m: (abs(over[m]), m))
+
+
+def _whole(value: float) -> int:
+    """The nearest whole number, of two the lower, also where rounding left a trace above the middle."""
+    return int(np.ceil(value - 0.5 - _SAME))

@@ -15,7 +15,7 @@ from ..errors import DataError
 from ..results import Row, fixed, long_table, read_only
 from ..units import TimeUnit, days_per
 from .clicks import NOISE, SLIP, checked, curve_under
-from .counting import Counted, Printed, count, counted_events
+from .counting import AT_ONCE, Counted, Printed, count, counted_events
 
 if TYPE_CHECKING:
     import polars as pl
@@ -328,7 +328,7 @@ def _kaplan_meier(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The rebuilt curve at its steps."""
     at, deaths = np.unique(time[event == 1], return_counts=True)
-    at_risk = len(time) - np.searchsorted(np.sort(time), at, side="left")
+    at_risk = len(time) - np.searchsorted(np.sort(time), at * (1 - AT_ONCE), side="left")
     return at, np.asarray(np.cumprod(1 - deaths / at_risk), dtype=np.float64)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,6 +43,8 @@ class _Stretch:
 
     x: Array
     s: Array
+    times: list[float]  # as ``x``, and ``aims`` as ``s``: taken one by one a list is quicker
+    aims: list[float]
     subjects: int
     survival: float
     wanted: int | None
@@ -54,13 +57,13 @@ class _Stretch:
         shares = ((np.arange(many) + 0.5) / max(many, 1)) ** pull
         return np.interp(shares * at_risk[-1], at_risk, self.x)
 
-    def deaths_in(self, gap: int, many: int) -> Array:
+    def deaths_in(self, gap: int, many: int) -> list[float]:
         """Times of the deaths of a gap between clicks: a single one at the click that shows it, several spread evenly
         over the gap. Nobody dies at a printed time itself, since those who do are at risk there."""
-        low, high = self.x[gap], self.x[gap + 1]
-        if many == 1 and (self.wanted is None or gap < len(self.x) - 2):
-            return self.x[gap + 1 : gap + 2]
-        return low + (high - low) * ((np.arange(many) + 0.5) / max(many, 1))
+        low, high = self.times[gap], self.times[gap + 1]
+        if many == 1 and (self.wanted is None or gap < len(self.times) - 2):
+            return [high]
+        return [low + (high - low) * (j + 0.5) / many for j in range(many)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -94,7 +97,7 @@ def count(x: Array, s: Array, table: Printed, total: int | None, pull: float = 1
         else:
             many, walked, late = _towards_printed(stretch, pull)
         for gap, here in enumerate(walked.deaths):
-            times.append(stretch.deaths_in(gap, here))
+            times.append(np.array(stretch.deaths_in(gap, here)))
         # Those who must have left beyond what the curve explains, just before the printed number.
         out = np.r_[stretch.censorings(many, pull), np.full(late, np.nextafter(end, 0.0))]
         times.append(out)
@@ -115,12 +118,12 @@ def _stretch(
 ) -> _Stretch:
     """The curve between two times, with its clicks there; at a border that was not clicked it is read off between."""
     inside = (x > start) & (x < end) if wanted is not None else (x > start)
-    borders = [float(np.interp(start, x, s))], [] if wanted is None else [float(np.interp(end, x, s))]
+    ends = [] if wanted is None else [end]
+    at = np.r_[start, x[inside], ends]
+    of = np.r_[np.interp(start, x, s), s[inside], np.interp(ends, x, s)]
     return _Stretch(
-        x=np.r_[start, x[inside], [end] if wanted is not None else []],
-        s=np.r_[borders[0], s[inside], borders[1]],
-        subjects=subjects, survival=survival, wanted=wanted,
-    )  # fmt: skip
+        x=at, s=of, times=at.tolist(), aims=of.tolist(), subjects=subjects, survival=survival, wanted=wanted
+    )
 
 
 def _walk(stretch: _Stretch, out: Array, most: int | None = None) -> _Walked:
@@ -131,9 +134,9 @@ def _walk(stretch: _Stretch, out: Array, most: int | None = None) -> _Walked:
     spare = n - len(out) if most is None else most
     cut = np.searchsorted(out, stretch.x * (1 - AT_ONCE), side="left")  # who leaves at a click, leaves after its deaths
     cut[0], cut[-1] = 0, len(out)
-    deaths = []
-    for gap in range(len(stretch.x) - 1):
-        gone = out[cut[gap] : cut[gap + 1]]
+    left, deaths = out.tolist(), []
+    for gap in range(len(stretch.times) - 1):
+        gone = left[cut[gap] : cut[gap + 1]]
         here, survival = _nearest(stretch, gap, gone, n, survival, spare)
         deaths.append(here)
         n -= here + len(gone)
@@ -141,16 +144,17 @@ def _walk(stretch: _Stretch, out: Array, most: int | None = None) -> _Walked:
     return _Walked(deaths=tuple(deaths), left=n, survival=survival)
 
 
-def _nearest(stretch: _Stretch, gap: int, gone: Array, n: int, survival: float, most: int) -> tuple[int, float]:
+def _nearest(stretch: _Stretch, gap: int, gone: list[float], n: int, survival: float, most: int) -> tuple[int, float]:
     """The number of deaths in a gap, up to ``most``, after which the curve is nearest to the next click."""
-    aim = float(stretch.s[gap + 1])
+    aim = stretch.aims[gap + 1]
 
     def after(deaths: int) -> float:
-        if not len(gone):
+        if not gone:
             return survival * (n - deaths) / n if n else survival
-        times = stretch.deaths_in(gap, deaths) * (1 - AT_ONCE)
-        at_risk = n - np.arange(deaths) - np.searchsorted(gone, times, side="left")
-        return float(survival * np.prod(1 - 1 / at_risk))
+        left = survival
+        for j, time in enumerate(stretch.deaths_in(gap, deaths)):
+            left *= 1 - 1 / (n - j - bisect_left(gone, time * (1 - AT_ONCE)))
+        return left
 
     share = 1 - aim / survival if survival > 0 else 0.0
     here = min(max(int((n - len(gone) / 2) * share), 0), most)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 METHOD = "Guyot et al. 2012, deaths and censorings by interval of the risk table"
 _FAR = 0.05  # from the clicks and a step more: no curve that belongs to its risk table was so far off
+_AT_RATE = "after the last printed number at risk people are censored at the rate of the interval before"
+_LEAVING = "after the last printed number at risk as many are censored as leave the total of events"
 _PULLS = (0.2, 5.0)
 _MOST_BENT = 1.6
 _HALVINGS = 14
@@ -157,12 +159,13 @@ def guyot(
             column="at_risk",
             remedy="See whether curve and numbers are of the same arm, and the times of one unit.",
         )
+    told = [*(note for note in notes if note != _AT_RATE or _LEAVING not in more), *more]
     return DigitizedArm(
         time=found.time * per, event=found.event, at_risk_time=table.time * per, printed=table.number,
         reached=np.array([(found.time >= t).sum() for t in table.time], dtype=np.int64),
         censored=np.asarray(found.censored, dtype=np.int64), click_time=x * per, click_survival=y,
         curve_time=curve_time * per, curve_survival=curve, distance=float(apart[far]),
-        distance_at=float(x[far]) * per, noise=noise, total=total, unit=unit, notes=(*notes, *more),
+        distance_at=float(x[far]) * per, noise=noise, total=total, unit=unit, notes=tuple(told),
     )  # fmt: skip
 
 
@@ -233,7 +236,7 @@ def _risk_table(times: ArrayLike, numbers: ArrayLike, end: float) -> tuple[Print
         notes.append("there is no risk table: nobody is taken to be censored before the end of the curve, but as many "
                      "as a total of events leaves")  # fmt: skip
     elif end > t[-1] and n[-1] > 0:
-        notes.append("after the last printed number at risk people are censored at the rate of the interval before")
+        notes.append(_AT_RATE)
     return Printed(time=t, number=n.astype(np.int64)), notes
 
 
@@ -272,7 +275,7 @@ def _settled(
     ways = [
         (
             count(x, s, table, total),
-            "after the last printed number at risk as many are censored as leave the total of events",
+            _LEAVING,
         ),
         (
             _halved(lambda pull: count(x, s, table, None, pull), total, *_PULLS, more_events=False),

@@ -26,13 +26,13 @@ _MARK = "RECONSTRUCTED: times and events were rebuilt from a printed figure; no 
 _LINES = [("at risk, printed", "Printed"), ("at risk, reached", "Rebuilt")]
 USES = (
     "Made for: a hazard ratio, median or rate of this endpoint that was not printed; other models of the same curve, "
-    "as a cost model needs them; pooling with other trials, where it is said that this one was rebuilt from a figure and "
-    "how well it met its printed numbers; seeing whether figure, risk table and text agree; teaching and software.",
+    "as a cost model needs them; pooling with other trials, where it is said that this one was rebuilt from a figure "
+    "and how well it met its printed numbers; seeing whether figure, risk table and text agree; teaching and software.",
     "Not for: passing as the individual patient data of the trial, in a meta-analysis or a submission; regulatory or "
     "clinical decisions; subgroups, covariates, strata or crossover, of which a curve tells nothing; two endpoints of "
     "one person; who was censored when, or why.",
-    "Nothing printed but the numbers at risk and the totals of events was aimed at: any other number that agrees speaks "
-    "for the digitization. A stratified or adjusted hazard ratio need not agree with that of two plain curves, even if "
+    "Nothing printed but the numbers at risk and the totals of events was aimed at: any other number that agrees "
+    "speaks for the digitization. A stratified or adjusted hazard ratio need not agree with that of two plain curves, even if "
     "both are right.",
     "After the last printed number at risk, and wherever few are left, the rebuilt curve rests on assumptions.",
 )

@@ -33,6 +33,7 @@ SHAPES = {
     "weibull": "Weibull of shape 0.8, hazard ratio 0.7",
     "crossing": "hazard ratio 1.3 for 4 months, then 0.5",
     "steeper": "Weibull of shape 0.7, hazard ratio 0.7",
+    "visits": "exponential, median 6 months, seen at visits every 1.5 months",
 }
 Arm = tuple[NDArray[np.float64], NDArray[np.int64]]
 
@@ -45,6 +46,8 @@ def draw(shape: str, n: int, rng: np.random.Generator) -> tuple[Arm, Arm]:
         ratio = 0.7 if experimental else 1.0
         if shape == "exponential":
             time = 12 / math.log(2) * u / ratio
+        elif shape == "visits":
+            time = 1.5 * np.ceil(6 / math.log(2) * u / ratio / 1.5) + rng.uniform(-0.1, 0.1, n)
         elif shape in ("weibull", "steeper"):
             power = 0.8 if shape == "weibull" else 0.7
             time = 10 * (u / math.log(2) / ratio) ** (1 / power)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 
@@ -43,22 +44,43 @@ def read_off(at: float, x: Sequence[float], y: Sequence[float]) -> float:
     return y[0]
 
 
+def part_falls(
+    x: Sequence[float], y: Sequence[float], s: Sequence[float], chances: Sequence[float], noise: float, a: int, b: int
+) -> list[float]:
+    """Falls of the gaps from click a to click b: even, or of two parts where a click is three deviations off."""
+    shares = [(x[j] - x[a]) / (x[b] - x[a]) if x[b] > x[a] else (j - a) / (b - a) for j in range(a, b + 1)]
+    down = s[a] - s[b]
+    chance = sum(chances[a:b]) / (b - a) * down
+    worst, at = 3.0, None
+    for j in range(a + 1, b):
+        f = shares[j - a]
+        off = abs(y[j] - (s[a] - down * f)) / math.sqrt(chance * f * (1 - f) + noise**2)
+        if off > worst:
+            worst, at = off, j
+    if at is None:
+        return [down * (shares[j + 1] - shares[j]) for j in range(b - a)]
+    return part_falls(x, y, s, chances, noise, a, at) + part_falls(x, y, s, chances, noise, at, b)
+
+
 def curve_under(x: Sequence[float], y: Sequence[float], at_risk: Sequence[float]) -> tuple[list[float], float]:
     """The posterior mean of a curve whose steps are normal around its even fall, given clicks with normal noise."""
     k = len(x) - 1
     s = [min(max(v, 0.0), 1.0) for v in never_rising(y)]
     cumulate = np.tril(np.ones((k, k)))
-    noise = math.nan
+    noise = 0.005
     for _ in range(3):
-        edges = [x[-1] * part / 8 for part in range(9)]
-        heights = [read_off(e, x, s) for e in edges]
-        falls, spread = [], []
+        ends = {k}
+        for part in range(9):
+            ends.add(next((j for j in range(k + 1) if x[j] >= x[-1] * part / 8), k))
+        chances = [(s[j] + s[j + 1]) / 2 / max((at_risk[j] + at_risk[j + 1]) / 2, 1.0) for j in range(k)]
+        falls = []
+        for a, b in pairwise(sorted(ends)):
+            falls += part_falls(x, y, s, chances, noise, a, b)
+        spread = []
         for j in range(k):
-            fall = read_off(x[j], edges, heights) - read_off(x[j + 1], edges, heights)
             middle, many = (s[j] + s[j + 1]) / 2, max((at_risk[j] + at_risk[j + 1]) / 2, 1.0)
             line = (middle / many) ** 2 if x[j + 1] - x[j] <= 0.005 * x[-1] else 0.0
-            falls.append(fall)
-            spread.append(max(middle * fall / many, line, 1e-9))
+            spread.append(max(middle * falls[j] / many, line, 1e-9))
         mean = 1 - cumulate @ np.array(falls)
         prior = cumulate @ np.diag(spread) @ cumulate.T
         off = np.array(y[1:]) - mean

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -19,8 +20,10 @@ SLIP = 0.01  # of the time axis: clicks of one vertical line that go back by a p
 _PERCENT = 1.5  # a greater survival is a percentage
 _NOISES = (0.0002, 0.0005, 0.001, 0.0015, 0.002, 0.003, 0.004, 0.005, 0.006, 0.007, 0.008, 0.01, 0.012, 0.015)
 _AS_LIKELY = 1.92  # of the log-likelihood: half the 95th percentile of chi-square with one degree of freedom
-_PARTS = 8  # of the time axis, with a drift each
+_PARTS = 8  # of the time axis at first, each falling evenly
 _ROUNDS = 3
+_USUAL = 0.005  # noise of a hand, to begin with
+_ODD = 3.0  # standard deviations from an even fall
 _LINE = 0.005  # of the time axis: clicks as near as this are of one vertical line
 
 
@@ -123,14 +126,14 @@ def curve_under(x: Array, y: Array, at_risk: Array) -> tuple[Array, float]:
     standard deviation).
 
     Between clicks a Kaplan-Meier curve of n subjects falls by about what its neighborhood says, give or take
-    Greenwood's variance; a click adds noise. Given the noise the mean of the curve is a linear system; the noise is
+    Greenwood's variance; a click adds normal noise. Given the noise the mean of the curve is a linear system; the noise is
     the least that is about as likely as the likeliest, so that exact clicks are left as they are. ``at_risk`` (k,) are
     about the numbers at risk at the clicks. The first click is (0, 1) and exact.
     """
     s = np.clip(isotonic(y), 0.0, 1.0)
-    noise = _NOISES[0]
+    noise = _USUAL
     for _ in range(_ROUNDS):
-        drop, variance = _falls(x, s, at_risk)
+        drop, variance = _falls(x, y, s, at_risk, noise)
         rest = np.diff(y) + drop
         fits = [_given(noise, rest, variance) for noise in _NOISES]
         likeliest = max(value for value, _ in fits)
@@ -142,12 +145,29 @@ def curve_under(x: Array, y: Array, at_risk: Array) -> tuple[Array, float]:
     return s, noise
 
 
-def _falls(x: Array, s: Array, at_risk: Array) -> tuple[Array, Array]:
-    """By how much the curve falls from click to click, and the variance of it: as one eighth of the axis falls evenly;
-    clicks of one vertical line have a death between them."""
-    edges = np.linspace(0.0, x[-1], _PARTS + 1)
-    drop = -np.diff(np.interp(x, edges, np.interp(edges, x, s)))
+def _falls(x: Array, y: Array, s: Array, at_risk: Array, noise: float) -> tuple[Array, Array]:
+    """By how much the curve falls from click to click, and the variance of it: parts of the axis fall evenly, and
+    clicks of one vertical line have a death between them.
+
+    A part that departs from an even fall by more than chance and noise let it is divided where it departs most, so that
+    the steps of a curve of visits stay steps.
+    """
     middle, many = (s[1:] + s[:-1]) / 2, np.maximum((at_risk[1:] + at_risk[:-1]) / 2, 1.0)
+    ends = np.unique(np.r_[np.searchsorted(x, np.linspace(0.0, x[-1], _PARTS + 1)), len(x) - 1]).tolist()
+    parts = list(pairwise(ends))
+    drop = np.zeros(len(x) - 1)
+    while parts:
+        first, last = parts.pop()
+        wide = x[last] - x[first]
+        share = (x[first : last + 1] - x[first]) / wide if wide > 0 else np.linspace(0.0, 1.0, last - first + 1)
+        down = s[first] - s[last]
+        chance = float(np.mean(middle[first:last] / many[first:last])) * down * share * (1 - share)
+        apart = np.abs(y[first : last + 1] - (s[first] - down * share)) / np.sqrt(chance + noise**2)
+        odd = int(np.argmax(apart[1:-1])) + 1 if last - first > 1 else 0
+        if odd and apart[odd] > _ODD:
+            parts += [(first, first + odd), (first + odd, last)]
+        else:
+            drop[first:last] = down * np.diff(share)
     line = np.where(np.diff(x) <= _LINE * x[-1], (middle / many) ** 2, 0.0)
     return drop, np.maximum(np.maximum(middle * drop / many, line), 1e-9)
 

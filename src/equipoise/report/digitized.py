@@ -32,8 +32,8 @@ USES = (
     "clinical decisions; subgroups, covariates, strata or crossover, of which a curve tells nothing; two endpoints of "
     "one person; who was censored when, or why.",
     "Nothing printed but the numbers at risk and the totals of events was aimed at: any other number that agrees "
-    "speaks for the digitization. A stratified or adjusted hazard ratio need not agree with that of two plain curves, even if "
-    "both are right.",
+    "speaks for the digitization. A stratified or adjusted hazard ratio need not agree with that of two plain curves, "
+    "even if both are right.",
     "After the last printed number at risk, and wherever few are left, the rebuilt curve rests on assumptions.",
 )
 

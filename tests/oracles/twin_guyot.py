@@ -187,7 +187,7 @@ def count(
             out = censoring_times(xs, ss, many, pull)
             deaths, left, survival = walk(xs, ss, n, survival, out, lost - many, True)
             while left > numbers[k + 1]:
-                out.append(math.nextafter(end, 0.0))
+                out.append(end * (1 - 1e-6))
                 left -= 1
         people += [(t, 1) for t in deaths] + [(t, 0) for t in out]
         rate = len(out) / max((n + left) / 2 * (end - start), 1e-12)

@@ -50,6 +50,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         {"survival": [1, 0.9, math.nan, 0.6, 0.5, 0.45]},
         r"missing or infinite at click 3 of 6 \(time 6, survival nan\) \(column survival\)",
     ),
+    "text": ({"survival": ["1", "x", 0, 0, 0, 0]}, "a click is no pair of numbers"),
     "unsorted": ({"time": [0, 6, 3, 9, 12, 15]}, "the times go back at click 3 of 6.*Sort the clicks"),
     "a curve that rises": (
         {"survival": [1, 0.9, 0.75, 0.6, 0.65, 0.45]},
@@ -92,6 +93,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         {"events": 12},
         r"12 events do not belong to this curve and these numbers at risk, which have about \d+ \(column events\)",
     ),
+    "no event of a curve that falls": ({"events": 0}, "0 events do not belong to this curve"),
     "more events than the curve": ({"events": 75}, "75 events do not belong to this curve"),
     "another arm's table": (
         {"at_risk": [100, 95, 90]},

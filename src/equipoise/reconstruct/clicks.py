@@ -34,7 +34,10 @@ def checked(time: ArrayLike, survival: ArrayLike) -> tuple[Array, Array]:
     exchanged axes, times that go back, survival above 1 or below 0, a curve that rises by more than ``NOISE`` or
     does not begin at time zero with survival 1.
     """
-    x, y = (np.array(a, dtype=np.float64) for a in (time, survival))
+    try:
+        x, y = (np.array(a, dtype=np.float64) for a in (time, survival))
+    except (TypeError, ValueError):
+        raise DataError("a click is no pair of numbers", column="time, survival", remedy="Give numbers.") from None
     if x.ndim != 1 or x.shape != y.shape:
         raise DataError(f"times have shape {x.shape}, survival {y.shape}", remedy="Give one survival for each time.")
     if len(x) < 2:
@@ -126,9 +129,9 @@ def curve_under(x: Array, y: Array, at_risk: Array) -> tuple[Array, float]:
     standard deviation).
 
     Between clicks a Kaplan-Meier curve of n subjects falls by about what its neighborhood says, give or take
-    Greenwood's variance; a click adds normal noise. Given the noise the mean of the curve is a linear system; the noise is
-    the least that is about as likely as the likeliest, so that exact clicks are left as they are. ``at_risk`` (k,) are
-    about the numbers at risk at the clicks. The first click is (0, 1) and exact.
+    Greenwood's variance; a click adds normal noise. Given the noise the mean of the curve is a linear system; the
+    noise is the least that is about as likely as the likeliest, so that exact clicks are left as they are. ``at_risk``
+    (k,) are about the numbers at risk at the clicks. The first click is (0, 1) and exact.
     """
     s = np.clip(isotonic(y), 0.0, 1.0)
     noise = _USUAL

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 _SAME = 1e-9  # curves that differ by less are equally near a click: fewer deaths are taken
 AT_ONCE = 1e-9  # of the time: a death and a censoring as near as this are at one time, the death first
+_BEFORE = 1e-6  # of a time: just before it, and yet no near tie
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -99,7 +100,7 @@ def count(x: Array, s: Array, table: Printed, total: int | None, pull: float = 1
         for gap, here in enumerate(walked.deaths):
             times.append(np.array(stretch.deaths_in(gap, here)))
         # Those who must have left beyond what the curve explains, just before the printed number.
-        out = np.r_[stretch.censorings(many, pull), np.full(late, np.nextafter(end, 0.0))]
+        out = np.r_[stretch.censorings(many, pull), np.full(late, end * (1 - _BEFORE))]
         times.append(out)
         events += [1] * sum(walked.deaths) + [0] * len(out)
         deaths += sum(walked.deaths)

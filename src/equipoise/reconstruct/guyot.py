@@ -147,10 +147,8 @@ def guyot(
     table, notes = _risk_table(at_risk_times, at_risk, float(x[-1]))
     total = _total(events, int(table.number[0]))
     s, noise = curve_under(x, y, _about_at_risk(x, np.clip(y, 0, 1), table))
-    found, more = _settled(x, s, table, total)
-    curve_time, curve = _kaplan_meier(found.time, found.event)
-    apart, step = _distances(x, y, found.time, curve_time, curve)
-    far = int(np.argmax(apart))
+    plain = count(x, s, table, None)
+    apart, step = _distances(x, y, plain)
     wrong = int(np.argmax(apart - step))
     if apart[wrong] > _FAR + step[wrong]:
         raise DataError(
@@ -159,6 +157,10 @@ def guyot(
             column="at_risk",
             remedy="See whether curve and numbers are of the same arm, and the times of one unit.",
         )
+    found, more = (plain, []) if total is None else _with_total(x, y, s, table, plain, total)
+    curve_time, curve = _kaplan_meier(found.time, found.event)
+    apart, _ = _distances(x, y, found)
+    far = int(np.argmax(apart))
     told = [*(note for note in notes if note != _AT_RATE or _LEAVING not in more), *more]
     return DigitizedArm(
         time=found.time * per, event=found.event, at_risk_time=table.time * per, printed=table.number,
@@ -243,7 +245,7 @@ def _risk_table(times: ArrayLike, numbers: ArrayLike, end: float) -> tuple[Print
 def _total(events: int | None, subjects: int) -> int | None:
     if events is None:
         return None
-    if isinstance(events, bool) or events != int(events) or events < 0:
+    if isinstance(events, bool) or not isinstance(events, (int, np.integer)) or events < 0:
         raise DataError(f"{events!r} is no number of events", column="events", remedy="Give a whole number.")
     if events > subjects:
         raise DataError(
@@ -263,20 +265,16 @@ def _about_at_risk(x: NDArray[np.float64], s: NDArray[np.float64], table: Printe
     return about
 
 
-def _settled(
-    x: NDArray[np.float64], s: NDArray[np.float64], table: Printed, total: int | None
+def _with_total(
+    x: NDArray[np.float64], y: NDArray[np.float64], s: NDArray[np.float64], table: Printed, plain: Counted, total: int
 ) -> tuple[Counted, list[str]]:
-    """The arm counted. A total of events is met by the number censored after the last printed number at risk (as in the
-    paper), by earlier or later censoring in all intervals, or by a bend of the curve within the noise of a hand: of
-    what meets it the nearest to the curve is taken."""
-    plain = count(x, s, table, None)
-    if total is None or counted_events(plain) == total:
+    """The arm with its total of events. It is met by the number censored after the last printed number at risk (as in
+    the paper), by earlier or later censoring in all intervals, or by a bend of the curve within the noise of a hand: of
+    what meets it and is not too far off, the nearest to the clicks is taken."""
+    if counted_events(plain) == total:
         return plain, []
     ways = [
-        (
-            count(x, s, table, total),
-            _LEAVING,
-        ),
+        (count(x, s, table, total), _LEAVING),
         (
             _halved(lambda pull: count(x, s, table, None, pull), total, *_PULLS, more_events=False),
             "within their intervals people are censored earlier or later, so that the total of events is met",
@@ -286,18 +284,20 @@ def _settled(
             "the curve is bent within the noise of a hand, so that the total of events is met",
         ),
     ]
-    ways = [way for way in ways if counted_events(way[0]) == total]
-    if not ways:
+    met: list[tuple[float, Counted, str]] = []
+    for made, note in ways:
+        apart, step = _distances(x, y, made)
+        if counted_events(made) == total and (apart - step).max() <= _FAR:
+            met.append((float(apart.max()), made, note))
+    if not met:
         raise DataError(
             f"{total} events do not belong to this curve and these numbers at risk, which have about "
             f"{counted_events(plain)}",
             column="events",
             remedy="Check the total: it is of this arm, of this endpoint, and up to the end of this curve.",
         )
-    nearest = min(
-        ways, key=lambda way: float(_distances(x, s, way[0].time, *_kaplan_meier(way[0].time, way[0].event))[0].max())
-    )
-    return nearest[0], [nearest[1]]
+    _, nearest, note = min(met, key=lambda way: way[0])
+    return nearest, [note]
 
 
 def _bends(s: NDArray[np.float64]) -> tuple[float, float]:
@@ -336,12 +336,12 @@ def _kaplan_meier(
 
 
 def _distances(
-    x: NDArray[np.float64], y: NDArray[np.float64], time: NDArray[np.float64], curve_time: NDArray[np.float64],
-    curve: NDArray[np.float64],
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:  # fmt: skip
+    x: NDArray[np.float64], y: NDArray[np.float64], found: Counted
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """How far each click lies from the rebuilt curve (one on a vertical line is on it), and what one death is there."""
+    curve_time, curve = _kaplan_meier(found.time, found.event)
     steps = np.r_[1.0, curve]
     after = steps[np.searchsorted(curve_time, x, side="right")]
     before = steps[np.searchsorted(curve_time, x, side="left")]
-    at_risk = len(time) - np.searchsorted(np.sort(time), x, side="left")
+    at_risk = len(found.time) - np.searchsorted(np.sort(found.time), x, side="left")
     return np.maximum(np.maximum(y - before, after - y), 0.0), np.maximum(before, y) / np.maximum(at_risk, 1)

@@ -10,7 +10,7 @@ import pytest
 from tests.oracles import twin_guyot as twin
 
 from equipoise.reconstruct import guyot
-from equipoise.reconstruct.counting import Printed, count
+from equipoise.reconstruct.counting import PrintedAtRisk, count
 from equipoise.survival import TimeToEvent, kaplan_meier
 
 # The curve falls at 2 to 9/10, at 4 to 8/10 and at 8 to 64/100, and ends at 10; both corners of each step were clicked.
@@ -40,7 +40,7 @@ def test_the_areas() -> None:
 
 
 def test_counts() -> None:
-    found = count(np.array(X), np.array(S), Printed(time=np.array(MARKS), number=np.array(AT_RISK)), None)
+    found = count(np.array(X), np.array(S), PrintedAtRisk(time=np.array(MARKS), number=np.array(AT_RISK)), None)
     order = np.argsort(found.time, kind="stable")
     assert found.time[order] == pytest.approx(TIMES, rel=1e-14)
     assert found.event[order].tolist() == EVENTS

@@ -14,7 +14,7 @@ from tests.oracles import twin_guyot as twin
 from tests.properties.examples import plenty
 
 from equipoise.reconstruct.clicks import curve_under, isotonic
-from equipoise.reconstruct.counting import Printed, count
+from equipoise.reconstruct.counting import PrintedAtRisk, count
 
 
 @st.composite
@@ -44,7 +44,7 @@ def in_order(people: Iterable[tuple[float, int]]) -> list[tuple[float, int]]:
 @given(arms())
 @plenty(150)
 def test_counts(arm: dict[str, Any]) -> None:
-    table = Printed(time=arm["times"], number=arm["numbers"])
+    table = PrintedAtRisk(time=arm["times"], number=arm["numbers"])
     found = count(arm["x"], arm["s"], table, arm["total"], arm["pull"])
     lists = [arm[key].tolist() for key in ("x", "s", "times", "numbers")]
     expected = in_order(twin.count(*lists, arm["total"], arm["pull"]))

@@ -17,6 +17,7 @@ from equipoise.data import check, read_adam, write_adam
 from equipoise.errors import DataError, ProtocolError
 from equipoise.protocol import read
 from equipoise.reconstruct import digitized, guyot, read_digitized, two_arms
+from equipoise.report import html
 from equipoise.survival import cox, kaplan_meier
 
 TIME = [0.0, 3.0, 6.0, 9.0, 12.0, 15.0]
@@ -246,6 +247,7 @@ def test_patients_are_marked_and_analyzed(tmp_path: Path) -> None:
     ratio = next(r.value for r in results.rows if r.statistic == "hazard ratio")
     assert ratio == pytest.approx(cox(found.tte).hazard_ratio, rel=1e-12)
     assert not [f for f in check(found.patients, found.trial) if f.severity == "error"]
+    assert "RECONSTRUCTED DATA" in html(found.trial, results)
     write_adam(found.patients, tmp_path / "adam")
     for form in ("csv", "xpt"):
         again = read_adam(tmp_path / "adam" / form, found.trial)

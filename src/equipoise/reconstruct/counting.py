@@ -15,7 +15,7 @@ _BEFORE = 1e-6  # of a time: just before it, and yet no near tie
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Printed:
+class PrintedAtRisk:
     """The risk table: ``number`` (j,) of subjects at risk (time >= t) at ``time`` (j,), the first at zero."""
 
     time: Array
@@ -76,7 +76,7 @@ class _Walked:
     survival: float
 
 
-def count(x: Array, s: Array, table: Printed, total: int | None, pull: float = 1.0) -> Counted:
+def count(x: Array, s: Array, table: PrintedAtRisk, total: int | None, pull: float = 1.0) -> Counted:
     """The subjects behind a curve ``s`` (k,) at times ``x`` (k,) and a risk table, interval after interval."""
     subjects, survival, rate = int(table.number[0]), 1.0, 0.0
     times: list[Array] = []

@@ -91,6 +91,12 @@ def digitized(trial: Protocol, *, estimand: str | None = None, tier: Tier = "A")
     ``estimand`` may be left out where all curves are of one. ``tier`` says which printed numbers are tied out.
     Raises ``ProtocolError`` where there is no curve, or one of an arm is missing, ``DataError`` for what
     ``read_digitized`` and ``guyot`` refuse, with the place in the protocol.
+
+    >>> from equipoise.protocol import example
+    >>> digitized(example("veteran"))
+    Traceback (most recent call last):
+    equipoise.errors.ProtocolError: the protocol of veteran has no digitized curve (published.curves). Add a
+    [[published.curves]] for each arm.
     """
     name = _which(trial, estimand)
     chosen = trial.estimands[name]

@@ -15,7 +15,7 @@ from ..errors import DataError
 from ..results import Row, fixed, long_table, read_only
 from ..units import TimeUnit, days_per
 from .clicks import NOISE, SLIP, checked, curve_under
-from .counting import AT_ONCE, Counted, Printed, count, counted_events
+from .counting import AT_ONCE, Counted, PrintedAtRisk, count, counted_events
 
 if TYPE_CHECKING:
     import polars as pl
@@ -195,7 +195,7 @@ def two_arms(
     )  # fmt: skip
 
 
-def _risk_table(times: ArrayLike, numbers: ArrayLike, end: float) -> tuple[Printed, list[str]]:
+def _risk_table(times: ArrayLike, numbers: ArrayLike, end: float) -> tuple[PrintedAtRisk, list[str]]:
     """The printed numbers at risk as far as the curve goes, and what was assumed of them."""
     t, n = np.array(times, dtype=np.float64), np.array(numbers, dtype=np.float64)
     if t.ndim != 1 or t.shape != n.shape or not len(t):
@@ -239,7 +239,7 @@ def _risk_table(times: ArrayLike, numbers: ArrayLike, end: float) -> tuple[Print
                      "as a total of events leaves")  # fmt: skip
     elif end > t[-1] and n[-1] > 0:
         notes.append(_AT_RATE)
-    return Printed(time=t, number=n.astype(np.int64)), notes
+    return PrintedAtRisk(time=t, number=n.astype(np.int64)), notes
 
 
 def _total(events: int | None, subjects: int) -> int | None:
@@ -256,7 +256,7 @@ def _total(events: int | None, subjects: int) -> int | None:
     return int(events)
 
 
-def _about_at_risk(x: NDArray[np.float64], s: NDArray[np.float64], table: Printed) -> NDArray[np.float64]:
+def _about_at_risk(x: NDArray[np.float64], s: NDArray[np.float64], table: PrintedAtRisk) -> NDArray[np.float64]:
     """Numbers at risk at the clicks: between printed ones evenly, after the last as the curve falls."""
     about = np.interp(x, table.time, table.number)
     last = float(np.interp(table.time[-1], x, s))
@@ -266,7 +266,12 @@ def _about_at_risk(x: NDArray[np.float64], s: NDArray[np.float64], table: Printe
 
 
 def _with_total(
-    x: NDArray[np.float64], y: NDArray[np.float64], s: NDArray[np.float64], table: Printed, plain: Counted, total: int
+    x: NDArray[np.float64],
+    y: NDArray[np.float64],
+    s: NDArray[np.float64],
+    table: PrintedAtRisk,
+    plain: Counted,
+    total: int,
 ) -> tuple[Counted, list[str]]:
     """The arm with its total of events. It is met by the number censored after the last printed number at risk (as in
     the paper), by earlier or later censoring in all intervals, or by a bend of the curve within the noise of a hand: of

@@ -96,6 +96,14 @@ def curve_under(x: Sequence[float], y: Sequence[float], at_risk: Sequence[float]
     return s, noise
 
 
+def at_border(at: float, x: Sequence[float], s: Sequence[float], subjects: int) -> float:
+    """The curve at a printed time: of one death in a gap nothing is seen before its click."""
+    before = max(j for j in range(len(x)) if x[j] <= at)
+    after = min(before + 1, len(x) - 1)
+    deaths = (1 - s[after] / s[before]) * subjects if s[before] > 0 else 0.0
+    return s[before] if deaths < 1.5 else read_off(at, x, s)
+
+
 def censoring_times(xs: Sequence[float], ss: Sequence[float], many: int, pull: float) -> list[float]:
     """Evenly over the time at risk: shares (j - 1/2) / many of it, to the power of the pull."""
     area = [0.0]
@@ -162,7 +170,9 @@ def count(
             break
         inner = [j for j in range(len(x)) if start < x[j] and (last or x[j] < end)]
         xs = [start, *(x[j] for j in inner), *([] if last else [end])]
-        ss = [read_off(start, x, s), *(s[j] for j in inner), *([] if last else [read_off(end, x, s)])]
+        ss = [at_border(start, x, s, n), *(s[j] for j in inner)]
+        if not last:
+            ss.append(at_border(end, x, s, numbers[k + 1]))
         if last:
             area = sum((xs[j + 1] - xs[j]) * (ss[j] + ss[j + 1]) / 2 for j in range(len(xs) - 1))
             many = 0 if ss[0] <= 0 else min(n, whole(rate * area / ss[0] * n))

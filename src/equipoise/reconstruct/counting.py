@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 _SAME = 1e-9  # curves that differ by less are equally near a click: fewer deaths are taken
 AT_ONCE = 1e-9  # of the time: a death and a censoring as near as this are at one time, the death first
+_SINGLE = 1.5  # deaths: less than this is one
 _BEFORE = 1e-6  # of a time: just before it, and yet no near tie
 
 
@@ -117,14 +118,26 @@ def count(x: Array, s: Array, table: PrintedAtRisk, total: int | None, pull: flo
 def _stretch(
     x: Array, s: Array, start: float, end: float, subjects: int, survival: float, wanted: int | None
 ) -> _Stretch:
-    """The curve between two times, with its clicks there; at a border that was not clicked it is read off between."""
+    """The curve between two times, with its clicks there."""
     inside = (x > start) & (x < end) if wanted is not None else (x > start)
-    ends = [] if wanted is None else [end]
-    at = np.r_[start, x[inside], ends]
-    of = np.r_[np.interp(start, x, s), s[inside], np.interp(ends, x, s)]
+    borders = [] if wanted is None else [_at_border(x, s, end, wanted)]
+    at = np.r_[start, x[inside], [end] * len(borders)]
+    of = np.r_[_at_border(x, s, start, subjects), s[inside], borders]
     return _Stretch(
         x=at, s=of, times=at.tolist(), aims=of.tolist(), subjects=subjects, survival=survival, wanted=wanted
     )
+
+
+def _at_border(x: Array, s: Array, at: float, subjects: int) -> float:
+    """The curve at a printed time that need not have been clicked: between clicks it falls evenly, but where it falls
+    by a single death (with so many ``subjects`` at risk), which is at the click that shows it."""
+    k = int(np.searchsorted(x, at, side="right"))
+    if k == len(x):
+        return float(s[-1])
+    fall = s[k - 1] - s[k]
+    if fall * subjects < _SINGLE * s[k - 1]:
+        return float(s[k - 1])
+    return float(s[k - 1] - fall * (at - x[k - 1]) / (x[k] - x[k - 1]))
 
 
 def _walk(stretch: _Stretch, out: Array, most: int | None = None) -> _Walked:

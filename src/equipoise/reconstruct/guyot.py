@@ -275,7 +275,7 @@ def _with_total(
 ) -> tuple[Counted, list[str]]:
     """The arm with its total of events. It is met by the number censored after the last printed number at risk (as in
     the paper), by earlier or later censoring in all intervals, or by a bend of the curve within the noise of a hand: of
-    what meets it and is not too far off, the nearest to the clicks is taken."""
+    what meets it and is not too far off, the nearest to the curve is taken, in mean squares."""
     if counted_events(plain) == total:
         return plain, []
     ways = [
@@ -293,7 +293,7 @@ def _with_total(
     for made, note in ways:
         apart, step = _distances(x, y, made)
         if counted_events(made) == total and (apart - step).max() <= _FAR:
-            met.append((float(apart.max()), made, note))
+            met.append((float(np.mean(_distances(x, s, made)[0] ** 2)), made, note))
     if not met:
         raise DataError(
             f"{total} events do not belong to this curve and these numbers at risk, which have about "

@@ -91,3 +91,10 @@ def test_a_total_without_a_risk_table() -> None:
     arm = hand(events=1)
     assert arm.events == 1
     assert arm.curve_survival[0] == pytest.approx(6 / 7)
+
+
+def test_a_step_at_a_printed_time() -> None:
+    # Half of ten die at 5, where all ten are printed as at risk: they die at 5 and not before, and nobody is censored.
+    arm = guyot([0, 5, 5, 9], [1, 1, 0.5, 0.5], at_risk_times=[0, 5], at_risk=[10, 10], unit="days")
+    assert sorted(zip(arm.time.tolist(), arm.event.tolist(), strict=True)) == [(5.0, 1)] * 5 + [(9.0, 0)] * 5
+    assert arm.reached.tolist() == [10, 10]

@@ -98,6 +98,8 @@ def curve_under(x: Sequence[float], y: Sequence[float], at_risk: Sequence[float]
 
 def at_border(at: float, x: Sequence[float], s: Sequence[float], subjects: int) -> float:
     """The curve at a printed time: of one death in a gap nothing is seen before its click."""
+    if at in x:
+        return s[list(x).index(at)]
     before = max(j for j in range(len(x)) if x[j] <= at)
     after = min(before + 1, len(x) - 1)
     deaths = (1 - s[after] / s[before]) * subjects if s[before] > 0 else 0.0
@@ -168,7 +170,9 @@ def count(
         end = x[-1] if last else times[k + 1]
         if end <= start:
             break
-        inner = [j for j in range(len(x)) if start < x[j] and (last or x[j] < end)]
+        inner = [j for j in range(len(x)) if start <= x[j] and (last or x[j] < end)]
+        if inner and x[inner[0]] == start:
+            inner = inner[1:]  # the top of a vertical line is the border
         xs = [start, *(x[j] for j in inner), *([] if last else [end])]
         ss = [at_border(start, x, s, n), *(s[j] for j in inner)]
         if not last:

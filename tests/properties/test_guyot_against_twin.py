@@ -31,6 +31,9 @@ def arms(draw: st.DrawFn) -> dict[str, Any]:
     if draw(st.booleans()):
         s[len(s) // 2 :] = s[len(s) // 2]
     marks = np.r_[0.0, np.sort(rng.uniform(0.5, x[-1], draw(st.integers(0, 3))))] if x[-1] > 0.5 else np.zeros(1)
+    if len(marks) > 1 and draw(st.booleans()) and x[1] < marks[-1]:  # a click, or a vertical line, at a printed time
+        marks[1] = x[1]
+        marks = np.unique(marks)
     number = np.r_[n, np.sort(rng.integers(0, n + 1, len(marks) - 1))[::-1]]
     return {"x": x, "s": s, "times": marks, "numbers": number, "total": draw(st.none() | st.integers(0, n)),
             "pull": draw(st.sampled_from([1.0, 0.5, 2.3]))}  # fmt: skip

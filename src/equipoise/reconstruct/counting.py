@@ -118,11 +118,14 @@ def count(x: Array, s: Array, table: PrintedAtRisk, total: int | None, pull: flo
 def _stretch(
     x: Array, s: Array, start: float, end: float, subjects: int, survival: float, wanted: int | None
 ) -> _Stretch:
-    """The curve between two times, with its clicks there."""
-    inside = (x > start) & (x < end) if wanted is not None else (x > start)
+    """The curve between two times, with its clicks there. Who dies at a printed time is at risk there: a vertical line
+    at such a time belongs to the interval after it, but for its top."""
+    first = int(np.searchsorted(x, start, side="left"))
+    first += int(first < len(x) and x[first] == start)  # the top of the line is the border itself
+    beyond = len(x) if wanted is None else int(np.searchsorted(x, end, side="left"))
     borders = [] if wanted is None else [_at_border(x, s, end, wanted)]
-    at = np.r_[start, x[inside], [end] * len(borders)]
-    of = np.r_[_at_border(x, s, start, subjects), s[inside], borders]
+    at = np.r_[start, x[first:beyond], [end] * len(borders)]
+    of = np.r_[_at_border(x, s, start, subjects), s[first:beyond], borders]
     return _Stretch(
         x=at, s=of, times=at.tolist(), aims=of.tolist(), subjects=subjects, survival=survival, wanted=wanted
     )
@@ -131,9 +134,9 @@ def _stretch(
 def _at_border(x: Array, s: Array, at: float, subjects: int) -> float:
     """The curve at a printed time that need not have been clicked: between clicks it falls evenly, but where it falls
     by a single death (with so many ``subjects`` at risk), which is at the click that shows it."""
-    k = int(np.searchsorted(x, at, side="right"))
-    if k == len(x):
-        return float(s[-1])
+    k = int(np.searchsorted(x, at, side="left"))
+    if k == len(x) or x[k] == at:
+        return float(s[min(k, len(x) - 1)])
     fall = s[k - 1] - s[k]
     if fall * subjects < _SINGLE * s[k - 1]:
         return float(s[k - 1])

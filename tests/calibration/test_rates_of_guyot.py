@@ -1,4 +1,6 @@
-"""A part of the table of tests.calibration.guyot (slow tier): hazard ratios, medians and noise of rebuilt trials."""
+"""A part of the table of tests.calibration.guyot (slow tier): hazard ratios and medians of rebuilt trials.
+
+In the full table 95% of the medians are near but for the Weibull curves of 500 (94% with 200 clicks, 96% with 400)."""
 
 from __future__ import annotations
 

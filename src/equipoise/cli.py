@@ -22,10 +22,9 @@ from .printing import (
     print_design,
     print_draft,
     print_json,
-    print_remarks,
     print_results,
+    print_run,
     print_simulation,
-    print_tie_out,
     progress,
     unforeseen,
 )
@@ -36,7 +35,6 @@ if TYPE_CHECKING:
     from .data import Finding, Patients
     from .protocol import Protocol
     from .reconstruct import Reconstruction
-    from .run import Run
     from .simulate import Comparison
 
 app = App(
@@ -209,7 +207,7 @@ def report(
         from .run import run as run_stages
 
         done = run_stages(trial, patients, out, tell)
-    return _finish(trial, done, json_, in_full=False)
+    return print_run(trial, done, json_, in_full=False)
 
 
 @app.command
@@ -244,7 +242,7 @@ def run(
         from .run import run as run_stages
 
         done = run_stages(trial, patients, out, tell, rebuilt=rebuilt, tier=tier)
-    return _finish(trial, done, json_, in_full=True)
+    return print_run(trial, done, json_, in_full=True)
 
 
 @app.command
@@ -329,20 +327,33 @@ def simulate(
 def reconstruct(
     protocol: ProtocolName,
     *,
+    curves: Annotated[
+        bool, Parameter(negative="", help="From the protocol's digitized curves, not by a search.")
+    ] = False,
+    estimand: Annotated[str | None, Parameter(help="With --curves: whose, where there are curves of several.")] = None,
     tier: Tier = "A",
-    seed: Seed = 1,
-    cohorts: Cohorts = 20,
+    seed: Annotated[int | None, Parameter(converter=_whole, help="Seed of the search (1).")] = None,
+    cohorts: Annotated[int | None, Parameter(converter=_whole, help="Cohorts in the ensemble (20).")] = None,
     out: Out = "out",
     json_: Json = False,
 ) -> int:
     """Find patients on whom every published number of the protocol is printed, and write them as ADaM files."""
+    if curves and (seed is not None or cohorts is not None):
+        raise EquipoiseError("curves are rebuilt without chance", where="--seed, --cohorts", remedy="Leave them out.")
+    if estimand is not None and not curves:
+        raise EquipoiseError("a search is for all estimands", where="--estimand", remedy="Give --curves with it.")
     trial = _protocol(protocol)
     with progress(quiet=json_) as tell:
-        rebuilt = _rebuilt(trial, tier, seed, cohorts, out, tell)
-        from .run import tied_out
+        if curves:
+            from .run import from_curves
 
-        done = tied_out(trial, rebuilt, out, tier, tell)
-    return _finish(trial, done, json_, in_full=False, strain=True)
+            done = from_curves(trial, out, estimand=estimand, tier=tier, progress=tell)
+        else:
+            rebuilt = _rebuilt(trial, tier, 1 if seed is None else seed, 20 if cohorts is None else cohorts, out, tell)
+            from .run import tied_out
+
+            done = tied_out(trial, rebuilt, out, tier, tell)
+    return print_run(trial, done, json_, in_full=False, tied_out=True)
 
 
 def _rebuilt(
@@ -354,22 +365,6 @@ def _rebuilt(
     from .run import rebuild
 
     return rebuild(trial, tier=tier, seed=seed, cohorts=cohorts, out=out, progress=tell)
-
-
-def _finish(trial: Protocol, done: Run, as_json: bool, *, in_full: bool, strain: bool = False) -> int:
-    """Print what a run computed, and leave with 1 where a statistician must look at something."""
-    results = done.results
-    if as_json:
-        print_json(trial, done.data, results.rows, [*results.notes, *results.warnings])
-        return 1 if results.warnings else 0
-    if in_full or strain:
-        print_tie_out(results)
-    if in_full:
-        print_results(trial, results)
-    else:
-        print_remarks(results.notes, results.warnings)
-    name_files(done.files)
-    return 1 if results.warnings else 0
 
 
 def _protocol(name: str) -> Protocol:

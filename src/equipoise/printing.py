@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from .errors import EquipoiseError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from .analyze import Results
     from .data import Patients
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from .protocol import Draft, Protocol
     from .report import Table
     from .results import Row
+    from .run import Run
     from .simulate import Comparison, Study
 
 
@@ -63,6 +65,28 @@ def print_tie_out(results: Results) -> None:
         met = texts["cohorts that meet every number"]
         verdict = f", strain P = {texts['strain P']}: {texts['strain verdict']}" if "strain P" in texts else ""
         console.print(f"{escape(group)}: {met} cohorts meet every number{verdict}", soft_wrap=True)
+
+
+def print_run(trial: Protocol, done: Run, as_json: bool, *, in_full: bool, tied_out: bool = False) -> int:
+    """What a run computed, and the exit code: 1 where a statistician must look at something."""
+    results = done.results
+    if as_json:
+        print_json(trial, done.data, results.rows, [*results.notes, *results.warnings])
+        return 1 if results.warnings else 0
+    if in_full or tied_out:
+        print_tie_out(results)
+    if in_full:
+        print_results(trial, results)
+    else:
+        print_remarks(results.notes, results.warnings)
+    name_files(done.files)
+    return 1 if results.warnings else 0
+
+
+def name_files(files: Sequence[Path]) -> None:
+    """The files that were written, a line a folder."""
+    for folder in dict.fromkeys(file.parent for file in files):
+        print(f"wrote {folder}: {', '.join(file.name for file in files if file.parent == folder)}")
 
 
 def print_design(found: Justification) -> None:
@@ -202,12 +226,6 @@ def print_draft(found: Draft, out: str | None) -> int:
     for line in found.remarks:
         print(f"equipoise: {line}", file=sys.stderr)
     return 1 if found.remarks else 0
-
-
-def name_files(files: Sequence[Path]) -> None:
-    """Say which files were written, folder by folder."""
-    for folder in dict.fromkeys(file.parent for file in files):
-        print(f"wrote {folder}: {', '.join(file.name for file in files if file.parent == folder)}")
 
 
 def unforeseen(error: Exception) -> str:

@@ -12,7 +12,7 @@ from .analyze import Results, Tie, tie_out, tie_out_rows
 from .data import Finding, Patients, check, write_adam
 from .protocol import Protocol
 from .protocol.published import Tier
-from .reconstruct import Reconstruction, reconstruct
+from .reconstruct import Reconstruction, digitized, reconstruct
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -94,14 +94,39 @@ def tied_out(
 ) -> Run:
     """Tie out a reconstruction and write its patients, without analyses and report."""
     progress("tying out with the published numbers")
-    empty = Results(
-        rows=(), notes=(), warnings=(), origin=rebuilt.patients.origin, protocol_digest=trial.digest, data_digests={},
-        data_files={}, cutoff="",
-    )  # fmt: skip
     ties = tie_out(trial, rebuilt.patients, tier)
-    results = _with_rebuilt(_with_ties(trial, rebuilt.patients, empty, ties), rebuilt)
+    tied = _with_ties(trial, rebuilt.patients, _empty(trial, rebuilt.patients), ties)
+    results = _with_rebuilt(tied, rebuilt)
     files = _write_rebuilt(rebuilt, rebuilt.patients, Path(out))
     return Run(data=rebuilt.patients, findings=(), results=results, ties=ties, files=files)
+
+
+def from_curves(
+    trial: Protocol,
+    out: str | Path,
+    *,
+    estimand: str | None = None,
+    tier: Tier = "A",
+    progress: Callable[[str], None] = lambda _: None,
+) -> Run:
+    """Patients from the protocol's digitized curves, tied out; with ADaM files, digitized.csv and the page."""
+    progress("rebuilding the curves (the first run also compiles the kernels)")
+    found = digitized(trial, estimand=estimand, tier=tier)
+    results = replace(
+        _empty(trial, found.patients), rows=tuple(found.rows()), notes=found.notes, warnings=found.warnings
+    )
+    progress("writing the report")
+    patients = write_adam(found.patients, Path(out) / "adam")
+    files = (*report.write_digitized(trial, found, out), *patients)
+    return Run(data=found.patients, findings=(), results=results, ties=found.ties, files=files)
+
+
+def _empty(trial: Protocol, data: Patients) -> Results:
+    """Results of no analysis, for rows that come without one."""
+    return Results(
+        rows=(), notes=(), warnings=(), origin=data.origin, protocol_digest=trial.digest, data_digests={},
+        data_files={}, cutoff="",
+    )  # fmt: skip
 
 
 def _with_rebuilt(results: Results, rebuilt: Reconstruction) -> Results:

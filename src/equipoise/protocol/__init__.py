@@ -7,7 +7,7 @@ from .design import Bounds, ControlHazard, Design, Dropout, Prior, method_of
 from .endpoints import Eligibility, Endpoint, Population, Visit
 from .estimands import Contrast, Estimand, IntercurrentEvent
 from .names import DataNames, Strata
-from .published import Printed, Published, PublishedNumber, describe_number
+from .published import Printed, Published, PublishedCurve, PublishedNumber, describe_number
 from .randomization import Randomization
 from .reader import example, examples, find, read
 from .registry import Draft, draft, drafted
@@ -62,6 +62,7 @@ __all__ = [
     "Prior",
     "Protocol",
     "Published",
+    "PublishedCurve",
     "PublishedNumber",
     "Randomization",
     "RatioPiece",

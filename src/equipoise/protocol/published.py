@@ -9,6 +9,8 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from ..errors import EquipoiseError
+from ..units import TimeUnit, days
 from .section import Duration, Many, Section, Table, Text
 
 Word = Literal["", "not significant", "significant", "more frequent", "not reached"]
@@ -226,11 +228,40 @@ class PublishedNumber(Section):
             raise ValueError(f'"{printed.text}" is more than the {self.of} subjects that it is of')
 
 
+class PublishedCurve(Section):
+    """A digitized Kaplan-Meier curve of one arm, and what is printed beside it.
+
+    ``file`` is relative to the protocol file; ``dataset`` names the curve where the file holds several. ``unit`` is
+    that of the time axis, ``percent`` says that survival went from 0 to 100. ``at_risk`` are the printed numbers at
+    risk, time zero first (it alone where there is no risk table); ``events`` the arm's total, if it is printed.
+    """
+
+    estimand: Text
+    arm: Text
+    file: Text
+    dataset: Text | None = None
+    unit: TimeUnit
+    percent: bool = False
+    at_risk: Annotated[Table[Annotated[int, Field(ge=0)]], Field(min_length=1)]
+    events: Annotated[int, Field(ge=0)] | None = None
+    source: Text
+
+    @model_validator(mode="after")
+    def _times(self) -> PublishedCurve:
+        for time in self.at_risk:
+            try:
+                days(time)
+            except EquipoiseError as error:
+                raise ValueError(f"at_risk: {error}") from None
+        return self
+
+
 class Published(Section):
-    """The printed results of the trial. ``sources`` names every source that a number refers to."""
+    """The printed results of the trial. ``sources`` names every source that a number or a curve refers to."""
 
     sources: Table[Text] = Field(default_factory=dict, validate_default=True)
     numbers: Many[PublishedNumber] = ()
+    curves: Many[PublishedCurve] = ()
 
     def of_tier(self, tier: Tier) -> tuple[tuple[int, PublishedNumber], ...]:
         """The numbers of a tier and of those above it, each with its place in the file."""

@@ -17,7 +17,7 @@ from .design import Design, check_design
 from .endpoints import Eligibility, Endpoint, Population, Visit
 from .estimands import Estimand
 from .names import DataNames
-from .published import Published, PublishedNumber
+from .published import Published, PublishedCurve, PublishedNumber
 from .randomization import Randomization
 from .safety import Safety
 from .scenarios import Hazard, Scenario
@@ -26,7 +26,7 @@ from .simulations import Simulation
 from .varied import check_effect, check_varied
 
 # What stands in the results beside the analyses, under these names of an analysis.
-FURTHER_PARTS = ("disposition", "exposure", "safety", "spread", "strain", "tie-out")
+FURTHER_PARTS = ("digitized", "disposition", "exposure", "safety", "spread", "strain", "tie-out")
 
 Reasons = Annotated[Mapping[str, str], AfterValidator(lambda m: MappingProxyType(dict(m)))]
 
@@ -212,6 +212,8 @@ def _check_sections(protocol: Protocol) -> None:
         _check_simulation(protocol, simulation, f"simulation.{quoted(name)}")
     for i, number in enumerate(protocol.published.numbers):
         _check_number(protocol, number, f"published.numbers[{i}]")
+    for i, curve in enumerate(protocol.published.curves):
+        _check_curve(protocol, curve, f"published.curves[{i}]")
 
 
 def _check_simulation(protocol: Protocol, simulation: Simulation, path: str) -> None:
@@ -282,3 +284,15 @@ def _check_number(protocol: Protocol, number: PublishedNumber, path: str) -> Non
             t = protocol.estimands[number.estimand].treatment
             known(number.arm, (t.experimental, t.control), "arm of the estimand", f"{path}.arm")
     known(number.source, protocol.published.sources, "source", f"{path}.source")
+
+
+def _check_curve(protocol: Protocol, curve: PublishedCurve, path: str) -> None:
+    known(curve.estimand, protocol.estimands, "estimand", f"{path}.estimand")
+    t = protocol.estimands[curve.estimand].treatment
+    known(curve.arm, (t.experimental, t.control), "arm of the estimand", f"{path}.arm")
+    known(curve.source, protocol.published.sources, "source", f"{path}.source")
+    same = [c for c in protocol.published.curves if (c.estimand, c.arm) == (curve.estimand, curve.arm)]
+    if len(same) > 1:
+        raise ProtocolError(
+            f"there are {len(same)} curves of {curve.arm} for {curve.estimand}", where=path, remedy="Keep one."
+        )

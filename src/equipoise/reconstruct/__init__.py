@@ -1,7 +1,10 @@
-"""From printed numbers to patients on whom every analysis prints them."""
+"""From printed numbers to patients on whom every analysis prints them, and from printed curves to times and events."""
 
 from .cohort import Found, search
+from .digitized import DigitizedTrial, digitized
+from .digitized_files import Clicks, read_digitized
 from .ensemble import HEADING
+from .guyot import DigitizedArm, guyot, two_arms
 from .reconstruction import Reconstruction, reconstruct
 from .strain import Calibration, calibrate, digest, read_calibration, rebuilt_strain, strain
 from .targets import Target, Targets, targets
@@ -9,16 +12,23 @@ from .targets import Target, Targets, targets
 __all__ = [
     "HEADING",
     "Calibration",
+    "Clicks",
+    "DigitizedArm",
+    "DigitizedTrial",
     "Found",
     "Reconstruction",
     "Target",
     "Targets",
     "calibrate",
     "digest",
+    "digitized",
+    "guyot",
     "read_calibration",
+    "read_digitized",
     "rebuilt_strain",
     "reconstruct",
     "search",
     "strain",
     "targets",
+    "two_arms",
 ]

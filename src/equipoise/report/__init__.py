@@ -2,6 +2,7 @@
 
 from .design import design_html, write_design
 from .design_tables import comparison_tables, design_tables
+from .digitized import digitized_html, write_digitized
 from .document import FORMATS, html, write
 from .rebuilt import tie_out_table
 from .simulation import simulation_html, simulation_tables, write_simulation
@@ -13,6 +14,7 @@ __all__ = [
     "comparison_tables",
     "design_html",
     "design_tables",
+    "digitized_html",
     "html",
     "primary_table",
     "results_table",
@@ -21,5 +23,6 @@ __all__ = [
     "tie_out_table",
     "write",
     "write_design",
+    "write_digitized",
     "write_simulation",
 ]

@@ -42,7 +42,7 @@ def curves_figure(rows: Sequence[Row], arms: Sequence[str], label: str, unit: Ti
         above.tick_params(labelbottom=True)
         above.set_xlabel(f"Time since randomization ({unit})")
         above.legend(frameon=False, loc="upper left" if incidence else "upper right")
-        _draw_risk_table(below, rows, arms, marks, per, lines)
+        draw_risk_table(below, rows, arms, marks, per, lines)
         write_across(above, mark)
         figure.subplots_adjust(left=0.17, right=0.98, top=0.97, bottom=0.03, hspace=0.32)
         return svg(figure)
@@ -64,7 +64,7 @@ def _draw_curve(axes: Axes, rows: Sequence[Row], arm: str, color: str, per: floa
     axes.plot(lost, [height[t] for t in lost], "|", color=color, markersize=6, markeredgewidth=1.0)
 
 
-def _draw_risk_table(
+def draw_risk_table(
     axes: Axes,
     rows: Sequence[Row],
     arms: Sequence[str],
@@ -82,7 +82,7 @@ def _draw_risk_table(
             axes.text(-0.165, top - 0.95 * k, name, transform=axes.get_yaxis_transform(), va="center", fontsize=8)
             counts = {_at(r): r.text for r in rows if r.group == arm and r.statistic == statistic}
             for mark in marks:
-                axes.text(mark / per, top - 0.95 * k, counts[mark], ha="center", va="center", fontsize=8)
+                axes.text(mark / per, top - 0.95 * k, counts.get(mark, ""), ha="center", va="center", fontsize=8)
 
 
 def forest_figure(rows: Sequence[Row], arms: tuple[str, str], favours: tuple[str, str], mark: str = "") -> str:

@@ -12,7 +12,7 @@ from .model import Model, model, without_effect
 from .nature import Nature, nature, nature_of
 from .operating import operating
 from .paired import Paired, compare_designs
-from .patients import patients
+from .patients import marked_subjects, patients
 from .study import Cell, Grid, Study, study
 from .trial import trial
 
@@ -42,6 +42,7 @@ __all__ = [
     "draw_columns",
     "draw_uniforms",
     "looks_of",
+    "marked_subjects",
     "model",
     "nature",
     "nature_of",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import date
 from typing import Any, Literal
 
@@ -49,15 +50,25 @@ def patients(
 
 def _subjects(trial: Protocol, drawn: Cohort, origin: str) -> pl.DataFrame:
     """What every data set begins with."""
+    return marked_subjects(trial, [drawn.model.arms[a] for a in drawn.baseline.arm], origin)
+
+
+def marked_subjects(trial: Protocol, arms: Sequence[str], origin: str) -> pl.DataFrame:
+    """Subjects of these arms (the protocol's names) with what marks every row of them as synthetic: STUDYID and USUBJID
+    begin with SYN, SYNTHFL is Y and SYNTYPE the origin.
+
+    >>> from equipoise.protocol import example
+    >>> marked_subjects(example("veteran"), ["test", "standard"], "reconstructed")["USUBJID"].to_list()
+    ['SYN-VETERAN-0001', 'SYN-VETERAN-0002']
+    """
     study = "SYN-" + re.sub(r"[^A-Z0-9]+", "", trial.name.upper())[:12]
-    n = len(drawn.baseline)
-    arms = np.array([trial.arm_in_data(a) for a in drawn.model.arms])[drawn.baseline.arm]
+    n = len(arms)
     return pl.DataFrame({
         "STUDYID": [study] * n,
         "USUBJID": [f"{study}-{i + 1:04d}" for i in range(n)],
         "SYNTHFL": ["Y"] * n,
         "SYNTYPE": [origin.upper()] * n,
-        trial.data.arm.upper(): arms,
+        trial.data.arm.upper(): [trial.arm_in_data(arm) for arm in arms],
     })  # fmt: skip
 
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from ..protocol import Printed, describe_number
 from .check import Check, Cited, Numbers
-from .windows import ROUNDING_NOTES, ROUNDINGS, counts, denominators, runs
+from .windows import ROUNDING_NOTES, ROUNDINGS, counts, denominators, prints, runs
 
+_NEAR = 0.1  # of the arm: other numbers of subjects are named that differ by no more
 COUNTED = ("known event-free", "events", "crossed over", "adverse event", "responders")
 
 
@@ -117,7 +118,7 @@ def check_counts(numbers: Numbers) -> Iterator[Check]:
 
 
 def _fits(thing: Thing, total: int) -> bool:
-    return any(total in denominators([thing.pair], total, rounding) for rounding in ROUNDINGS)
+    return any(prints(*thing.pair, total, rounding) for rounding in ROUNDINGS)
 
 
 def _counted(thing: Thing, total: int, assumed: str) -> Iterator[Check]:
@@ -130,7 +131,7 @@ def _counted(thing: Thing, total: int, assumed: str) -> Iterator[Check]:
                 verdict="impossible", sentence=f"{what}: {thing} is more than the {total} subjects",
             )  # fmt: skip
         return
-    rounding = next(r for r in ROUNDINGS if total in denominators([thing.pair], total, r))
+    rounding = next(r for r in ROUNDINGS if prints(*thing.pair, total, r))
     allowed = counts(thing.share.number.printed, total, rounding)
     shown = f"{runs(allowed)} of {total}"
     if thing.count is not None:
@@ -191,14 +192,14 @@ def _smaller(numbers: Numbers, things: Sequence[Thing], misfits: Sequence[Thing]
         for rounding in ROUNDINGS:
             found = denominators([t.pair for t in group], most, rounding)
             if found:
-                near = [m for m in found if m >= 0.9 * total] or list(found)
-                whole = "" if len(group) == 1 else " all of them" if all_of_them else " those"
-                more = "" if len(near) == len(found) else f" (and of some below {near[0]})"
+                near = [m for m in found if abs(m - total) <= _NEAR * total] or [min(found, key=lambda m: abs(m - total))]
+                whole = " it" if len(group) == 1 else " all of them" if all_of_them else " those"
+                more = "" if len(near) == len(found) else ", and others further away"
                 return Check(
                     kind="denominator", of=of, arm=arm, used=used,
                     assumed=(ROUNDING_NOTES[rounding], "counted may be another group than all randomized"),
                     interval=f"of {runs(near)}", least=near[0], most=near[-1], verdict="cannot say", sentence=cannot,
-                    notable=f"counts of {runs(near)} subjects can print{whole or ' it'}{more}",
+                    notable=f"counts of {runs(near)} subjects can print{whole}{more}",
                 )  # fmt: skip
     alone = [t for t in misfits if not any(denominators([t.pair], most, rounding) for rounding in ROUNDINGS)]
     return Check(

@@ -28,6 +28,7 @@ from .windows import Window
 
 Corners = NDArray[np.float64]
 _LEAST = 1e-9  # of a ratio: 0.00 prints what is above zero
+_NO_WIDTH = 1e-9  # of an interval
 
 
 def logarithms(window: Window) -> Window:
@@ -38,7 +39,7 @@ def logarithms(window: Window) -> Window:
 def corners(estimate: Window | None, lower: Window, upper: Window) -> Corners:
     """Corners (k, 2) of the log limits that print as windows of a ratio and its limits do, the limits in order.
 
-    Empty where no estimate lies in the middle of its limits. Without an estimate the strip is the plane.
+    Empty where no estimate lies in the middle of its limits, these being apart. Without an estimate the strip is the plane.
 
     >>> corners((0.625, 0.635), (0.465, 0.475), (0.835, 0.845)).shape
     (5, 2)
@@ -54,6 +55,8 @@ def corners(estimate: Window | None, lower: Window, upper: Window) -> Corners:
         b0, b1 = logarithms(estimate)
         shape = _cut(shape, (1.0, 1.0), 2 * b0)
         shape = _cut(shape, (-1.0, -1.0), -2 * b1)
+    if max((c - a for a, c in shape), default=0.0) <= _NO_WIDTH:
+        return np.empty((0, 2))  # no standard error is zero
     return np.array(shape, dtype=float).reshape(-1, 2)
 
 
@@ -128,7 +131,7 @@ def least_events(found: Corners, level: float) -> Window:
     [172.3, 193.1]
     """
     low, high = standard_errors(found, level)
-    return (0.0 if math.isinf(high) else 4 / high**2), (math.inf if low <= 0 else 4 / low**2)
+    return 4 / high**2, (math.inf if low <= 0 else 4 / low**2)
 
 
 def by_allocation(events: float, allocation: tuple[float, float]) -> float:

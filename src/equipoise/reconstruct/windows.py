@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from fractions import Fraction
+from functools import cache
 from typing import Literal
 
 from ..protocol import Printed
@@ -36,6 +37,7 @@ def window(printed: Printed, rounding: Rounding = "rounded") -> Window:
     return (-math.inf if low is None else float(low)), (math.inf if high is None else float(high))
 
 
+@cache
 def _exact(printed: Printed, rounding: Rounding) -> tuple[Fraction | None, Fraction | None]:
     scale = 100 if printed.percent else 1
     value = Fraction(repr(printed.value)) / scale
@@ -70,7 +72,8 @@ def counts(printed: Printed, total: int, rounding: Rounding = "rounded") -> rang
     low, high = _exact(printed, rounding)
     if low is None or high is None:
         return range(0)
-    return range(max(0, math.ceil(low * total)), min(total, math.floor(high * total)) + 1)
+    least = -(-low.numerator * total // low.denominator)
+    return range(max(0, least), min(total, high.numerator * total // high.denominator) + 1)
 
 
 def denominators(
@@ -84,10 +87,15 @@ def denominators(
     """
     things = tuple(things)
     least = max((int(count.value) for _, count in things if count is not None), default=1)
-    return tuple(m for m in range(max(1, least), most + 1) if all(_prints(*thing, m, rounding) for thing in things))
+    return tuple(m for m in range(max(1, least), most + 1) if all(prints(*thing, m, rounding) for thing in things))
 
 
-def _prints(share: Printed | None, count: Printed | None, total: int, rounding: Rounding) -> bool:
+def prints(share: Printed | None, count: Printed | None, total: int, rounding: Rounding) -> bool:
+    """Whether some count of ``total``, the printed one if there is one, prints as the percentage does.
+
+    >>> prints(Printed.read("40%"), Printed.read("107"), 269, "rounded")
+    True
+    """
     if share is None:
         return count is None or count.value <= total
     allowed = counts(share, total, rounding)
@@ -107,4 +115,4 @@ def runs(numbers: Iterable[int]) -> str:
         else:
             parts.append([k])
     shown = [str(p[0]) if len(p) == 1 else f"{p[0]} to {p[-1]}" for p in parts]
-    return ", ".join(shown) if len(shown) <= 6 else ", ".join([*shown[:3], "...", *shown[-2:]])
+    return ", ".join(shown) if len(shown) <= 6 else ", ".join([*shown[:2], "...", *shown[-3:]])

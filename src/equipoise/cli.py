@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import traceback
 from collections.abc import Sequence
 from importlib.metadata import version  # noqa: TID251 - reads the version number, imports nothing
 from pathlib import Path
@@ -18,6 +17,8 @@ from .printing import (
     console_of,
     escape,
     in_tenths,
+    name_files,
+    print_audit,
     print_comparison,
     print_design,
     print_json,
@@ -26,6 +27,7 @@ from .printing import (
     print_simulation,
     print_tie_out,
     progress,
+    unforeseen,
 )
 
 if TYPE_CHECKING:
@@ -64,6 +66,7 @@ Dummy = Annotated[
 ]
 Json = Annotated[bool, Parameter(name="--json", negative="", help="One JSON document on standard output.")]
 Out = Annotated[str, Parameter(help="Folder to write into.")]
+AuditOut = Annotated[str | None, Parameter(help="Folder for audit.csv and audit.html.")]
 Tier = Annotated[
     Literal["A", "B", "C"],
     Parameter(help="Published numbers to meet: A the trial's main source, B and C further ones too."),
@@ -93,7 +96,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except OSError as error:
         code = _refuse(f"the output cannot be written: {error.strerror}")
     except Exception as error:  # with exit code 1 it would look as if the work were done
-        code = _refuse(_unforeseen(error))
+        code = _refuse(unforeseen(error))
     try:
         sys.stdout.flush()
     except OSError as error:
@@ -103,15 +106,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
             else _refuse(f"the output cannot be written: {error.strerror}")
         )
     sys.exit(code if isinstance(code, int) else 0)
-
-
-def _unforeseen(error: Exception) -> str:
-    """One sentence for an error that nobody foresaw, with the line that raised it."""
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [f for f in frames if Path(f.filename).is_relative_to(Path(__file__).parent)]
-    where = f" ({Path(own[-1].filename).name}, line {own[-1].lineno})" if own else ""
-    what = " ".join(f"{type(error).__name__}: {error}".split())
-    return f"the program itself failed{where}: {what}. Please report it."
 
 
 def _hush() -> int:
@@ -275,7 +269,7 @@ def design(
         print_design(found)
         if compared is not None:
             print_comparison(compared)
-        _name_files(files)
+        name_files(files)
     return 0
 
 
@@ -316,8 +310,18 @@ def simulate(
         print_json(trial, None, found.rows(), list(found.notes))
     else:
         print_simulation(found)
-        _name_files(files)
+        name_files(files)
     return 1 if found.interrupted else 0
+
+
+@app.command
+def audit(protocol: ProtocolName, *, out: AuditOut = None, json_: Json = False) -> int:
+    """Say whether the published numbers of the protocol can all be true, by arithmetic alone."""
+    from .reconstruct import audit as audit_numbers
+    from .report import write_audit
+
+    found = audit_numbers(_protocol(protocol))
+    return print_audit(found, () if out is None else write_audit(found, out), as_json=json_)
 
 
 @app.command
@@ -363,13 +367,8 @@ def _finish(trial: Protocol, done: Run, as_json: bool, *, in_full: bool, strain:
         print_results(trial, results)
     else:
         print_remarks(results.notes, results.warnings)
-    _name_files(done.files)
+    name_files(done.files)
     return 1 if results.warnings else 0
-
-
-def _name_files(files: Sequence[Path]) -> None:
-    for folder in dict.fromkeys(file.parent for file in files):
-        print(f"wrote {folder}: {', '.join(file.name for file in files if file.parent == folder)}")
 
 
 def _protocol(name: str) -> Protocol:

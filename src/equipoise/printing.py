@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+import traceback
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version  # noqa: TID251 - reads the version number, imports nothing
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from .data import Patients
     from .design import Justification
     from .protocol import Protocol
+    from .reconstruct import Audit
     from .report import Table
     from .results import Row
     from .simulate import Comparison, Study
@@ -85,6 +88,26 @@ def print_simulation(found: Study) -> None:
         console.print(rich_table(table))
     console.print()
     print_remarks(found.notes, ())
+
+
+def print_audit(found: Audit, files: Sequence[Path] = (), *, as_json: bool = False) -> int:
+    """Verdicts as a table, what was taken for granted, and what a reader should look at; or all of it as JSON.
+
+    The exit code: 1 if there is anything to look at.
+    """
+    from .report import audit_table
+
+    if as_json:
+        print_json(found.trial, None, found.rows(), [*found.assumed, *found.warnings, str(found)])
+        return 1 if found.warnings else 0
+    console = console_of()
+    table = audit_table(found)
+    console.print(f"[bold]{escape(table.title)}[/bold]", soft_wrap=True)
+    console.print(rich_table(table))
+    print_remarks([f"taken for granted: {text}" for text in found.assumed], found.warnings)
+    console.print(f"{escape(str(found))}.", soft_wrap=True)
+    name_files(files)
+    return 1 if found.warnings else 0
 
 
 def print_comparison(compared: Comparison) -> None:
@@ -180,3 +203,18 @@ def in_tenths(tell: Callable[[str], None]) -> Callable[[float], None]:
             tell(f"simulating: {10 * tenths}% done")
 
     return progress
+
+
+def name_files(files: Sequence[Path]) -> None:
+    """Say what was written, a line a folder."""
+    for folder in dict.fromkeys(file.parent for file in files):
+        print(f"wrote {folder}: {', '.join(file.name for file in files if file.parent == folder)}")
+
+
+def unforeseen(error: Exception) -> str:
+    """One sentence for an error that nobody foresaw, with the line that raised it."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [f for f in frames if Path(f.filename).is_relative_to(Path(__file__).parent)]
+    where = f" ({Path(own[-1].filename).name}, line {own[-1].lineno})" if own else ""
+    what = " ".join(f"{type(error).__name__}: {error}".split())
+    return f"the program itself failed{where}: {what}. Please report it."

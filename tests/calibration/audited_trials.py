@@ -67,6 +67,7 @@ def right_trials(trials: int, found: Found, seed: int = SEED) -> None:
 
 def typo(paper: Paper, kind: str, rng: np.random.Generator) -> tuple[int, str] | None:
     """A place and its text with one digit changed; None where the paper has no such number."""
+
     def fits(n: dict[str, str]) -> bool:
         text = n["printed"]
         if kind == "hazard ratio":
@@ -74,7 +75,12 @@ def typo(paper: Paper, kind: str, rng: np.random.Generator) -> tuple[int, str] |
         if kind == "limit":
             return n["statistic"].startswith("hazard ratio ")
         if kind == "leading digit of P":
-            return n["statistic"] == "P" and "estimand" in n and text[0] not in "<>" and any(c in "123456789" for c in text)
+            return (
+                n["statistic"] == "P"
+                and "estimand" in n
+                and text[0] not in "<>"
+                and any(c in "123456789" for c in text)
+            )
         return n["statistic"] in ("events", "responders", "adverse event") and "." in text and text.endswith("%")
 
     places = [i for i, n in enumerate(paper.printed) if fits(n)]
@@ -94,7 +100,9 @@ def typo(paper: Paper, kind: str, rng: np.random.Generator) -> tuple[int, str] |
     least = "1" if kind == "leading digit of P" else "0"
     new = str(rng.choice([d for d in "0123456789" if d != text[at] and d >= least]))
     changed = text[:at] + new + text[at + 1 :]
-    if (kind in ("hazard ratio", "limit") and float(changed) == 0) or (kind == "leading digit of P" and float(changed) > 1):
+    if (kind in ("hazard ratio", "limit") and float(changed) == 0) or (
+        kind == "leading digit of P" and float(changed) > 1
+    ):
         return None  # the reader refuses it
     return index, changed
 
@@ -159,7 +167,7 @@ def table(found: Found) -> str:
     """The rates as Markdown."""
     lines = [
         f"{found.trials} trials in print, {found.checks} checks, and again with everything stated: "
-        f"{sum(found.impossible.values())} false \"impossible\"; notable: "
+        f'{sum(found.impossible.values())} false "impossible"; notable: '
         + (", ".join(f"{k} {v}" for k, v in found.notable.most_common()) or "none"),
         "",
         "| typo in | typos | called impossible | impossible or notable | detectable in principle | of those found |",
@@ -167,7 +175,9 @@ def table(found: Found) -> str:
     ]
     for kind in CLASSES:
         n, able = found.typos[kind], found.in_principle[kind]
-        cells = [f"{100 * c[kind] / max(n, 1):.1f}%" for c in (found.called_impossible, found.called, found.in_principle)]
+        cells = [
+            f"{100 * c[kind] / max(n, 1):.1f}%" for c in (found.called_impossible, found.called, found.in_principle)
+        ]
         lines.append(f"| {kind} | {n} | {' | '.join(cells)} | {100 * found.both[kind] / max(able, 1):.1f}% |")
     return "\n".join([*lines, *found.false])
 

@@ -99,7 +99,9 @@ def _complete(numbers: Numbers) -> Numbers:
     return [{"source": "paper", "use": "shown", **n} for n in numbers]
 
 
-def _ratio(rng: np.random.Generator, endpoint: Endpoint, truncated: bool) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+def _ratio(
+    rng: np.random.Generator, endpoint: Endpoint, truncated: bool
+) -> list[tuple[dict[str, Any], dict[str, Any]]]:
     """Hazard ratio, limits and P; ratio and test stratified or not, each for itself."""
     data = endpoint.data()
     of_ratio, of_test = (bool(x) for x in rng.random(2) < 0.5)
@@ -132,7 +134,9 @@ def _ratio(rng: np.random.Generator, endpoint: Endpoint, truncated: bool) -> lis
         found.append(({k: v for k, v in full.items() if k not in drop}, full))
     full = {"statistic": "P", **same, "stratified": of_test, "sided": sided, "method": test,
             "printed": p_text(p, truncated, int(rng.integers(1, 4)))}  # fmt: skip
-    drop = {key for key, name in (("stratified", "strata of test"), ("method", "test"), ("sided", "sides")) if unsaid[name]}
+    drop = {
+        key for key, name in (("stratified", "strata of test"), ("method", "test"), ("sided", "sides")) if unsaid[name]
+    }
     found.append(({k: v for k, v in full.items() if k not in drop}, full))
     return found
 
@@ -146,7 +150,9 @@ def survival(endpoint: Endpoint, arm: int) -> tuple[np.ndarray, np.ndarray]:
     return times, np.cumprod(steps)
 
 
-def _curve(rng: np.random.Generator, endpoint: Endpoint, truncated: bool) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+def _curve(
+    rng: np.random.Generator, endpoint: Endpoint, truncated: bool
+) -> list[tuple[dict[str, Any], dict[str, Any]]]:
     """Medians, rates at two times with those known to be event-free there, and events with their percentage."""
     found: Numbers = []
     marks = sorted({int(m) for m in np.quantile(endpoint.time, (0.3, 0.6)) / PER_MONTH if m >= 1})
@@ -164,7 +170,9 @@ def _curve(rng: np.random.Generator, endpoint: Endpoint, truncated: bool) -> lis
             before = curve[times <= day]
             rate = float(before[-1]) if len(before) else 1.0
             digits = int(rng.integers(0, 2))
-            found.append({"statistic": "event-free rate", **same, **at, "printed": text(100 * rate, digits, truncated) + "%"})
+            found.append(
+                {"statistic": "event-free rate", **same, **at, "printed": text(100 * rate, digits, truncated) + "%"}
+            )
             free = int((endpoint.time[mine] > day).sum())
             found.append({"statistic": "known event-free", **same, **at, "printed": str(free)})
         events, total = int(endpoint.event[mine].sum()), int(mine.sum())
@@ -174,7 +182,9 @@ def _curve(rng: np.random.Generator, endpoint: Endpoint, truncated: bool) -> lis
     return [(n, n) for n in found]
 
 
-def _counts(rng: np.random.Generator, subjects: dict[str, int], truncated: bool) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+def _counts(
+    rng: np.random.Generator, subjects: dict[str, int], truncated: bool
+) -> list[tuple[dict[str, Any], dict[str, Any]]]:
     """Responders with odds ratio and P of a test of counts; adverse events of a safety set that may be smaller."""
     found = []
     decimals = int(rng.integers(0, 2))
@@ -190,7 +200,11 @@ def _counts(rng: np.random.Generator, subjects: dict[str, int], truncated: bool)
         if rng.random() < 0.3:
             ratio = 1 / ratio
         for name, k in (("", 0.0), (" lower limit", -1.959963984540054), (" upper limit", 1.959963984540054)):
-            n = {"statistic": f"odds ratio{name}", "outcome": "response", "printed": text(ratio * math.exp(k * s), 2, truncated)}
+            n = {
+                "statistic": f"odds ratio{name}",
+                "outcome": "response",
+                "printed": text(ratio * math.exp(k * s), 2, truncated),
+            }
             found.append((n, {**n, "stratified": False, **({"confidence": 0.95} if name else {})}))
         test = str(rng.choice(["chi-square", "chi-square, Yates", "Fisher", "Wald"]))
         n = {"statistic": "P", "outcome": "response", "printed": p_text(p_of_counts(cells, test), truncated, 2)}

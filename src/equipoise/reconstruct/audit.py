@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ..errors import ProtocolError
@@ -51,7 +51,10 @@ class Audit:
 
     def rows(self) -> list[Row]:
         """Verdicts and intervals as rows of the long table."""
-        return [row for check in self.checks for row in check.rows()]
+        return [
+            row if row.estimand in self.trial.estimands else replace(row, estimand="", endpoint=row.estimand)
+            for check in self.checks for row in check.rows()
+        ]  # fmt: skip
 
     def table(self) -> pl.DataFrame:
         """``rows()`` as a long table."""

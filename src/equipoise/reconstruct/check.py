@@ -11,6 +11,7 @@ from ..protocol import Protocol, PublishedNumber, describe_number
 from ..results import Row, fixed
 from .windows import Window, agree
 
+WHOLE = ("subjects", "known event-free", "events", "crossed over", "adverse event", "responders")
 Verdict = Literal["consistent", "cannot say", "impossible"]
 
 
@@ -143,6 +144,13 @@ def agreeing(cited: Iterable[Cited]) -> list[Cited]:
     return kept
 
 
+def _same(first: PublishedNumber, other: PublishedNumber) -> bool:
+    """Whether one value prints as both; a count is printed whole."""
+    a, b = first.printed, other.printed
+    exact = first.statistic in WHOLE and not a.percent
+    return a.value == b.value if exact else agree(a, b)
+
+
 def twice_printed(numbers: Numbers) -> Iterator[Check]:
     """Numbers of the same thing that no one value prints."""
     same: dict[tuple[object, ...], list[Cited]] = {}
@@ -158,7 +166,7 @@ def twice_printed(numbers: Numbers) -> Iterator[Check]:
     for group in same.values():
         if len(group) < 2:
             continue
-        first, off = group[0], [c for c in group[1:] if not agree(group[0].number.printed, c.number.printed)]
+        first, off = group[0], [c for c in group[1:] if not _same(group[0].number, c.number)]
         what = describe_number(first.number)
         for other in off:
             alike = other.number.source == first.number.source

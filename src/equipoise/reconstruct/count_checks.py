@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ..protocol import Printed, describe_number
-from .check import Check, Cited, Numbers
+from .check import WHOLE, Check, Cited, Numbers
 from .windows import ROUNDING_NOTES, ROUNDINGS, counts, denominators, prints, runs
 
 _NEAR = 0.1  # of the arm: other numbers of subjects are named that differ by no more
-COUNTED = ("known event-free", "events", "crossed over", "adverse event", "responders")
+COUNTED = WHOLE[1:]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +133,8 @@ def _counted(thing: Thing, total: int, assumed: str) -> Iterator[Check]:
         return
     rounding = next(r for r in ROUNDINGS if prints(*thing.pair, total, r))
     allowed = counts(thing.share.number.printed, total, rounding)
+    if thing.count is not None:
+        allowed = range(int(thing.count.number.printed.value), int(thing.count.number.printed.value) + 1)
     shown = f"{runs(allowed)} of {total}"
     if thing.count is not None:
         sentence = f"{what}: {thing} of {total} is printed so"
@@ -182,7 +184,9 @@ def _smaller(numbers: Numbers, things: Sequence[Thing], misfits: Sequence[Thing]
     most = max(total, _everybody(numbers)) if adverse and misfits[0].first.number.of is None else total
     shown = ", ".join(str(t) for t in misfits)
     used = tuple(c for t in things for c in t.used)
-    cannot = f"{what}: no count of {total} prints {shown}" if len(misfits) == 1 else f"no counts of {total} print {shown}"
+    cannot = (
+        f"{what}: no count of {total} prints {shown}" if len(misfits) == 1 else f"no counts of {total} print {shown}"
+    )
     if misfits[0].first.number.of is not None:
         return Check(
             kind="denominator", of=of, arm=arm, used=used, assumed=tuple(ROUNDING_NOTES.values()), verdict="impossible",
@@ -192,7 +196,9 @@ def _smaller(numbers: Numbers, things: Sequence[Thing], misfits: Sequence[Thing]
         for rounding in ROUNDINGS:
             found = denominators([t.pair for t in group], most, rounding)
             if found:
-                near = [m for m in found if abs(m - total) <= _NEAR * total] or [min(found, key=lambda m: abs(m - total))]
+                near = [m for m in found if abs(m - total) <= _NEAR * total] or [
+                    min(found, key=lambda m: abs(m - total))
+                ]
                 whole = " it" if len(group) == 1 else " all of them" if all_of_them else " those"
                 more = "" if len(near) == len(found) else ", and others further away"
                 return Check(

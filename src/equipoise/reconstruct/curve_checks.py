@@ -127,7 +127,9 @@ def check_medians(ratio: Ratio, numbers: Numbers) -> Iterator[Check]:
     if ratio.kind != "hazard ratio" or not ratio.estimate:
         return
     treatment = numbers.trial.estimands[ratio.of].treatment
-    arms = [agreeing(numbers.where("median", estimand=ratio.of, arm=a)) for a in (treatment.experimental, treatment.control)]
+    arms = [
+        agreeing(numbers.where("median", estimand=ratio.of, arm=a)) for a in (treatment.experimental, treatment.control)
+    ]
     if not all(arms):
         return
     hr = common((c.number.printed for c in ratio.estimate), "rounded")
@@ -146,7 +148,8 @@ def check_medians(ratio: Ratio, numbers: Numbers) -> Iterator[Check]:
     if (longer[0] > 0) != (better[0] > 0):
         yield Check(
             **same, assumed=assumed, verdict="cannot say", sentence=f"{texts} are ordered against each other",  # type: ignore[arg-type]
-            notable="they contradict proportional hazards in the population; medians of samples vary",
+            notable="they contradict proportional hazards in the population, or the ratio is the other way round; medians of "
+            "samples vary",
         )  # fmt: skip
         return
     a, b = sorted(abs(x) for x in better), sorted(abs(x) for x in longer)

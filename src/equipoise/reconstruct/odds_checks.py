@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
 from itertools import product
 
 from scipy.special import chdtrc, ndtr
-from scipy.stats import hypergeom
 
+from ..analyze import fisher
 from .check import Check, Cited, Numbers, Verdict, said
 from .count_checks import possible_counts, total_of
 from .implied import quantile
@@ -16,9 +17,15 @@ from .ratio_checks import Ratio, level_note
 from .windows import ROUNDINGS, Rounding, Window, common, window
 
 Cells = tuple[int, int, int, int]  # responders and all of the experimental arm, then of the control arm
-TESTS = ("chi-square", "chi-square, Yates", "Fisher", "Wald")
+TESTS = ("chi-square", "chi-square, Yates", "Mantel-Haenszel", "Fisher", "Wald")
+_NAMED = (
+    (r"fisher|exact", ("Fisher",)),
+    (r"yates|correct", ("chi-square, Yates",)),
+    (r"mantel|cmh", ("Mantel-Haenszel",)),
+    (r"chi|pearson", ("chi-square", "chi-square, Yates")),
+    (r"wald|logistic", ("Wald",)),
+)
 _MOST_TABLES = 4_000
-_TIE = 1 + 1e-7  # tables likelier by less are equally likely
 
 
 def odds_ratio(cells: Cells) -> tuple[float, float]:
@@ -46,16 +53,15 @@ def p_of_counts(cells: Cells, test: str) -> float:
     if k in (0, n):
         return math.nan
     if test == "Fisher":
-        chances = hypergeom(n, k, n1).pmf(range(max(0, k - n0), min(k, n1) + 1))
-        here = chances[k1 - max(0, k - n0)]
-        return min(1.0, float(chances[chances <= here * _TIE].sum()))
+        return fisher(*cells).p_value
     if test == "Wald":
         ratio, s = odds_ratio(cells)
         return math.nan if math.isinf(s) else float(2 * ndtr(-abs(math.log(ratio)) / s))
     off = abs(k1 * (n0 - k0) - k0 * (n1 - k1))
     if test == "chi-square, Yates":
         off = max(0.0, off - n / 2)
-    return float(chdtrc(1, n * off**2 / (n1 * n0 * k * (n - k))))
+    size = n - 1 if test == "Mantel-Haenszel" else n
+    return float(chdtrc(1, size * off**2 / (n1 * n0 * k * (n - k))))
 
 
 def check_odds(numbers: Numbers, outcome: str, ratio: Ratio | None) -> Iterator[Check]:
@@ -73,7 +79,9 @@ def check_odds(numbers: Numbers, outcome: str, ratio: Ratio | None) -> Iterator[
 
 def _tables(numbers: Numbers, outcome: str) -> tuple[list[Cells], tuple[Cited, ...]] | None:
     """All tables whose counts print as the responders of the two arms do; None where that is not known."""
-    roles = {role: [a for a, arm in numbers.trial.arms.items() if arm.role == role] for role in ("experimental", "control")}
+    roles = {
+        role: [a for a, arm in numbers.trial.arms.items() if arm.role == role] for role in ("experimental", "control")
+    }
     here = numbers.where("responders", outcome=outcome)
     arms = [arm for arm in (*roles["experimental"], *roles["control"]) if any(c.number.arm == arm for c in here)]
     if len(arms) != 2 or arms[0] not in roles["experimental"] or arms[1] not in roles["control"]:
@@ -94,7 +102,11 @@ def _tables(numbers: Numbers, outcome: str) -> tuple[list[Cells], tuple[Cited, .
 
 def _ratio_of_counts(ratio: Ratio, tables: list[Cells], used: tuple[Cited, ...]) -> Iterator[Check]:
     same = {"kind": "odds ratio of counts", "of": ratio.of, "used": (*used, *ratio.used)}
-    assumed = ("not stratified" + ("" if ratio.stratified is False else " (not stated)"), "Woolf's limits", level_note(ratio))
+    assumed = (
+        "not stratified" + ("" if ratio.stratified is False else " (not stated)"),
+        "Woolf's limits",
+        level_note(ratio),
+    )
     fits = {
         (turned, limits): [
             cells for cells in tables if any(_prints(ratio, cells, turned, limits, rounding) for rounding in ROUNDINGS)
@@ -146,7 +158,8 @@ def _p_of_tables(outcome: str, p: Cited, tables: list[Cells], used: tuple[Cited,
     """P of each test over all tables against the printed one."""
     spans: dict[str, Window] = {}
     fitting = []
-    for test in TESTS:
+    named = next((tests for words, tests in _NAMED if re.search(words, p.number.method or "", re.IGNORECASE)), TESTS)
+    for test in named:
         found = [x for x in (p_of_counts(cells, test) for cells in tables) if not math.isnan(x)]
         if not found:
             continue
@@ -157,13 +170,15 @@ def _p_of_tables(outcome: str, p: Cited, tables: list[Cells], used: tuple[Cited,
     if not spans:
         return
     span = min(low for low, _ in spans.values()), max(high for _, high in spans.values())
-    known = p.number.stratified is False and p.number.method is None
+    known = p.number.stratified is False and (p.number.method is None or named != TESTS)
     verdict: Verdict = "consistent" if fitting else "impossible" if known else "cannot say"
     one = bool(fitting) and p.number.sided is None and all(f.endswith("one-sided") for f in fitting)
-    notable = "fits only as a one-sided P" if one else "" if fitting or known else "a stratified or other test may differ so"
+    notable = (
+        "fits only as a one-sided P" if one else "" if fitting or known else "a stratified or other test may differ so"
+    )
     yield Check(
         kind="P of counts", of=outcome, used=(*used, p),
-        assumed=(" or ".join(TESTS), "not stratified" + ("" if p.number.stratified is False else " (not stated)"),
+        assumed=(" or ".join(named), "not stratified" + ("" if p.number.stratified is False else " (not stated)"),
                  "one- or two-sided" if p.number.sided is None else f"sided {p.number.sided}"),
         interval=f"P {said(span)} two-sided", least=span[0], most=span[1], verdict=verdict,
         sentence=f"P {p.number.printed}: " + (f"fits {', '.join(fitting)}" if fitting else "no usual test of counts that "

@@ -34,6 +34,7 @@ TIED = (0.5, 0.1)
 DIFFERENTLY = (3.0, 0.5)
 _ALIKE = "test and ratio of one model"
 _DIFFERENT = "test and ratio stratified (or adjusted) differently"
+_OF_COUNTS = "a test of another kind than the ratio's limits"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +50,7 @@ class Convention:
     @property
     def name(self) -> str:
         side = "two-sided" if self.sided == 2 else "one-sided"
-        return f"{self.test} {side}" + ("" if self.alike else ", stratified differently")
+        return f"{self.test} {side}" + ("" if self.alike else ", of another model")
 
 
 def tests_named(method: str | None) -> tuple[Test, ...]:
@@ -94,12 +95,15 @@ def conventions(ratio: Ratio, p: Cited) -> list[Convention]:
     stated = None not in (number.stratified, ratio.stratified)
     same = number.stratified == ratio.stratified
     models = (True,) if stated and same else (False,) if stated else (True, False)
+    tests = tests_named(number.method)
+    if ratio.kind == "odds ratio":  # nothing is known here but Wald's test; those of counts are compared with counts
+        models, tests = (True, False), ("Wald",)
     order = {"fits": 0, "near": 1, "no": 2}
     tried = []
     for level in levels_of(ratio):
         for alike in models:
             for sided in sides:
-                for test in tests_named(number.method):
+                for test in tests:
                     grades = [
                         _mixed(rounded != rounding, grade(shape, window(number.printed, rounding), level, test, sided, alike))
                         for rounded, shape in ratio.shapes().items() for rounding in ROUNDINGS
@@ -163,7 +167,10 @@ def _judged(
     if near:
         unstated = None in (p.number.stratified, ratio.stratified)
         odd = unstated and not any(c.alike for c in near)
-        return "cannot say", "only a test and a ratio of different models (strata, covariates) go together so" if odd else ""
+        return (
+            "cannot say",
+            "only a test and a ratio of different models (strata, covariates) go together so" if odd else "",
+        )
     other = [c for c in tried if c.grade == "fits"]
     if other:
         return "cannot say", f"fits only if the limits are of level {100 * other[0].level:g}% ({other[0].name})"
@@ -173,7 +180,8 @@ def _judged(
 def _assumed(ratio: Ratio, p: Cited, tried: list[Convention], rounding: str) -> tuple[str, ...]:
     tests = dict.fromkeys(c.test for c in tried)
     sides = dict.fromkeys("two-sided" if c.sided == 2 else "one-sided" for c in tried)
-    models = dict.fromkeys(_ALIKE if c.alike else _DIFFERENT for c in tried)
+    other = _OF_COUNTS if ratio.kind == "odds ratio" else _DIFFERENT
+    models = dict.fromkeys(_ALIKE if c.alike else other for c in tried)
     return (
         f"P {' or '.join(tests)}", " or ".join(sides) + ("" if p.number.sided else " (not stated)"),
         " or ".join(models), level_note(ratio), rounding,
@@ -206,7 +214,10 @@ def check_one(ratio: Ratio, p: Cited) -> Iterator[Check]:
     edge = (1 - level) / (1 if sided == 2 else 2)
     small = True if ends[1] < edge else False if ends[0] > edge else None
     texts = f"limits {', '.join(str(c.number.printed) for c in (*ratio.lower, *ratio.upper))} and P {p.number.printed}"
-    assumed = (level_note(ratio), f"P {'two' if sided == 2 else 'one'}-sided" + ("" if p.number.sided else " (not stated)"))
+    assumed = (
+        level_note(ratio),
+        f"P {'two' if sided == 2 else 'one'}-sided" + ("" if p.number.sided else " (not stated)"),
+    )
     if holds is None:
         sentence, clash = f"{texts}: a limit that prints as 1 may lie on either side of it", False
     elif small is None or holds != small:

@@ -135,14 +135,18 @@ def _texts(part: Iterable[Cited]) -> str:
 
 def _in_order(ratio: Ratio) -> bool:
     for rounding in ROUNDINGS:
-        a, b, c = (common((x.number.printed for x in part), rounding) for part in (ratio.lower, ratio.estimate, ratio.upper))
+        a, b, c = (
+            common((x.number.printed for x in part), rounding) for part in (ratio.lower, ratio.estimate, ratio.upper)
+        )
         if a[0] <= b[1] and b[0] <= c[1] and a[0] <= c[1]:
             return True
     return False
 
 
 def _likelihood(ratio: Ratio, rounding: Rounding) -> bool:
-    a, b, c = (common((x.number.printed for x in part), rounding) for part in (ratio.lower, ratio.estimate, ratio.upper))
+    a, b, c = (
+        common((x.number.printed for x in part), rounding) for part in (ratio.lower, ratio.estimate, ratio.upper)
+    )
     return likelihood_limits_fit(b, a, c)
 
 
@@ -186,7 +190,10 @@ def _events(numbers: Numbers, ratio: Ratio) -> tuple[int | None, str, tuple[Cite
 def _allocated(numbers: Numbers, ratio: Ratio, bound: tuple[float, float]) -> str:
     """About how many events that is, as the arms were allocated."""
     treatment = numbers.trial.estimands[ratio.of].treatment
-    arms = [numbers.subjects(arm, ratio.of, ratio.used[0].number.source) for arm in (treatment.experimental, treatment.control)]
+    arms = [
+        numbers.subjects(arm, ratio.of, ratio.used[0].number.source)
+        for arm in (treatment.experimental, treatment.control)
+    ]
     shares = [float(n[0]) for n in arms if n is not None]
     if len(shares) < 2 and numbers.trial.randomization:
         allocation = numbers.trial.randomization.allocation

@@ -1,5 +1,6 @@
 """Tables, figures and documents, drawn from the long table of results and nothing else."""
 
+from .audit import audit_html, audit_table, write_audit
 from .design import design_html, write_design
 from .design_tables import comparison_tables, design_tables
 from .document import FORMATS, html, write
@@ -10,6 +11,8 @@ from .tables import Table, primary_table, results_table
 __all__ = [
     "FORMATS",
     "Table",
+    "audit_html",
+    "audit_table",
     "comparison_tables",
     "design_html",
     "design_tables",
@@ -20,6 +23,7 @@ __all__ = [
     "simulation_tables",
     "tie_out_table",
     "write",
+    "write_audit",
     "write_design",
     "write_simulation",
 ]

@@ -1,9 +1,9 @@
-"""Two-arm trials of many sizes, effects, allocations, ties and strata, and the tests and ratios that a paper could print.
+"""Two-arm trials of many sizes, effects, allocations, ties and strata, with the tests and ratios of a paper.
 
 Trial ``number`` of a seed is the same alone as among a thousand. What is drawn of each: 60 to 800 patients, 1:1, 2:1 or
 3:1, a hazard ratio of 0.3 to 1.2, a control median of 3 to 30 months, an assessment grid (none, 4, 8 or 12 weeks:
-progression is dated on it), how long the trial goes on, drop-out, and up to two binary factors with a hazard ratio of up to 3
-each, by whose cells a stratified analysis is stratified. Every trial has progression-free and overall survival.
+progression is dated on it), how long the trial goes on, drop-out, and up to two binary factors with a hazard ratio of
+up to 3 each, by whose cells a stratified analysis is stratified. Every trial has progression-free and overall survival.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Drawn trials printed under varied conventions: a protocol with published numbers, and what was really done.
 
-What a paper leaves unsaid (sides, test, strata, level) is left out of the numbers as often as not; ``stated`` is the same
-set of numbers with all of it said.
+What a paper leaves unsaid (sides, test, strata, level) is left out of the numbers as often as not; ``stated`` is the
+same set of numbers with all of it said.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ BASE = Path(__file__).with_name("printed_trial.toml")
 TESTS = {"Wald": "wald", "likelihood ratio": "likelihood", "log-rank": "logrank"}
 PER_MONTH = 30.4375
 Numbers = list[dict[str, Any]]
+Pairs = list[tuple[dict[str, Any], dict[str, Any]]]  # as printed, and with everything said
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,16 +93,14 @@ def printed(number: int, seed: int = SEED) -> Paper | None:
     for mine, full in _counts(rng, subjects, truncated):
         said.append(mine)
         whole.append(full)
-    return Paper(*(), printed=tuple(_complete(said)), stated=tuple(_complete(whole)))
+    return Paper(printed=tuple(_complete(said)), stated=tuple(_complete(whole)))
 
 
 def _complete(numbers: Numbers) -> Numbers:
     return [{"source": "paper", "use": "shown", **n} for n in numbers]
 
 
-def _ratio(
-    rng: np.random.Generator, endpoint: Endpoint, truncated: bool
-) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+def _ratio(rng: np.random.Generator, endpoint: Endpoint, truncated: bool) -> Pairs:
     """Hazard ratio, limits and P; ratio and test stratified or not, each for itself."""
     data = endpoint.data()
     of_ratio, of_test = (bool(x) for x in rng.random(2) < 0.5)
@@ -150,9 +149,7 @@ def survival(endpoint: Endpoint, arm: int) -> tuple[np.ndarray, np.ndarray]:
     return times, np.cumprod(steps)
 
 
-def _curve(
-    rng: np.random.Generator, endpoint: Endpoint, truncated: bool
-) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+def _curve(rng: np.random.Generator, endpoint: Endpoint, truncated: bool) -> Pairs:
     """Medians, rates at two times with those known to be event-free there, and events with their percentage."""
     found: Numbers = []
     marks = sorted({int(m) for m in np.quantile(endpoint.time, (0.3, 0.6)) / PER_MONTH if m >= 1})
@@ -182,9 +179,7 @@ def _curve(
     return [(n, n) for n in found]
 
 
-def _counts(
-    rng: np.random.Generator, subjects: dict[str, int], truncated: bool
-) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+def _counts(rng: np.random.Generator, subjects: dict[str, int], truncated: bool) -> Pairs:
     """Responders with odds ratio and P of a test of counts; adverse events of a safety set that may be smaller."""
     found = []
     decimals = int(rng.integers(0, 2))

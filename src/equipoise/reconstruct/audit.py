@@ -132,10 +132,11 @@ def _with_p(ratio: Ratio, own: list[Ratio], numbers: Numbers, field: str) -> Ite
 
 
 def _same_p(numbers: Numbers) -> Iterator[Check]:
-    """The same P, of three digits, for two estimands of one endpoint: a rank-preserving analysis keeps that of the other."""
+    """The same P, of three digits, for two estimands of one endpoint: an analysis that preserves ranks keeps it."""
     exact = [
         c for c in numbers.where("P")
-        if c.number.estimand and not c.number.printed.word and not c.number.printed.bound and c.number.printed.decimals >= 3
+        if c.number.estimand and not c.number.printed.word and not c.number.printed.bound
+        and c.number.printed.decimals >= 3
     ]  # fmt: skip
     for i, first in enumerate(exact):
         for other in exact[i + 1 :]:
@@ -146,5 +147,5 @@ def _same_p(numbers: Numbers) -> Iterator[Check]:
                 yield Check(
                     kind="same P", of=str(other.number.estimand), used=(first, other), verdict="cannot say",
                     sentence=f"P {first.number.printed} is printed of {first.number.estimand} too",
-                    notable="an analysis that preserves ranks (RPSFT) keeps the P of the other; else it is a coincidence",
+                    notable="an analysis that preserves ranks (RPSFT) keeps the other's P; else it is a coincidence",
                 )  # fmt: skip

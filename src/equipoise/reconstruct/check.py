@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 from ..protocol import Protocol, PublishedNumber, describe_number
@@ -136,7 +137,7 @@ class Numbers:
 
 
 def agreeing(cited: Iterable[Cited]) -> list[Cited]:
-    """The first number and those after it that agree with all before: the others are reported where they are compared."""
+    """The first number and those after it that agree with all before; the others are reported by ``twice_printed``."""
     kept: list[Cited] = []
     for one in cited:
         if not one.number.printed.word and all(agree(one.number.printed, k.number.printed) for k in kept):
@@ -167,18 +168,15 @@ def twice_printed(numbers: Numbers) -> Iterator[Check]:
         if len(group) < 2:
             continue
         first, off = group[0], [c for c in group[1:] if not _same(group[0].number, c.number)]
-        what = describe_number(first.number)
+        what, n = describe_number(first.number), first.number
+        made = partial(Check, kind="printed twice", of=n.estimand or n.outcome or "", arm=n.arm or "")
         for other in off:
-            alike = other.number.source == first.number.source
-            yield Check(
-                kind="printed twice", of=first.number.estimand or first.number.outcome or "", arm=first.number.arm or "",
+            alike = other.number.source == n.source
+            yield made(
                 used=(first, other), verdict="impossible" if alike else "cannot say",
-                sentence=f"{what} is printed as {first.number.printed} and as {other.number.printed}",
+                sentence=f"{what} is printed as {n.printed} and as {other.number.printed}",
                 notable="" if alike else "two sources differ: perhaps they are of different data",
             )  # fmt: skip
         if not off:
             texts = ", ".join(str(c.number.printed) for c in group)
-            yield Check(
-                kind="printed twice", of=first.number.estimand or first.number.outcome or "", arm=first.number.arm or "",
-                used=tuple(group), verdict="consistent", sentence=f"{what}: one value prints as {texts}",
-            )  # fmt: skip
+            yield made(used=tuple(group), verdict="consistent", sentence=f"{what}: one value prints as {texts}")

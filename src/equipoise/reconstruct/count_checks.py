@@ -86,7 +86,7 @@ def most_events(numbers: Numbers, estimand: str) -> tuple[int, tuple[Cited, ...]
 
 
 def families(numbers: Numbers) -> Iterator[list[Thing]]:
-    """Counted things that have their subjects in common: an arm's adverse events, an endpoint's events, in one source."""
+    """Counted things that have their subjects in common (adverse events, events of an endpoint), by source and arm."""
     found: dict[tuple[object, ...], dict[tuple[object, ...], dict[bool, Cited]]] = {}
     for one in numbers.where(*COUNTED):
         n = one.number
@@ -143,8 +143,9 @@ def _counted(thing: Thing, total: int, assumed: str) -> Iterator[Check]:
     else:
         sentence = f"{what}: of {total}, {runs(allowed)} print {thing}"
     yield Check(
-        kind="counts", of=of, arm=arm, used=thing.used, assumed=(*((assumed,) if assumed else ()), ROUNDING_NOTES[rounding]),
-        interval=shown, least=allowed[0], most=allowed[-1], verdict="consistent", sentence=sentence,
+        kind="counts", of=of, arm=arm, used=thing.used,
+        assumed=(*((assumed,) if assumed else ()), ROUNDING_NOTES[rounding]), interval=shown,
+         least=allowed[0], most=allowed[-1], verdict="consistent", sentence=sentence,
     )  # fmt: skip
 
 
@@ -210,7 +211,8 @@ def _smaller(numbers: Numbers, things: Sequence[Thing], misfits: Sequence[Thing]
     alone = [t for t in misfits if not any(denominators([t.pair], most, rounding) for rounding in ROUNDINGS)]
     return Check(
         kind="denominator", of=of, arm=arm, used=used,
-        assumed=(*ROUNDING_NOTES.values(), f"of at most {most} subjects"), verdict="impossible" if alone else "cannot say",
+        assumed=(*ROUNDING_NOTES.values(), f"of at most {most} subjects"),
+        verdict="impossible" if alone else "cannot say",
         sentence=f"{cannot}, nor any smaller number of subjects" if alone else cannot,
         notable="" if alone else "no one number of subjects prints all of them",
     )  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from functools import partial
 from itertools import pairwise
 
 from ..units import days, days_per
@@ -29,7 +30,7 @@ def check_curves(numbers: Numbers) -> Iterator[Check]:
 
 
 def _against_crude(numbers: Numbers, rates: list[Cited], known: list[Cited]) -> Iterator[Check]:
-    """Kaplan and Meier's estimate gives who was censored a share of what comes later: it is never below the crude share."""
+    """Kaplan and Meier's estimate lets those censored survive some more: it is never below the crude share."""
     for rate in rates:
         for free in known:
             if days(str(rate.number.at)) != days(str(free.number.at)):
@@ -127,34 +128,34 @@ def check_medians(ratio: Ratio, numbers: Numbers) -> Iterator[Check]:
     if ratio.kind != "hazard ratio" or not ratio.estimate:
         return
     treatment = numbers.trial.estimands[ratio.of].treatment
-    arms = [
+    new_arm, old_arm = (
         agreeing(numbers.where("median", estimand=ratio.of, arm=a)) for a in (treatment.experimental, treatment.control)
-    ]
-    if not all(arms):
+    )
+    if not new_arm or not old_arm:
         return
     hr = common((c.number.printed for c in ratio.estimate), "rounded")
-    new, old = (common((c.number.printed for c in arm), "rounded") for arm in arms)
-    used = (*ratio.estimate, *arms[0], *arms[1])
-    texts = f"medians {arms[0][0].number.printed} and {arms[1][0].number.printed}, hazard ratio {ratio.estimate[0].number.printed}"
-    same = {"kind": "medians and ratio", "of": ratio.of, "used": used}
+    new, old = (common((c.number.printed for c in arm), "rounded") for arm in (new_arm, old_arm))
     if min(new[0], old[0]) <= 0 or hr[0] <= 0:
         return
+    first, second, printed = (part[0].number.printed for part in (new_arm, old_arm, ratio.estimate))
+    texts = f"medians {first} and {second}, hazard ratio {printed}"
+    made = partial(Check, kind="medians and ratio", of=ratio.of, used=(*ratio.estimate, *new_arm, *old_arm))
     longer = (math.log(new[0] / old[1]), math.log(new[1] / old[0]))
     better = (-math.log(hr[1]), -math.log(hr[0]))
     assumed = ("proportional hazards in the population", "Weibull for the shape", ROUNDING_NOTES["rounded"])
     if longer[0] <= 0 <= longer[1] or better[0] <= 0 <= better[1]:
-        yield Check(**same, assumed=assumed, verdict="consistent", sentence=f"{texts}: within rounding nothing follows")  # type: ignore[arg-type]
+        yield made(assumed=assumed, verdict="consistent", sentence=f"{texts}: within rounding nothing follows")
         return
     if (longer[0] > 0) != (better[0] > 0):
-        yield Check(
-            **same, assumed=assumed, verdict="cannot say", sentence=f"{texts} are ordered against each other",  # type: ignore[arg-type]
-            notable="they contradict proportional hazards in the population, or the ratio is the other way round; medians of "
-            "samples vary",
+        yield made(
+            assumed=assumed, verdict="cannot say", sentence=f"{texts} are ordered against each other",
+            notable="they contradict proportional hazards in the population, or the ratio is the other way round; "
+            "medians of samples vary",
         )  # fmt: skip
         return
     a, b = sorted(abs(x) for x in better), sorted(abs(x) for x in longer)
     shape = (a[0] / b[1], a[1] / b[0])
-    yield Check(
-        **same, assumed=assumed, interval=f"Weibull shape {said(shape, 2)}", least=shape[0], most=shape[1],  # type: ignore[arg-type]
+    yield made(
+        assumed=assumed, interval=f"Weibull shape {said(shape, 2)}", least=shape[0], most=shape[1],
         verdict="consistent", sentence=f"{texts}: ordered alike; a Weibull law of shape {said(shape, 2)} has both",
     )  # fmt: skip

@@ -1,14 +1,14 @@
 """What a printed ratio with its limits implies: standard error, events, Z of the tests. Floats and arrays only.
 
-A ratio's logarithm b and its standard error s are known by windows only: the limits' logarithms (a, c) = b -+ q s lie in
-a rectangle, their mean in a strip. What remains is a polygon; standard error, and Z = -b / s, have their least and
-greatest values at its corners (the one is linear in (a, c), the other a ratio of linear functions), so that nothing is
-searched for.
+A ratio's logarithm b and its standard error s are known by windows only: the logarithms of the limits (a, c) = b -+ q s
+lie in a rectangle, their mean in a strip. What remains is a polygon; standard error, and Z = -b / s, have their least
+and greatest values at its corners (the one is linear in (a, c), the other a ratio of linear functions), so that nothing
+is searched for.
 
 Between Wald's test and the two others stands a fact of every Cox model with the arm alone, stratified or not, ties
-handled as they may be: each event adds the cumulant function of a 0-1 variable to the log-likelihood (of one or several,
-under the discrete model), whose third derivative is never above its second. So the information I(t) changes by no more
-than a factor e^|t - b| between b and t, and with B = |b|
+handled as they may be: each event adds the cumulant function of a 0-1 variable to the log-likelihood (tied events that
+of their sum, under the discrete model), whose third derivative is never above its second. So the information I(t)
+changes by no more than a factor e^|t - b| between b and t, and with B = |b|
 
     I (e^-B - 1 + B) <= LR / 2 <= I (e^B - 1 - B),      2 (1 - e^(-B/2)) sqrt I <= |Z score| <= 2 (e^(B/2) - 1) sqrt I
 
@@ -39,7 +39,8 @@ def logarithms(window: Window) -> Window:
 def corners(estimate: Window | None, lower: Window, upper: Window) -> Corners:
     """Corners (k, 2) of the log limits that print as windows of a ratio and its limits do, the limits in order.
 
-    Empty where no estimate lies in the middle of its limits, these being apart. Without an estimate the strip is the plane.
+    Empty where no estimate lies in the middle of its limits, or they are not apart. Without an estimate the strip is
+    the plane.
 
     >>> corners((0.625, 0.635), (0.465, 0.475), (0.835, 0.845)).shape
     (5, 2)
@@ -190,7 +191,7 @@ def z_of_p(p: Window, sided: int) -> Window:
 
 
 def apart(z: Window, printed: Window, sided: int) -> float:
-    """How far a range of Z is from the one that a P stands for; 0 where they meet. A one-sided P may be of either side."""
+    """How far a range of Z is from the one of a P; 0 where they meet. A one-sided P may be of either side."""
     turned = (-z[1], -z[0])
     if sided == 2:
         nearest = 0.0 if z[0] <= 0 <= z[1] else min(abs(z[0]), abs(z[1]))
@@ -205,7 +206,7 @@ def _between(first: Window, second: Window) -> float:
 
 
 def implied_levels(found: Corners, p: Window, sided: int) -> Window:
-    """The levels of Wald limits under which they and a P are of one test: (c - a) / |a + c| times its |Z| is the quantile."""
+    """The levels of Wald limits that go with a P: (c - a) / |a + c| times its |Z| is the quantile."""
     z = tuple(abs(x) for x in z_of_p(p, sided))
     total, width = np.abs(found.sum(axis=1)), found[:, 1] - found[:, 0]
     ratios = [w / t if t > 0 else math.inf for t, w in zip(total, width, strict=True)]

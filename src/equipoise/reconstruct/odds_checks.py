@@ -1,10 +1,11 @@
-"""Responders of two arms against the odds ratio, its limits and P: which counts print them, and in which orientation."""
+"""Responders of two arms against the odds ratio, its limits and P: which counts print them, and which way round."""
 
 from __future__ import annotations
 
 import math
 import re
 from collections.abc import Iterator
+from functools import partial
 from itertools import product
 
 from scipy.special import chdtrc, ndtr
@@ -57,7 +58,7 @@ def p_of_counts(cells: Cells, test: str) -> float:
     if test == "Wald":
         ratio, s = odds_ratio(cells)
         return math.nan if math.isinf(s) else float(2 * ndtr(-abs(math.log(ratio)) / s))
-    off = abs(k1 * (n0 - k0) - k0 * (n1 - k1))
+    off: float = abs(k1 * (n0 - k0) - k0 * (n1 - k1))
     if test == "chi-square, Yates":
         off = max(0.0, off - n / 2)
     size = n - 1 if test == "Mantel-Haenszel" else n
@@ -79,12 +80,10 @@ def check_odds(numbers: Numbers, outcome: str, ratio: Ratio | None) -> Iterator[
 
 def _tables(numbers: Numbers, outcome: str) -> tuple[list[Cells], tuple[Cited, ...]] | None:
     """All tables whose counts print as the responders of the two arms do; None where that is not known."""
-    roles = {
-        role: [a for a, arm in numbers.trial.arms.items() if arm.role == role] for role in ("experimental", "control")
-    }
     here = numbers.where("responders", outcome=outcome)
-    arms = [arm for arm in (*roles["experimental"], *roles["control"]) if any(c.number.arm == arm for c in here)]
-    if len(arms) != 2 or arms[0] not in roles["experimental"] or arms[1] not in roles["control"]:
+    role = {name: arm.role for name, arm in numbers.trial.arms.items()}
+    arms = sorted({str(c.number.arm) for c in here}, key=lambda arm: role[arm] == "control")
+    if [role[arm] for arm in arms] != ["experimental", "control"]:
         return None
     allowed, totals, used = [], [], []
     for arm in arms:
@@ -101,12 +100,8 @@ def _tables(numbers: Numbers, outcome: str) -> tuple[list[Cells], tuple[Cited, .
 
 
 def _ratio_of_counts(ratio: Ratio, tables: list[Cells], used: tuple[Cited, ...]) -> Iterator[Check]:
-    same = {"kind": "odds ratio of counts", "of": ratio.of, "used": (*used, *ratio.used)}
-    assumed = (
-        "not stratified" + ("" if ratio.stratified is False else " (not stated)"),
-        "Woolf's limits",
-        level_note(ratio),
-    )
+    plain = ratio.stratified is False
+    assumed = ("not stratified" + ("" if plain else " (not stated)"), "Woolf's limits", level_note(ratio))
     fits = {
         (turned, limits): [
             cells for cells in tables if any(_prints(ratio, cells, turned, limits, rounding) for rounding in ROUNDINGS)
@@ -117,26 +112,29 @@ def _ratio_of_counts(ratio: Ratio, tables: list[Cells], used: tuple[Cited, ...])
     if not values:
         return
     span = (values[0], values[-1])
-    interval = {"interval": f"odds ratio {said(span, 2)}", "least": span[0], "most": span[1]}
+    made = partial(
+        Check, kind="odds ratio of counts", of=ratio.of, used=(*used, *ratio.used), assumed=assumed,
+        interval=f"odds ratio {said(span, 2)}", least=span[0], most=span[1],
+    )  # fmt: skip
     printed = ratio.estimate[0].number.printed
     for turned, limits in ((False, True), (True, True), (False, False), (True, False)):
         if fits[turned, limits]:
             k1, n1, k0, n0 = fits[turned, limits][0]
             side = "control over experimental" if turned else "experimental over control"
             whole = limits or not (ratio.lower and ratio.upper)
-            yield Check(
-                **same, **interval, assumed=assumed, verdict="consistent" if whole else "cannot say",  # type: ignore[arg-type]
+            yield made(
+                verdict="consistent" if whole else "cannot say",
                 sentence=f"{k1} of {n1} and {k0} of {n0} print the odds ratio {printed}, {side}"
                 + (" with its limits" if whole and ratio.lower else ""),
-                notable="" if whole else "its limits are not Woolf's of such counts: stratified, adjusted or of another kind",
+                notable="" if whole else "its limits are not Woolf's of such counts: stratified, adjusted or others",
             )  # fmt: skip
             return
-    yield Check(
-        **same, **interval, assumed=assumed,  # type: ignore[arg-type]
-        verdict="impossible" if ratio.stratified is False and not ratio.method else "cannot say",
-        sentence=f"no counts that print the percentages have the odds ratio {printed}: they have {said(span, 2)}, turned "
-        f"round {said((1 / span[1], 1 / span[0]), 2)}",
-        notable="" if ratio.stratified is False and not ratio.method else "a stratified or adjusted ratio may differ so",
+    known = plain and not ratio.method
+    yield made(
+        verdict="impossible" if known else "cannot say",
+        sentence=f"no counts that print the percentages have the odds ratio {printed}: they have {said(span, 2)}, "
+        f"the other way round {said((1 / span[1], 1 / span[0]), 2)}",
+        notable="" if known else "a stratified or adjusted ratio may differ so",
     )  # fmt: skip
 
 
@@ -173,15 +171,13 @@ def _p_of_tables(outcome: str, p: Cited, tables: list[Cells], used: tuple[Cited,
     known = p.number.stratified is False and (p.number.method is None or named != TESTS)
     verdict: Verdict = "consistent" if fitting else "impossible" if known else "cannot say"
     one = bool(fitting) and p.number.sided is None and all(f.endswith("one-sided") for f in fitting)
-    notable = (
-        "fits only as a one-sided P" if one else "" if fitting or known else "a stratified or other test may differ so"
-    )
+    doubt = "" if fitting or known else "a stratified or other test may differ so"
     yield Check(
         kind="P of counts", of=outcome, used=(*used, p),
         assumed=(" or ".join(named), "not stratified" + ("" if p.number.stratified is False else " (not stated)"),
                  "one- or two-sided" if p.number.sided is None else f"sided {p.number.sided}"),
         interval=f"P {said(span)} two-sided", least=span[0], most=span[1], verdict=verdict,
-        sentence=f"P {p.number.printed}: " + (f"fits {', '.join(fitting)}" if fitting else "no usual test of counts that "
-        "print the percentages has it"),
-        notable=notable,
+        sentence=f"P {p.number.printed}: "
+        + (f"fits {', '.join(fitting)}" if fitting else "no such test of counts that print the percentages has it"),
+        notable="fits only as a one-sided P" if one else doubt,
     )  # fmt: skip

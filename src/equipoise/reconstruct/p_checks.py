@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 from ..results import fixed, p_value
@@ -99,14 +100,16 @@ def conventions(ratio: Ratio, p: Cited) -> list[Convention]:
     if ratio.kind == "odds ratio":  # nothing is known here but Wald's test; those of counts are compared with counts
         models, tests = (True, False), ("Wald",)
     order = {"fits": 0, "near": 1, "no": 2}
+    shapes = ratio.shapes()
+    windows = {rounding: window(number.printed, rounding) for rounding in ROUNDINGS}
     tried = []
     for level in levels_of(ratio):
         for alike in models:
             for sided in sides:
                 for test in tests:
                     grades = [
-                        _mixed(rounded != rounding, grade(shape, window(number.printed, rounding), level, test, sided, alike))
-                        for rounded, shape in ratio.shapes().items() for rounding in ROUNDINGS
+                        _mixed(rounded != rounding, grade(shape, p_window, level, test, sided, alike))
+                        for rounded, shape in shapes.items() for rounding, p_window in windows.items()
                     ]  # fmt: skip
                     best = min(grades, key=order.__getitem__)
                     tried.append(Convention(test=test, sided=sided, alike=alike, level=level, grade=best))
@@ -123,11 +126,11 @@ def check_p(ratio: Ratio, p: Cited) -> Iterator[Check]:
     shapes = ratio.shapes()
     if p.number.printed.word or not shapes:
         return
-    same = {"kind": "P", "of": ratio.of, "used": (*ratio.used, p)}
+    made_of = partial(Check, kind="P", of=ratio.of, used=(*ratio.used, p))
     if not ratio.wald or not tests_named(p.number.method):
         made = ratio.method if not ratio.wald else str(p.number.method)
-        yield Check(
-            **same, assumed=(f"by {made}",), verdict="cannot say",  # type: ignore[arg-type]
+        yield made_of(
+            assumed=(f"by {made}",), verdict="cannot say",
             sentence=f"P {p.number.printed}: nothing follows for it from limits or a test made so",
         )  # fmt: skip
         return
@@ -149,8 +152,8 @@ def check_p(ratio: Ratio, p: Cited) -> Iterator[Check]:
     if not fitting and not p.number.printed.bound and ratio.stated_level is None:
         low, high = implied_levels(shape, window(p.number.printed), shown[0])
         sentence += f"; with it, the limits are of level {fixed(100 * low, 1)}% to {fixed(100 * high, 1)}%"
-    yield Check(
-        **same, assumed=_assumed(ratio, p, first, ROUNDING_NOTES[rounding]), interval=f"P {texts[0]}",  # type: ignore[arg-type]
+    yield made_of(
+        assumed=_assumed(ratio, p, first, ROUNDING_NOTES[rounding]), interval=f"P {texts[0]}",
         least=ranges[shown[0]][0], most=ranges[shown[0]][1], verdict=verdict, sentence=sentence, notable=notable,
     )  # fmt: skip
 
@@ -167,10 +170,8 @@ def _judged(
     if near:
         unstated = None in (p.number.stratified, ratio.stratified)
         odd = unstated and not any(c.alike for c in near)
-        return (
-            "cannot say",
-            "only a test and a ratio of different models (strata, covariates) go together so" if odd else "",
-        )
+        odd_text = "only test and ratio of different models (strata, covariates) go together so"
+        return "cannot say", odd_text if odd else ""
     other = [c for c in tried if c.grade == "fits"]
     if other:
         return "cannot say", f"fits only if the limits are of level {100 * other[0].level:g}% ({other[0].name})"

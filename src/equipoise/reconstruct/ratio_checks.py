@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from .check import Check, Cited, Numbers, Verdict, agreeing, said
 from .count_checks import most_events
-from .implied import Corners, by_allocation, corners, estimates, least_events, likelihood_limits_fit, standard_errors
-from .windows import ROUNDING_NOTES, ROUNDINGS, Rounding, common
+from .implied import Corners, by_allocation, corners, least_events, likelihood_limits_fit, standard_errors
+from .windows import ROUNDING_NOTES, ROUNDINGS, Rounding, Window, common
 
 LEVEL = 0.95
 OTHER_LEVELS = (0.9, 0.99)  # that limits without a stated level may have
@@ -133,20 +133,24 @@ def _texts(part: Iterable[Cited]) -> str:
     return ", ".join(str(c.number.printed) for c in part)
 
 
+def _windows(ratio: Ratio, rounding: Rounding) -> tuple[Window, Window, Window]:
+    """Of the lower limit, the estimate and the upper limit."""
+    a, b, c = (
+        common((x.number.printed for x in part), rounding) for part in (ratio.lower, ratio.estimate, ratio.upper)
+    )
+    return a, b, c
+
+
 def _in_order(ratio: Ratio) -> bool:
     for rounding in ROUNDINGS:
-        a, b, c = (
-            common((x.number.printed for x in part), rounding) for part in (ratio.lower, ratio.estimate, ratio.upper)
-        )
+        a, b, c = _windows(ratio, rounding)
         if a[0] <= b[1] and b[0] <= c[1] and a[0] <= c[1]:
             return True
     return False
 
 
 def _likelihood(ratio: Ratio, rounding: Rounding) -> bool:
-    a, b, c = (
-        common((x.number.printed for x in part), rounding) for part in (ratio.lower, ratio.estimate, ratio.upper)
-    )
+    a, b, c = _windows(ratio, rounding)
     return likelihood_limits_fit(b, a, c)
 
 
@@ -190,14 +194,11 @@ def _events(numbers: Numbers, ratio: Ratio) -> tuple[int | None, str, tuple[Cite
 def _allocated(numbers: Numbers, ratio: Ratio, bound: tuple[float, float]) -> str:
     """About how many events that is, as the arms were allocated."""
     treatment = numbers.trial.estimands[ratio.of].treatment
-    arms = [
-        numbers.subjects(arm, ratio.of, ratio.used[0].number.source)
-        for arm in (treatment.experimental, treatment.control)
-    ]
-    shares = [float(n[0]) for n in arms if n is not None]
+    arms, source = (treatment.experimental, treatment.control), ratio.used[0].number.source
+    shares = [float(n[0]) for n in (numbers.subjects(arm, ratio.of, source) for arm in arms) if n is not None]
     if len(shares) < 2 and numbers.trial.randomization:
         allocation = numbers.trial.randomization.allocation
-        shares = [float(allocation.get(arm, 0)) for arm in (treatment.experimental, treatment.control)]
+        shares = [float(allocation.get(arm, 0)) for arm in arms]
     if len(shares) < 2 or not all(shares) or not math.isfinite(bound[1]):
         return ""
     low, high = (by_allocation(events, (shares[0], shares[1])) for events in bound)

@@ -145,7 +145,7 @@ def _counted(thing: Thing, total: int, assumed: str) -> Iterator[Check]:
     yield Check(
         kind="counts", of=of, arm=arm, used=thing.used,
         assumed=(*((assumed,) if assumed else ()), ROUNDING_NOTES[rounding]), interval=shown,
-         least=allowed[0], most=allowed[-1], verdict="consistent", sentence=sentence,
+        least=allowed[0], most=allowed[-1], verdict="consistent", sentence=sentence,
     )  # fmt: skip
 
 

@@ -112,7 +112,7 @@ def wald_z(found: Corners, level: float) -> Window:
         -quantile(level) * t / w if w > 0 else math.copysign(math.inf, -t) if t else 0.0
         for t, w in zip(total, width, strict=True)
     ]
-    return min(z), max(z)
+    return float(min(z)), float(max(z))
 
 
 def p_values(z: Window, sided: int) -> Window:

@@ -46,8 +46,8 @@ def odds_ratio(cells: Cells) -> tuple[float, float]:
 def p_of_counts(cells: Cells, test: str) -> float:
     """Two-sided P of no association; nan where nobody or everybody responds.
 
-    >>> p_of_counts((3, 3, 0, 3), "Fisher"), float(f"{p_of_counts((3, 3, 0, 3), 'chi-square'):.4f}")
-    (0.1, 0.0143)
+    >>> [float(f"{p_of_counts((3, 3, 0, 3), test):.4f}") for test in ("Fisher", "chi-square")]
+    [0.1, 0.0143]
     """
     k1, n1, k0, n0 = cells
     k, n = k1 + k0, n1 + n0

@@ -30,8 +30,8 @@ def test_windows() -> None:
 def test_the_polygon_of_tandem() -> None:
     """Limits l and u print as .47 and .84; their product is the square of the ratio, 0.625^2 = 25/64 to 0.635^2.
 
-    0.465 * 0.835 = 0.388275 is below 25/64 = 0.390625 and is cut off: at l = 0.465 by u = 0.390625 / 0.465, at u = 0.835
-    by l = 0.390625 / 0.835. 0.475 * 0.845 = 0.401375 is below 0.635^2 = 0.403225: nothing is cut off there.
+    0.465 * 0.835 = 0.388275 is below 25/64 = 0.390625 and is cut off: at l = 0.465 by u = 0.390625 / 0.465, at
+    u = 0.835 by l = 0.390625 / 0.835. 0.475 * 0.845 = 0.401375 is below 0.635^2 = 0.403225: nothing is cut off there.
     """
     found = {(round(math.exp(a), 9), round(math.exp(c), 9)) for a, c in implied.corners(*TANDEM)}
     cut = {(0.465, round(0.390625 / 0.465, 9)), (round(0.390625 / 0.835, 9), 0.835)}
@@ -56,7 +56,7 @@ def test_the_events_of_tandem() -> None:
 
 
 def test_the_wald_p_of_tandem() -> None:
-    """Z = -Q ln(l u) / ln(u / l): greatest at the narrowest limits, 0.475 and 0.835; least at a corner with u = 0.845."""
+    """Z = -Q ln(l u) / ln(u / l): greatest at the narrowest limits, 0.475 and 0.835; least at u = 0.845."""
     low, high = implied.wald_z(implied.corners(*TANDEM), 0.95)
     assert high == pytest.approx(-Q * math.log(0.475 * 0.835) / math.log(167 / 95), rel=1e-12)
     least = [-Q * math.log(l * u) / math.log(u / l) for l, u in ((0.475, 0.845), (0.465, 0.845))]
@@ -91,7 +91,7 @@ def test_one_event_in_a_pair_of_subjects_lies_within() -> None:
 
 
 def test_limits_of_the_likelihood() -> None:
-    """Steps 2 ln 2 away and ln 2 towards: e^-v - 1 + v = 2 ln 2 - 3/4 = 0.636 is above e^u - 1 - u = 1 - ln 2 = 0.307."""
+    """Steps v = 2 ln 2 and u = ln 2: e^-v - 1 + v = 2 ln 2 - 3/4 = 0.636 is above e^u - 1 - u = 1 - ln 2 = 0.307."""
     point = (1.0, 1.0)
     assert not implied.likelihood_limits_fit(point, (0.5, 0.5), (4.0, 4.0))
     # v = ln 2 = 0.693 against u = ln(5/3) = 0.511: 0.193 and 2/3 - 0.511 = 0.156; u = ln(9/5): 0.193 and 0.212

@@ -82,7 +82,8 @@ def test_a_limit_that_prints_as_one_goes_with_a_small_p() -> None:
     found = of("flaura")
     assert [c.verdict for c in found.checks if c.kind in ("P", "limits and 1") and c.of == "OS"] == ["consistent"] * 4
     assert "two-sided" in only_p(found, "OS").sentence.partition("fits: ")[2]
-    assert "may lie on either side" in [c for c in found.checks if c.kind == "limits and 1" and c.of == "OS"][0].sentence
+    touching = next(c for c in found.checks if c.kind == "limits and 1" and c.of == "OS")
+    assert "may lie on either side" in touching.sentence
     assert "P 0.007; by Wald" in only_p(found, "OS, interim").sentence
     assert "Wald two-sided" in only_p(found, "OS, interim").sentence
 

@@ -60,7 +60,9 @@ def test_standard_errors_and_z(ratio: tuple[Printed, ...], level: float, roundin
 
 
 @PLENTY
-@given(b=st.floats(-2, 2), s=st.floats(0.03, 1), level=LEVELS, decimals=st.integers(1, 4), sided=st.sampled_from([1, 2]))
+@given(
+    b=st.floats(-2, 2), s=st.floats(0.03, 1), level=LEVELS, decimals=st.integers(1, 4), sided=st.sampled_from([1, 2])
+)
 def test_what_is_right_always_fits(b: float, s: float, level: float, decimals: int, sided: int) -> None:
     q = implied.quantile(level)
     texts = [f"{math.exp(x):.{decimals}f}" for x in (b, b - q * s, b + q * s)]
@@ -87,20 +89,14 @@ def test_implied_levels(data: st.DataObject, level: float) -> None:
 
 
 @PLENTY
-@given(
-    total=st.integers(1, 500), value=st.integers(0, 1000), decimals=st.integers(0, 1), truncated=st.booleans()
-)
+@given(total=st.integers(1, 500), value=st.integers(0, 1000), decimals=st.integers(0, 1), truncated=st.booleans())
 def test_counts(total: int, value: int, decimals: int, truncated: bool) -> None:
     text = f"{min(value, 100 * 10**decimals) / 10**decimals:.{decimals}f}"
     printed = Printed.read(text + "%")
     rounding = "truncated" if truncated else "rounded"
     found = list(counts(printed, total, rounding))
     expected = twins.printing(text, total, truncated)
-    if truncated:  # the far end of the window is of the next number, which a tie in the last bit could still print
-        assert set(expected) <= set(found)
-        assert all(k in expected or 100 * k * 10**decimals == total * (round(float(text) * 10**decimals) + 1) for k in found)
-    else:
-        assert found == expected
+    assert found == expected
     assert (total in denominators([(printed, None)], total, rounding)) == bool(found)
 
 

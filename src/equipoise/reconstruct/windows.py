@@ -73,7 +73,10 @@ def counts(printed: Printed, total: int, rounding: Rounding = "rounded") -> rang
     if low is None or high is None:
         return range(0)
     least = -(-low.numerator * total // low.denominator)
-    return range(max(0, least), min(total, high.numerator * total // high.denominator) + 1)
+    most = high.numerator * total // high.denominator
+    if rounding == "truncated" and most * high.denominator == high.numerator * total:
+        most -= 1  # what is exactly the next number is printed as that
+    return range(max(0, least), min(total, most) + 1)
 
 
 def denominators(

@@ -13,7 +13,10 @@ FILES = sorted(Path(__file__).parent.glob("*.toml"))
 
 def table(audits: list[Audit]) -> str:
     """A line a trial: how many checks, and each one that is not simply consistent, with its reason."""
-    lines = ["| trial | checks | consistent | cannot say | impossible | what is worth a look |", "|---|---|---|---|---|---|"]
+    lines = [
+        "| trial | checks | consistent | cannot say | impossible | what is worth a look |",
+        "|---|---|---|---|---|---|",
+    ]
     for found in audits:
         verdicts = Counter(check.verdict for check in found.checks)
         counts = " | ".join(str(verdicts[v]) for v in ("consistent", "cannot say", "impossible"))

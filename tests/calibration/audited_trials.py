@@ -19,6 +19,7 @@ from tests.calibration.drawn_trials import SEED, drawn, estimated
 from tests.calibration.printed_trials import Paper, printed
 
 import equipoise
+from equipoise.protocol import PublishedNumber
 from equipoise.reconstruct.audit import Audit, audit
 from equipoise.reconstruct.p_checks import DIFFERENTLY, TIED, TYPICAL
 
@@ -100,10 +101,12 @@ def typo(paper: Paper, kind: str, rng: np.random.Generator) -> tuple[int, str] |
     least = "1" if kind == "leading digit of P" else "0"
     new = str(rng.choice([d for d in "0123456789" if d != text[at] and d >= least]))
     changed = text[:at] + new + text[at + 1 :]
-    if (kind in ("hazard ratio", "limit") and float(changed) == 0) or (
-        kind == "leading digit of P" and float(changed) > 1
-    ):
-        return None  # the reader refuses it
+    try:
+        PublishedNumber.model_validate({**paper.printed[index], "printed": changed})
+    except ValueError:  # the reader refuses it: no typo that an audit would meet
+        return None
+    if kind in ("hazard ratio", "limit") and float(changed) == 0:
+        return None
     return index, changed
 
 

@@ -13,6 +13,7 @@ import argparse
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from tests.calibration.drawn_trials import SEED, drawn, estimated
@@ -24,7 +25,9 @@ from equipoise.reconstruct.audit import Audit, audit
 from equipoise.reconstruct.p_checks import DIFFERENTLY, TIED, TYPICAL
 
 TRIALS = 500
-CLASSES = ("hazard ratio", "limit", "leading digit of P", "decimal of a percentage")
+ONE_MODEL = "leading digit of P, one model"
+TWO_MODELS = "leading digit of P, stratified differently"
+CLASSES = ("hazard ratio", "limit", ONE_MODEL, TWO_MODELS, "decimal of a percentage")
 
 
 @dataclass(kw_only=True)
@@ -41,6 +44,7 @@ class Found:
     in_principle: Counter[str] = field(default_factory=Counter)
     both: Counter[str] = field(default_factory=Counter)
     false: list[str] = field(default_factory=list)
+    sides: Counter[tuple[int, bool]] = field(default_factory=Counter)  # of P without a side: its side, called one-sided
 
 
 def papers(trials: int, seed: int = SEED) -> Iterator[tuple[int, Paper]]:
@@ -62,20 +66,40 @@ def right_trials(trials: int, found: Found, seed: int = SEED) -> None:
                 found.trials += 1
                 found.checks += len(said.checks)
                 found.notable.update(check.kind for check in said.notable)
+                found.sides.update(_sides(paper, said))
             found.impossible.update(check.kind for check in said.impossible)
             found.false += [f"trial {number}{' stated' if stated else ''}: {check}" for check in said.impossible]
+
+
+def _sides(paper: Paper, said: Audit) -> Iterator[tuple[int, bool]]:
+    """Of each P that is printed as a number and without its side: which it has, and whether it is called one-sided."""
+    for check in said.checks:
+        p = check.used[-1]
+        if (
+            check.kind == "P"
+            and p.number.sided is None
+            and not p.number.printed.bound
+            and "estimand" in paper.stated[p.index]
+        ):
+            yield int(paper.stated[p.index]["sided"]), "one-sided P" in check.notable
+
+
+def _one_model(paper: Paper, p: dict[str, Any]) -> bool:
+    """Whether ratio and test are both stratified, or both not."""
+    own = [n for n in paper.stated if n.get("estimand") == p["estimand"] and "stratified" in n]
+    return len({n["stratified"] for n in own}) == 1
 
 
 def typo(paper: Paper, kind: str, rng: np.random.Generator) -> tuple[int, str] | None:
     """A place and its text with one digit changed; None where the paper has no such number."""
 
-    def fits(n: dict[str, str]) -> bool:
+    def fits(n: dict[str, Any]) -> bool:
         text = n["printed"]
         if kind == "hazard ratio":
             return n["statistic"] == "hazard ratio"
         if kind == "limit":
             return n["statistic"].startswith("hazard ratio ")
-        if kind == "leading digit of P":
+        if kind in (ONE_MODEL, TWO_MODELS):
             return (
                 n["statistic"] == "P"
                 and "estimand" in n
@@ -90,7 +114,7 @@ def typo(paper: Paper, kind: str, rng: np.random.Generator) -> tuple[int, str] |
     index = int(rng.choice(places))
     text = paper.printed[index]["printed"]
     digits = [i for i, c in enumerate(text) if c.isdigit()]
-    if kind == "leading digit of P":
+    if kind in (ONE_MODEL, TWO_MODELS):
         digits = [next(i for i in digits if text[i] != "0")]
     elif kind == "decimal of a percentage":
         digits = digits[-1:]
@@ -98,7 +122,7 @@ def typo(paper: Paper, kind: str, rng: np.random.Generator) -> tuple[int, str] |
         first = next((i for i in digits if text[i] != "0"), digits[-1])
         digits = [i for i in digits if i >= first]
     at = int(rng.choice(digits))
-    least = "1" if kind == "leading digit of P" else "0"
+    least = "1" if kind in (ONE_MODEL, TWO_MODELS) else "0"
     new = str(rng.choice([d for d in "0123456789" if d != text[at] and d >= least]))
     changed = text[:at] + new + text[at + 1 :]
     try:
@@ -182,6 +206,9 @@ def table(found: Found) -> str:
             f"{100 * c[kind] / max(n, 1):.1f}%" for c in (found.called_impossible, found.called, found.in_principle)
         ]
         lines.append(f"| {kind} | {n} | {' | '.join(cells)} | {100 * found.both[kind] / max(able, 1):.1f}% |")
+    one, two = (found.sides[side, True] + found.sides[side, False] for side in (1, 2))
+    lines += ["", f"Of {one} one-sided P without a side {found.sides[1, True]} are called so; of {two} two-sided ones "
+              f"{found.sides[2, True]}."]  # fmt: skip
     return "\n".join([*lines, *found.false])
 
 

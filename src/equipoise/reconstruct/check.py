@@ -117,23 +117,25 @@ class Numbers:
         Of a population whose size is printed that size, else all who were randomized; of two prints the one of the
         same source, else the first.
         """
-        population = self.trial.estimands[estimand].population if estimand else None
-        for asked in dict.fromkeys((population, None)):
-            found = self._printed_subjects(arm, asked, source)
+        population, arms = None, tuple(self.trial.arms)
+        if estimand:
+            chosen = self.trial.estimands[estimand]
+            population, arms = chosen.population, (chosen.treatment.experimental, chosen.treatment.control)
+        asked = (arm,) if arm is not None else arms
+        for name in dict.fromkeys((population, None)):
+            by_arm = [self._printed_subjects(a, name, source) for a in asked]
+            whole = self._printed_subjects(None, name, source)
+            found = whole if arm is None and None in by_arm else None if None in by_arm else sum(filter(None, by_arm))
             if found is not None:
-                whole = "" if asked or not population else f"{population} is everybody randomized"
-                return found, whole
+                return found, "" if name or not population else f"{population} is everybody randomized"
+            if name and whole is not None:
+                return None  # a part of all, whose arms are not printed
         return None
 
     def _printed_subjects(self, arm: str | None, population: str | None, source: str) -> int | None:
         here = self.where("subjects", arm=arm, population=population)
         here.sort(key=lambda c: c.number.source != source)
-        if here:
-            return int(here[0].number.printed.value)
-        if arm is not None:
-            return None
-        by_arm = [self._printed_subjects(a, population, source) for a in self.trial.arms]
-        return None if None in by_arm else sum(n for n in by_arm if n is not None)
+        return int(here[0].number.printed.value) if here else None
 
 
 def agreeing(cited: Iterable[Cited]) -> list[Cited]:

@@ -120,7 +120,7 @@ def check_limits(ratio: Ratio) -> Iterator[Check]:
         )  # fmt: skip
         return
     likely = ratio.kind == "hazard ratio" and any(_likelihood(ratio, rounding) for rounding in ROUNDINGS)
-    assumed = ("Wald limits, or limits of the likelihood", "any level", *ROUNDING_NOTES.values())
+    assumed = ("Wald limits, or limits of the likelihood with the arm alone", "any level", *ROUNDING_NOTES.values())
     yield Check(
         kind=kind, of=ratio.of, used=ratio.used, assumed=assumed, verdict="cannot say" if likely else "impossible",
         sentence=f"no Wald limits print {printed}: they are not symmetric on the log scale"

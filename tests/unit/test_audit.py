@@ -305,8 +305,9 @@ def odds(estimate: str, *limits: tuple[str, str], **more: object) -> list[Given]
         (odds("2.23", *ODDS), "consistent", "with its limits"),
         (odds("0.45"), "consistent", "control over experimental"),
         (odds("2.23", ODDS[0], ("odds ratio upper limit", "4.90")), "cannot say", "not Woolf's"),
-        (odds("2.73"), "cannot say", "a stratified or adjusted ratio may differ so"),
-        (odds("2.73", stratified=False), "impossible", "they have 2.23, the other way round 0.45"),
+        (odds("2.73"), "cannot say", "a stratified, adjusted or conditional ratio may differ so"),
+        (odds("2.73", stratified=False), "cannot say", "a stratified, adjusted or conditional ratio may differ so"),
+        (odds("2.73", stratified=False, method="logistic"), "impossible", "they have 2.23, the other way round 0.45"),
     ],
 )
 def test_odds_ratio(tmp_path: Path, given: list[Given], verdict: str, says: str) -> None:
@@ -321,7 +322,8 @@ def test_odds_ratio(tmp_path: Path, given: list[Given], verdict: str, says: str)
         (".006", {}, "consistent", "fits chi-square two-sided"),  # chi-square 7.49
         (".003", {}, "consistent", "fits only as a one-sided P"),
         (".3", {}, "cannot say", "a stratified or other test"),
-        (".3", {"stratified": False}, "impossible", "no such test"),
+        (".3", {"stratified": False}, "cannot say", "a stratified or other test"),
+        (".3", {"stratified": False, "method": "chi-square"}, "impossible", "no such test"),
         (".0093", {"method": "Fisher exact"}, "consistent", "fits Fisher"),
     ],
 )
@@ -348,3 +350,28 @@ def test_rows_are_of_the_long_table(tmp_path: Path) -> None:
 def test_runs() -> None:
     assert runs([1, 3, 5, 7, 9, 11, 12, 14]) == "1, 3, ..., 9, 11 to 12, 14"
     assert runs([]) == ""
+
+
+@pytest.mark.parametrize(
+    ("method", "verdict"),
+    [({}, "cannot say"), ({"method": "logistic"}, "impossible"), ({"method": "exact"}, "cannot say")],
+)
+def test_odds_ratio_with_limits_that_are_not_walds(tmp_path: Path, method: dict[str, object], verdict: str) -> None:
+    limits = (("odds ratio lower limit", "1.25"), ("odds ratio upper limit", "9.96"))
+    check = check_of(audited(tmp_path, *odds("2.23", *limits, **method)), "odds ratio and limits")
+    assert check.verdict == verdict
+
+
+def test_a_bound_is_no_window(tmp_path: Path) -> None:
+    found = audited(tmp_path, *ratio("0.63", "0.47", ">0.84"), p(".0016"))
+    assert {c.kind for c in found.checks} == {"limits and 1"}
+    assert (
+        check_of(audited(tmp_path, *ratio("0.63", ">0.84", "0.90")), "hazard ratio and limits").verdict == "impossible"
+    )
+
+
+def test_a_part_whose_arms_are_not_printed_is_not_taken_for_the_arms(tmp_path: Path) -> None:
+    whole = ("subjects", "150", {"population": "ITT"})
+    found = audited(tmp_path, *PEOPLE, whole, event("E", "33.3%"), event("E", "33"))
+    assert check_of(found, "denominator").interval == "99"
+    assert "there are 150 subjects" in check_of(audited(tmp_path, *PEOPLE, whole, *TANDEM), "implied events").sentence

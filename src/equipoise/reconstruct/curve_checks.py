@@ -125,7 +125,7 @@ def _ordered(parts: list[list[Cited]], rounding: Rounding) -> bool:
 def check_medians(ratio: Ratio, numbers: Numbers) -> Iterator[Check]:
     """Medians against the hazard ratio. In order with it, some baseline always fits, and the Weibull shape that does
     is printed; against it they contradict proportional hazards in the population, never in a sample."""
-    if ratio.kind != "hazard ratio" or not ratio.estimate:
+    if ratio.kind != "hazard ratio" or not ratio.estimate or ratio.bounded:
         return
     treatment = numbers.trial.estimands[ratio.of].treatment
     new_arm, old_arm = (
@@ -135,7 +135,7 @@ def check_medians(ratio: Ratio, numbers: Numbers) -> Iterator[Check]:
         return
     hr = common((c.number.printed for c in ratio.estimate), "rounded")
     new, old = (common((c.number.printed for c in arm), "rounded") for arm in (new_arm, old_arm))
-    if min(new[0], old[0]) <= 0 or hr[0] <= 0:
+    if min(new[0], old[0]) <= 0 or hr[0] <= 0 or math.isinf(max(new[1], old[1])):
         return
     first, second, printed = (part[0].number.printed for part in (new_arm, old_arm, ratio.estimate))
     texts = f"medians {first} and {second}, hazard ratio {printed}"

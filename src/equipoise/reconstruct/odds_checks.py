@@ -129,12 +129,12 @@ def _ratio_of_counts(ratio: Ratio, tables: list[Cells], used: tuple[Cited, ...])
                 notable="" if whole else "its limits are not Woolf's of such counts: stratified, adjusted or others",
             )  # fmt: skip
             return
-    known = plain and not ratio.method
+    known = plain and ratio.says_wald  # else it may be the conditional one, which goes with Fisher's test
     yield made(
         verdict="impossible" if known else "cannot say",
         sentence=f"no counts that print the percentages have the odds ratio {printed}: they have {said(span, 2)}, "
         f"the other way round {said((1 / span[1], 1 / span[0]), 2)}",
-        notable="" if known else "a stratified or adjusted ratio may differ so",
+        notable="" if known else "a stratified, adjusted or conditional ratio may differ so",
     )  # fmt: skip
 
 
@@ -168,7 +168,7 @@ def _p_of_tables(outcome: str, p: Cited, tables: list[Cells], used: tuple[Cited,
     if not spans:
         return
     span = min(low for low, _ in spans.values()), max(high for _, high in spans.values())
-    known = p.number.stratified is False and (p.number.method is None or named != TESTS)
+    known = p.number.stratified is False and named != TESTS
     verdict: Verdict = "consistent" if fitting else "impossible" if known else "cannot say"
     one = bool(fitting) and p.number.sided is None and all(f.endswith("one-sided") for f in fitting)
     doubt = "" if fitting or known else "a stratified or other test may differ so"

@@ -280,9 +280,9 @@ def _word_and_limits(ratio: Ratio, word: Cited) -> Iterator[Check]:
 
 def check_without_limits(ratio: Ratio, p: Cited, numbers: Numbers) -> Iterator[Check]:
     """A hazard ratio and a P without limits: the standard error that they imply, and its events."""
-    if ratio.kind != "hazard ratio" or not ratio.estimate or (ratio.lower and ratio.upper) or p.number.printed.word:
+    if ratio.kind != "hazard ratio" or ratio.bounded or not ratio.estimate or (ratio.lower and ratio.upper):
         return
-    if p.number.printed.bound or not tests_named(p.number.method) or not ratio.wald:
+    if p.number.printed.word or p.number.printed.bound or not tests_named(p.number.method) or not ratio.wald:
         return
     low, high = (math.log(max(x, 1e-9)) for x in common((c.number.printed for c in ratio.estimate), "rounded"))
     b = (0.0 if low <= 0 <= high else min(abs(low), abs(high)), max(abs(low), abs(high)))

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from .check import Check, Cited, Numbers, Verdict, agreeing, said
 from .count_checks import most_events
@@ -16,6 +17,8 @@ LEVEL = 0.95
 OTHER_LEVELS = (0.9, 0.99)  # that limits without a stated level may have
 _NOT_WALD = re.compile(r"profile|likelihood|bootstrap|rpsft|rank.preserving|ipcw|two.stage|exact|bayes|robust|permut"
                        r"|stage.wise|repeated|median unbiased|jackknife|firth", re.IGNORECASE)  # fmt: skip
+
+_WALD = re.compile(r"wald|woolf|logistic", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +46,16 @@ class Ratio:
         return _NOT_WALD.search(self.method) is None
 
     @property
+    def bounded(self) -> bool:
+        """Whether a part is printed as a bound ("<0.1"): then nothing but the order is checked."""
+        return any(c.number.printed.bound for c in self.used)
+
+    @property
+    def says_wald(self) -> bool:
+        """Whether the source says so: Wald, Woolf, a logistic model."""
+        return _WALD.search(self.method) is not None
+
+    @property
     def stated_level(self) -> float | None:
         return next((c.number.confidence for c in (*self.lower, *self.upper) if c.number.confidence), None)
 
@@ -56,7 +69,7 @@ class Ratio:
 
     def shapes(self) -> dict[Rounding, Corners]:
         """The ways of rounding under which something prints so, each with its log limits."""
-        found = {rounding: self.shape(rounding) for rounding in ROUNDINGS}
+        found = {} if self.bounded else {rounding: self.shape(rounding) for rounding in ROUNDINGS}
         return {rounding: shape for rounding, shape in found.items() if shape is not None and len(shape)}
 
 
@@ -102,6 +115,8 @@ def check_limits(ratio: Ratio) -> Iterator[Check]:
             sentence=f"{printed} is not in order: an estimate lies within its limits",
         )  # fmt: skip
         return
+    if ratio.bounded:
+        return
     if not ratio.wald:
         yield Check(
             kind=kind, of=ratio.of, used=ratio.used, assumed=(f"limits as by {ratio.method}",), verdict="cannot say",
@@ -119,12 +134,25 @@ def check_limits(ratio: Ratio) -> Iterator[Check]:
             sentence=f"{printed}: standard error of the log ratio {said(s, 4)}",
         )  # fmt: skip
         return
-    likely = ratio.kind == "hazard ratio" and any(_likelihood(ratio, rounding) for rounding in ROUNDINGS)
-    assumed = ("Wald limits, or limits of the likelihood with the arm alone", "any level", *ROUNDING_NOTES.values())
-    yield Check(
-        kind=kind, of=ratio.of, used=ratio.used, assumed=assumed, verdict="cannot say" if likely else "impossible",
-        sentence=f"no Wald limits print {printed}: they are not symmetric on the log scale"
-        + ("" if likely else ", nor are they limits of the likelihood"),
+    yield _asymmetric(ratio, kind, printed)
+
+
+def _asymmetric(ratio: Ratio, kind: str, printed: str) -> Check:
+    """Limits that are not Wald's: of a hazard ratio perhaps the likelihood's; of an odds ratio exact ones are usual."""
+    made = partial(Check, kind=kind, of=ratio.of, used=ratio.used)
+    what = f"no Wald limits print {printed}: they are not symmetric on the log scale"
+    assumed = ("any level", *ROUNDING_NOTES.values())
+    if ratio.kind == "odds ratio":
+        wald = ratio.says_wald
+        return made(
+            assumed=("Wald limits" if wald else "Wald limits, or exact ones", *assumed), sentence=what,
+            verdict="impossible" if wald else "cannot say", notable="" if wald else "exact limits can print so",
+        )  # fmt: skip
+    likely = any(_likelihood(ratio, rounding) for rounding in ROUNDINGS)
+    return made(
+        assumed=("Wald limits, or limits of the likelihood with the arm alone", *assumed),
+        verdict="cannot say" if likely else "impossible",
+        sentence=what + ("" if likely else ", nor are they limits of the likelihood"),
         notable="limits of the likelihood of a model with the arm alone can print so" if likely else "",
     )  # fmt: skip
 

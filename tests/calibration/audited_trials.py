@@ -100,12 +100,8 @@ def typo(paper: Paper, kind: str, rng: np.random.Generator) -> tuple[int, str] |
         if kind == "limit":
             return n["statistic"].startswith("hazard ratio ")
         if kind in (ONE_MODEL, TWO_MODELS):
-            return (
-                n["statistic"] == "P"
-                and "estimand" in n
-                and text[0] not in "<>"
-                and any(c in "123456789" for c in text)
-            )
+            exact = text[0] not in "<>" and any(c in "123456789" for c in text)
+            return n["statistic"] == "P" and "estimand" in n and exact and _one_model(paper, n) == (kind == ONE_MODEL)
         return n["statistic"] in ("events", "responders", "adverse event") and "." in text and text.endswith("%")
 
     places = [i for i, n in enumerate(paper.printed) if fits(n)]

@@ -95,7 +95,7 @@ def print_audit(found: Audit, files: Sequence[Path] = (), *, as_json: bool = Fal
 
     The exit code: 1 if there is anything to look at.
     """
-    from .report import audit_table
+    from .report import audit_table, taken_for_granted
 
     if as_json:
         print_json(found.trial, None, found.rows(), [*found.assumed, *found.warnings, str(found)])
@@ -104,7 +104,7 @@ def print_audit(found: Audit, files: Sequence[Path] = (), *, as_json: bool = Fal
     table = audit_table(found)
     console.print(f"[bold]{escape(table.title)}[/bold]", soft_wrap=True)
     console.print(rich_table(table))
-    print_remarks([f"taken for granted: {text}" for text in found.assumed], found.warnings)
+    print_remarks(taken_for_granted(found), found.warnings)
     console.print(f"{escape(str(found))}.", soft_wrap=True)
     name_files(files)
     return 1 if found.warnings else 0

@@ -26,8 +26,8 @@ def run(*arguments: str) -> int:
 def test_what_is_consistent_leaves_with_0(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert run("tandem", "--out", str(tmp_path / "page")) == 0
     out = capsys.readouterr().out
-    assert "standard error 0.1439 to 0.1524" in out
-    assert "taken for granted: Wald limits" in out
+    assert "0.0013 to 0.0022" in out
+    assert "taken for granted (1): Wald limits" in out
     assert "Warning" not in out
     assert f"{CLOSING}.\nwrote " in out
     table = pl.read_csv(tmp_path / "page" / "audit.csv")

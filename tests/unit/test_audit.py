@@ -375,3 +375,16 @@ def test_a_part_whose_arms_are_not_printed_is_not_taken_for_the_arms(tmp_path: P
     found = audited(tmp_path, *PEOPLE, whole, event("E", "33.3%"), event("E", "33"))
     assert check_of(found, "denominator").interval == "99"
     assert "there are 150 subjects" in check_of(audited(tmp_path, *PEOPLE, whole, *TANDEM), "implied events").sentence
+
+
+@pytest.mark.parametrize(("of_c", "verdict"), [("21", "consistent"), ("22", "impossible"), ("30%", "impossible")])
+def test_more_frequent(tmp_path: Path, of_c: str, verdict: str) -> None:
+    found = audited(tmp_path, *PEOPLE, adverse("E", "more frequent"), adverse("E", "22"), adverse("C", of_c))
+    assert check_of(found, "order").verdict == verdict
+
+
+def test_numbers_of_several_sources_are_never_impossible_together(tmp_path: Path) -> None:
+    late = {"estimand": "PFS", "arm": "E", "at": "12 months", "source": "other"}
+    check = check_of(audited(tmp_path, rate("E", "25%", "6 months"), ("event-free rate", "30%", late)), "rates in time")
+    assert check.verdict == "cannot say"
+    assert check.notable == "impossible if paper and other are of the same data"

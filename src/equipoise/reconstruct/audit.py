@@ -10,7 +10,7 @@ from ..errors import ProtocolError
 from ..protocol import Protocol
 from ..results import Row, long_table
 from .check import Check, Numbers, twice_printed
-from .count_checks import check_counts, check_sums
+from .count_checks import check_counts, check_order, check_sums
 from .curve_checks import check_curves, check_medians
 from .odds_checks import check_odds
 from .p_checks import check_one, check_p, check_without_limits, check_words
@@ -73,7 +73,8 @@ def audit(trial: Protocol) -> Audit:
     """Whether the published numbers of a protocol can all be true, given how such numbers are made and printed.
 
     Nothing is estimated and no data are needed. Each check lists the conventions that it runs over: "impossible" is
-    impossible under all of them, "cannot say" is what they leave open. Numbers with the statistic "other" are not read.
+    impossible under all of them, "cannot say" is what they leave open; numbers of several sources are never impossible
+    together. Numbers with the statistic "other" are not read.
 
     Raises ``ProtocolError`` where nothing is published.
 
@@ -91,7 +92,16 @@ def audit(trial: Protocol) -> Audit:
             where="published.numbers",
             remedy='Add numbers = [{ statistic = "...", printed = "...", source = "..." }].',
         )
-    return Audit(trial=trial, checks=tuple(_checks(numbers)))
+    return Audit(trial=trial, checks=tuple(_across_sources(check) for check in _checks(numbers)))
+
+
+def _across_sources(check: Check) -> Check:
+    """Numbers of several sources may be of different data: what they cannot be together, they can be apart."""
+    sources = dict.fromkeys(c.number.source for c in check.used)
+    if check.verdict != "impossible" or len(sources) == 1:
+        return check
+    notable = f"impossible if {' and '.join(sources)} are of the same data"
+    return replace(check, verdict="cannot say", notable=notable)
 
 
 def _checks(numbers: Numbers) -> Iterator[Check]:
@@ -117,6 +127,7 @@ def _checks(numbers: Numbers) -> Iterator[Check]:
     yield from _same_p(numbers)
     yield from check_curves(numbers)
     yield from check_counts(numbers)
+    yield from check_order(numbers)
     yield from check_sums(numbers)
 
 

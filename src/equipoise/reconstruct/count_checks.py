@@ -265,3 +265,32 @@ def check_sums(numbers: Numbers) -> Iterator[Check]:
 def _arms_of(numbers: Numbers, estimand: str) -> tuple[str, str]:
     treatment = numbers.trial.estimands[estimand].treatment
     return treatment.experimental, treatment.control
+
+
+def check_order(numbers: Numbers) -> Iterator[Check]:
+    """Adverse events that are said to be more frequent in an arm, beside the counts of both arms."""
+    keys = ("grade", "serious", "nyha", "term")
+    for said_so in (c for c in numbers.where("adverse event") if c.number.printed.word):
+        n = said_so.number
+        same = numbers.where("adverse event", **{key: getattr(n, key) for key in keys})
+        for arm in numbers.trial.arms:
+            pair = [_shares(numbers, [c for c in same if c.number.arm == a]) for a in (n.arm, arm)]
+            if arm == n.arm or pair[0] is None or pair[1] is None:
+                continue
+            (_, most, own), (least, _, other) = pair[0], pair[1]
+            used = (said_so, *own, *other)
+            texts = " and ".join(str(c.number.printed) for c in (*own, *other))
+            yield Check(
+                kind="order", of="adverse events", arm=n.arm or "", used=used,
+                assumed=("shares of all subjects of the arm",), verdict="consistent" if most > least else "impossible",
+                sentence=f"{describe_number(n)} is said to be more frequent than in {arm}; printed are {texts}",
+            )  # fmt: skip
+
+
+def _shares(numbers: Numbers, here: Sequence[Cited]) -> tuple[float, float, tuple[Cited, ...]] | None:
+    """The least and the greatest share that the counts of an arm allow; None where there is no count."""
+    for one in (c for c in here if not c.number.printed.word):
+        total, allowed = total_of(numbers, one), possible_counts(numbers, one)
+        if total and allowed:
+            return allowed[0] / total[0], allowed[-1] / total[0], (one,)
+    return None

@@ -112,8 +112,8 @@ def _median_in_limits(medians: list[Cited], lower: list[Cited], upper: list[Cite
     yield Check(
         kind="median and limits", of=str(n.estimand), arm=str(n.arm), used=used, assumed=_ALL,
         verdict="consistent" if ordered else "impossible",
-        sentence=" to ".join(str(c.number.printed) for c in (*lower, *upper))
-        + f" {'holds' if ordered else 'does not hold'} the median {n.printed}",
+        sentence=f"median {n.printed} and limits {' to '.join(str(c.number.printed) for c in (*lower, *upper))} are "
+        + ("in order" if ordered else "not in order"),
     )  # fmt: skip
 
 

@@ -102,6 +102,14 @@ def level_note(ratio: Ratio) -> str:
     return f"limits of level {100 * (stated or LEVEL):g}%" + ("" if stated else " (not stated)")
 
 
+def notes_of(ratio: Ratio, rounding: Rounding, verdict: Verdict) -> tuple[str, ...]:
+    """Level and rounding that were taken for granted: what fits first, or all that were tried where nothing does."""
+    if verdict == "consistent":
+        return level_note(ratio), ROUNDING_NOTES[rounding]
+    others = "" if ratio.stated_level else "".join(f", or {100 * level:g}%" for level in OTHER_LEVELS)
+    return level_note(ratio) + others, *ROUNDING_NOTES.values()
+
+
 def check_limits(ratio: Ratio) -> Iterator[Check]:
     """Whether an estimate and a standard error exist that print a ratio with its limits."""
     if not ratio.lower or not ratio.upper or not ratio.estimate:
@@ -188,26 +196,31 @@ def check_events(ratio: Ratio, numbers: Numbers) -> Iterator[Check]:
     if ratio.kind != "hazard ratio" or not ratio.wald or not shapes:
         return
     events, what, used = _events(numbers, ratio)
-    fits: dict[float, float] = {}
-    for level in levels_of(ratio):
-        needed = min(math.ceil(least_events(shape, level)[0] - 1e-9) for shape in shapes.values())
-        if events is None or needed <= events:
-            fits[level] = needed
-    level = levels_of(ratio)[0]
-    rounding, shape = next(iter(shapes.items()))
-    bound = least_events(shape, level)
-    about = _allocated(numbers, ratio, bound)
-    assumed = ("a Cox model, adjusted or not, with its own standard error", level_note(ratio), ROUNDING_NOTES[rounding])
-    needs = f"at least {math.ceil(bound[0] - 1e-9)} events"
-    verdict: Verdict = "cannot say" if events is None else "consistent" if level in fits else "impossible"
-    sentence = f"the limits need {needs}{about}" + ("" if events is None else f"; {what}")
+    tried = [(level, rounding) for level in levels_of(ratio) for rounding in shapes]
+    fits = [
+        (level, rounding) for level, rounding in tried
+        if events is None or _whole(least_events(shapes[rounding], level)[0]) <= events
+    ]  # fmt: skip
+    stated = levels_of(ratio)[0]
+    level, rounding = next((found for found in fits if found[0] == stated), tried[0])
+    bound = least_events(shapes[rounding], level)
+    needs = f"at least {_whole(bound[0])} events"
+    verdict: Verdict = "cannot say" if events is None else "consistent" if (level, rounding) in fits else "impossible"
     notable = ""
     if verdict == "impossible" and fits:
-        verdict, notable = "cannot say", f"fits only if the limits are of level {100 * next(iter(fits)):g}%"
+        verdict, notable = "cannot say", f"fits only if the limits are of level {100 * fits[0][0]:g}%"
     yield Check(
-        kind="implied events", of=ratio.of, used=(*ratio.used, *used), assumed=assumed, interval=needs,
-        least=math.ceil(bound[0] - 1e-9), verdict=verdict, sentence=sentence, notable=notable,
+        kind="implied events", of=ratio.of, used=(*ratio.used, *used),
+        assumed=("a Cox model, adjusted or not, with its own standard error", *notes_of(ratio, rounding, verdict)),
+        interval=needs, least=_whole(bound[0]), verdict=verdict,
+        sentence=f"the limits need {needs}{_allocated(numbers, ratio, bound)}" + (f"; {what}" if what else ""),
+        notable=notable,
     )  # fmt: skip
+
+
+def _whole(events: float) -> int:
+    """The least whole number that is not below it, but for the last digits."""
+    return math.ceil(events - 1e-9)
 
 
 def _events(numbers: Numbers, ratio: Ratio) -> tuple[int | None, str, tuple[Cited, ...]]:

@@ -1,6 +1,6 @@
 """Tables, figures and documents, drawn from the long table of results and nothing else."""
 
-from .audit import audit_html, audit_table, write_audit
+from .audit import audit_html, audit_table, taken_for_granted, write_audit
 from .design import design_html, write_design
 from .design_tables import comparison_tables, design_tables
 from .document import FORMATS, html, write
@@ -21,6 +21,7 @@ __all__ = [
     "results_table",
     "simulation_html",
     "simulation_tables",
+    "taken_for_granted",
     "tie_out_table",
     "write",
     "write_audit",

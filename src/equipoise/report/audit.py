@@ -7,7 +7,7 @@ import platform
 from importlib.metadata import version  # noqa: TID251 - reads version numbers, imports nothing
 from pathlib import Path
 
-from ..reconstruct import CLOSING, Audit
+from ..reconstruct import CLOSING, Audit, Check
 from .document import environment, write_files
 from .tables import INDENT, Table, results_table
 
@@ -28,8 +28,8 @@ def audit_html(found: Audit) -> str:
         closing=CLOSING,
         warnings=found.warnings,
         table=audit_table(found),
-        sentences=[str(check) for check in found.checks if not check.notable and check.verdict != "impossible"],
-        notes=[f"taken for granted: {text}" for text in found.assumed],
+        sentences=[_in_full(check) for check in found.checks],
+        notes=taken_for_granted(found),
         sources=[f"{name}: {text}" for name, text in found.trial.published.sources.items()],
         all_results=results_table(found.rows(), at="At"),
         provenance=_provenance(found),
@@ -43,12 +43,27 @@ def audit_table(found: Audit) -> Table:
         lines.append((", ".join(part for part in (of, arm) if part) or "All subjects", ()))
         for check in (c for c in found.checks if (c.of, c.arm) == (of, arm)):
             verdict = f"{check.verdict} (notable)" if check.notable else check.verdict
-            lines.append((f"{INDENT}{check.kind}", (check.printed, check.interval, verdict)))
+            lines.append((f"{INDENT}{check.kind}", (check.printed, check.interval, verdict, _numbered(found, check))))
     return Table(
         title=f"{found.trial.name}: are the published numbers consistent?",
-        head=("", "Printed", "What follows", "Verdict"),
+        head=("", "Printed", "What follows", "Verdict", "Given"),
         lines=tuple(lines),
     )
+
+
+def taken_for_granted(found: Audit) -> list[str]:
+    """The conventions, numbered as the table's last column names them."""
+    return [f"taken for granted ({i}): {text}" for i, text in enumerate(found.assumed, start=1)]
+
+
+def _numbered(found: Audit, check: Check) -> str:
+    return ", ".join(str(found.assumed.index(text) + 1) for text in check.assumed)
+
+
+def _in_full(check: Check) -> str:
+    """A check with what it takes for granted, and where its numbers stand."""
+    given = f". Taken for granted: {'; '.join(check.assumed)}" if check.assumed else ""
+    return f"{check}{given}. From {check.paths}."
 
 
 def _provenance(found: Audit) -> list[str]:

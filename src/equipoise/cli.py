@@ -14,16 +14,16 @@ from cyclopts import App, Parameter, Token
 
 from .errors import EquipoiseError
 from .printing import (
-    console_of,
-    escape,
     in_tenths,
     name_files,
+    print_audit,
     print_comparison,
     print_design,
     print_draft,
     print_json,
     print_results,
     print_run,
+    print_sections,
     print_simulation,
     progress,
     unforeseen,
@@ -64,6 +64,7 @@ Dummy = Annotated[
 ]
 Json = Annotated[bool, Parameter(name="--json", negative="", help="One JSON document on standard output.")]
 Out = Annotated[str, Parameter(help="Folder to write into.")]
+AuditOut = Annotated[str | None, Parameter(help="Folder for audit.csv and audit.html.")]
 Tier = Annotated[
     Literal["A", "B", "C"],
     Parameter(help="Published numbers to meet: A the trial's main source, B and C further ones too."),
@@ -142,16 +143,8 @@ def check(
     if json_:
         print_json(trial, patients, [], stops + doubts + rest, synopsis=dict(sections))
     else:
-        console = console_of()
-        for heading, lines in sections:
-            console.print(f"[bold]{escape(heading)}[/bold]")
-            for line in lines:
-                console.print(f"  {escape(line)}", soft_wrap=True)
-        if patients is not None:
-            console.print("[bold]Data[/bold]")
-            console.print(f"  {escape(str(patients))}", soft_wrap=True)
-            for note in [*patients.notes, *stops, *doubts, *rest] or ["no finding"]:
-                console.print(f"  {escape(note)}", soft_wrap=True)
+        found = [] if patients is None else [*patients.notes, *stops, *doubts, *rest] or ["no finding"]
+        print_sections([*sections, *([] if patients is None else [("Data", [str(patients), *found])])])
     if stops:
         return _refuse(f"{len(stops)} finding{'s' * (len(stops) > 1)} would stop the analysis: {stops[0]}")
     return 1 if doubts else 0
@@ -321,6 +314,16 @@ def simulate(
         print_simulation(found)
         name_files(files)
     return 1 if found.interrupted else 0
+
+
+@app.command
+def audit(protocol: ProtocolName, *, out: AuditOut = None, json_: Json = False) -> int:
+    """Say whether the published numbers of the protocol can all be true, by arithmetic alone."""
+    from .reconstruct import audit as audit_numbers
+    from .report import write_audit
+
+    found = audit_numbers(_protocol(protocol))
+    return print_audit(found, () if out is None else write_audit(found, out), as_json=json_)
 
 
 @app.command

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .data import Patients
     from .design import Justification
     from .protocol import Draft, Protocol
+    from .reconstruct import Audit
     from .report import Table
     from .results import Row
     from .run import Run
@@ -116,6 +117,26 @@ def print_simulation(found: Study) -> None:
     print_remarks(found.notes, ())
 
 
+def print_audit(found: Audit, files: Sequence[Path] = (), *, as_json: bool = False) -> int:
+    """Verdicts as a table, what was taken for granted, and what a reader should look at; or all of it as JSON.
+
+    The exit code: 1 if there is anything to look at.
+    """
+    from .report import audit_table, taken_for_granted
+
+    if as_json:
+        print_json(found.trial, None, found.rows(), [*found.assumed, *found.warnings, str(found)])
+        return 1 if found.warnings else 0
+    console = console_of()
+    table = audit_table(found)
+    console.print(f"[bold]{escape(table.title)}[/bold]", soft_wrap=True)
+    console.print(rich_table(table))
+    print_remarks(taken_for_granted(found), found.warnings)
+    console.print(f"{escape(str(found))}.", soft_wrap=True)
+    name_files(files)
+    return 1 if found.warnings else 0
+
+
 def print_comparison(compared: Comparison) -> None:
     """Every formula and the design's own test as simulated trials have them, and what follows."""
     from .report import comparison_tables
@@ -209,6 +230,15 @@ def in_tenths(tell: Callable[[str], None]) -> Callable[[float], None]:
             tell(f"simulating: {10 * tenths}% done")
 
     return progress
+
+
+def print_sections(sections: Iterable[tuple[str, Sequence[str]]]) -> None:
+    """Headings, each with its lines."""
+    console = console_of()
+    for heading, lines in sections:
+        console.print(f"[bold]{escape(heading)}[/bold]")
+        for line in lines:
+            console.print(f"  {escape(line)}", soft_wrap=True)
 
 
 def print_draft(found: Draft, out: str | None) -> int:

@@ -1,5 +1,7 @@
 """From printed numbers to patients on whom every analysis prints them, and from printed curves to times and events."""
 
+from .audit import CLOSING, Audit, audit
+from .check import Check
 from .cohort import Found, search
 from .digitized import DigitizedTrial, digitized
 from .digitized_files import Clicks, read_digitized
@@ -10,8 +12,11 @@ from .strain import Calibration, calibrate, digest, read_calibration, rebuilt_st
 from .targets import Target, Targets, targets
 
 __all__ = [
+    "CLOSING",
     "HEADING",
+    "Audit",
     "Calibration",
+    "Check",
     "Clicks",
     "DigitizedArm",
     "DigitizedTrial",
@@ -19,6 +24,7 @@ __all__ = [
     "Reconstruction",
     "Target",
     "Targets",
+    "audit",
     "calibrate",
     "digest",
     "digitized",

@@ -1,5 +1,6 @@
 """Tables, figures and documents, drawn from the long table of results and nothing else."""
 
+from .audit import audit_html, audit_table, taken_for_granted, write_audit
 from .design import design_html, write_design
 from .design_tables import comparison_tables, design_tables
 from .digitized import digitized_html, write_digitized
@@ -11,6 +12,8 @@ from .tables import Table, primary_table, results_table
 __all__ = [
     "FORMATS",
     "Table",
+    "audit_html",
+    "audit_table",
     "comparison_tables",
     "design_html",
     "design_tables",
@@ -20,8 +23,10 @@ __all__ = [
     "results_table",
     "simulation_html",
     "simulation_tables",
+    "taken_for_granted",
     "tie_out_table",
     "write",
+    "write_audit",
     "write_design",
     "write_digitized",
     "write_simulation",

@@ -35,9 +35,13 @@ def tie_out_table(rows: Sequence[Row], origin: str) -> Table | None:
         published, computed, agrees = (r for r in ties if r.toml_path == path)
         name = published.statistic.removeprefix("published: ")
         lines.append((name, (published.text, computed.text, agrees.text)))
-    # A cohort that was searched for had to agree; two curves that were rebuilt had not.
-    drawn = any(r.analysis == "digitized" for r in rows)
-    synthetic = "rebuilt from the curves" if drawn else "synthetic cohort (constructed to agree)"
+    # A cohort that was searched for had to agree, two curves that were rebuilt had not; files say neither.
+    made = {r.analysis for r in rows}
+    synthetic = "synthetic patients"
+    if made & {"spread", "strain"}:
+        synthetic = "synthetic cohort (constructed to agree)"
+    elif "digitized" in made:
+        synthetic = "rebuilt from the curves"
     second = {"reconstructed": synthetic, "simulated": "simulated cohort"}.get(origin, "recomputed")
     return Table(title="Published numbers", head=("", "published", second, "agrees"), lines=tuple(lines))
 

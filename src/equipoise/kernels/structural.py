@@ -15,7 +15,7 @@ from .batch_arms import D0, D1, N0, N1
 
 FOUND, NO_ROOT, NO_RATIO = 0, 1, 2  # of a bootstrap sample: psi and ratio, no psi, psi without a ratio
 _DEAD, _EXPERIMENTAL, _FIRST = 1, 2, 4  # code of a place in the order: event, arm, first of those at its time
-_TOLERANCE = 1e-7  # of psi
+_TOLERANCE = 1e-6  # of psi
 _UNKNOWN, _NO_SIGN = 3, 2
 
 
@@ -158,7 +158,7 @@ def _halved(low, high, sign_low, target, copies, time, on, end, event, arm, star
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
 def structural_crossing(low, high, target, time, on, end, event, arm, starts, order):
-    """The psi between low and high where Z passes target, to 1e-7; nan where its sides are the same, or none.
+    """The psi between low and high where Z passes target, to 1e-6; nan where its sides are the same, or none.
 
     Arguments as those of ``structural_tests``; order sorts the times at low.
     """
@@ -229,7 +229,7 @@ def structural_draws(grid, refine, visit, copies, time, on, end, event, arm, sta
     """psi and log hazard ratio of each bootstrap sample: the root nearest to 0 of those that the grid brackets.
 
     copies (B, n) int64: how often a sample holds each subject; grid, time, on, end, event, arm, starts as in
-    ``structural_tests``, orders and codes what it returned; refine: halve the bracket to 1e-7, else interpolate Z
+    ``structural_tests``, orders and codes what it returned; refine: halve the bracket to 1e-6, else interpolate Z
     linearly; visit (G - 1,) int64: the grid's cells by the distance of their nearer end from 0.
 
     The ratio is of a Cox model, Efron's ties, of the times as nobody would have switched: the control arm's without

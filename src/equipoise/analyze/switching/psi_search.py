@@ -20,7 +20,7 @@ from .record import Switches, Vector
 
 Search = Literal["root", "grid"]
 Test = Literal["log-rank", "cox"]
-_TOLERANCE = 1e-7
+_TOLERANCE = 1e-6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -86,7 +86,7 @@ def checked_grid(grid: ArrayLike | None) -> Vector:
 def search_psi(statistic: Statistic, grid: Vector, level: float, search: Search) -> Psi:
     """All roots of Z on the grid and the limits of psi.
 
-    ``search`` "root" halves each bracket until Z, a step function, is seen to jump (to 1e-7); "grid" interpolates
+    ``search`` "root" halves each bracket until Z, a step function, is seen to jump (to 1e-6); "grid" interpolates
     linearly between the grid's points.
     """
     z = statistic.at(grid)

@@ -5,6 +5,7 @@ U(psi) = T_off + e^psi T_on; a recensored subject is cut at D = min(C, e^psi C),
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -16,7 +17,7 @@ def settled(time: np.ndarray) -> np.ndarray:
     """Times that differ by rounding only, made one."""
     found = np.array(time, dtype=float)
     order = np.argsort(found, kind="stable")
-    for before, after in zip(order[:-1], order[1:], strict=True):
+    for before, after in itertools.pairwise(order):
         if found[after] - found[before] <= 1e-11 * abs(found).max():
             found[after] = found[before]
     return found

@@ -89,7 +89,7 @@ def rpsftm(
     drawn = None
     if samples and seed is not None:
         psi, ratios = draw_estimates(switches, settings, resampled(tte, samples, seed))
-        drawn = bootstrapped(psi, ratios, (found.psi, beta), seed=seed, level=level)
+        drawn = bootstrapped(psi, ratios, beta, seed=seed, level=level)
     lost = () if found.reason else losses(switches, found.psi, recensor)
     low, high = found.conf_int
     return RPSFTM(
@@ -183,6 +183,6 @@ def _method(tte: TimeToEvent, settings: Settings, drawn: Bootstrap | None) -> st
     if drawn is not None:
         words.append(
             f"and by {drawn.draws} bootstrap samples within arms{' and strata' if tte.strata else ''} (seed "
-            f"{drawn.seed}; standard error on the log scale)"
+            f"{drawn.seed}; percentiles)"
         )
     return "; ".join([*words, "assumes a common treatment effect, whenever the treatment is taken"])

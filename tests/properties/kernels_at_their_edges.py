@@ -47,7 +47,7 @@ def laws() -> Any:
 
 
 def model(visits: int) -> tuple[Any, ...]:
-    timing = [200, 500, 56 if visits else 0, 100, 84, 4, 0.1, 0.1]
+    timing = [200, 500, 56 if visits else 0, 100, 84, 4, 0.1, 0.1, 9]
     return laws(), fenced(np.ones((5, 2))), fenced(timing), fenced([0, 0.5, 10, 0.7])
 
 

@@ -57,7 +57,7 @@ def test_looks_of_trials(case: dict[str, Any]) -> None:
     levels = np.full((1, len(shares)), 2.0)
     levels[0, :-1] = np.cumsum(shares)[:-1]
     results = np.empty((2, len(case["cuts"]), 1, FOUND))
-    timings = np.zeros((2, 8))
+    timings = np.zeros((2, 9))
     timings[:, :2] = case["ends"][-1], case["end"]
     simulate_trials(
         np.uint64(case["seed"]), case["first"], levels, np.ones((2, 1, len(shares))), np.array([int(strata)]),

@@ -36,6 +36,7 @@ class Purpose(IntEnum):
     MEASUREMENT = 8
     SITES = 9
     DISCONTINUATION = 10
+    BOOTSTRAP = 11
     RESPONSE = 12
 
 

@@ -1,0 +1,29 @@
+"""Treatment switching: what the effect would have been if nobody had taken the other arm's treatment."""
+
+from .bootstrap import Bootstrap
+from .counterfactual import Recensored, unswitched, untreated
+from .from_protocol import switches
+from .naive import Naive, naive, naive_analyses
+from .psi_search import Psi
+from .record import Switches
+from .rpsftm import rpsftm
+from .rpsftm_result import RPSFTM
+from .who_switched import ArmSwitches, WhoSwitched, who_switched
+
+__all__ = [
+    "RPSFTM",
+    "ArmSwitches",
+    "Bootstrap",
+    "Naive",
+    "Psi",
+    "Recensored",
+    "Switches",
+    "WhoSwitched",
+    "naive",
+    "naive_analyses",
+    "rpsftm",
+    "switches",
+    "unswitched",
+    "untreated",
+    "who_switched",
+]

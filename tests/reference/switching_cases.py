@@ -1,6 +1,6 @@
 """The cases of treatment switching by another program (trtswitch 0.2.7, GPL; its numbers are facts), and their data.
 
-switching.json and switching_more.json hold call, outputs and tolerances of each case. A value passes when
+trtswitch.json holds call, outputs and tolerances of each case. A value passes when
 |x - ref| <= max(abs_tol, rel_tol |ref|); of tolerances by name the innermost counts, and None compares nothing.
 """
 
@@ -17,9 +17,7 @@ from equipoise.analyze.switching import Switches
 from equipoise.survival import TimeToEvent, TimeVarying
 
 HERE = Path(__file__).parent
-CASES = {
-    c["id"]: c for file in ("switching.json", "switching_more.json") for c in json.loads((HERE / file).read_text())
-}
+CASES = {c["id"]: c for c in json.loads((HERE / "trtswitch.json").read_text())}
 
 
 def tolerance(given: Any, path: tuple[str, ...]) -> float | None:

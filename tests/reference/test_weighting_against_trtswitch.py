@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.reference.switching_cases import CASES, compare, from_panel
 
 from equipoise.analyze.switching import Weighted, ipcw, msm
-from tests.reference.switching_cases import CASES, compare, from_panel
 
 ASKED: dict[str, dict[str, Any]] = {
     "sw.ipcw.logistic.stab.both_arms": {},

@@ -1,5 +1,6 @@
 """From estimands to results: who counts, what is censored, which test, in which order; then disposition and safety."""
 
+from . import switching
 from .closed_testing import ClosedTest, closed_test
 from .estimand import endpoint, left_out, without_record
 from .imputation import Pooled, impute, pool
@@ -41,6 +42,7 @@ __all__ = [
     "risk_difference",
     "risk_ratio",
     "run",
+    "switching",
     "tie_out",
     "tie_out_rows",
     "tipping_point",

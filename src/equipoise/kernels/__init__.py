@@ -51,6 +51,7 @@ try:
     from .random import philox
     from .search import anneal, measure
     from .streams import allocate_in_blocks, allocate_simply, fill_uniforms
+    from .structural import structural_crossing, structural_draws, structural_tests
     from .tied_likelihood import discrete_likelihood, marginal_likelihood
     from .treatment import adverse_event_days, doses_given
     from .trials import simulate_trials
@@ -82,6 +83,9 @@ __all__ = [
     "philox",
     "quadrature",
     "simulate_trials",
+    "structural_crossing",
+    "structural_draws",
+    "structural_tests",
     "tail",
     "two_group_likelihood",
 ]

@@ -36,6 +36,7 @@ class Purpose(IntEnum):
     MEASUREMENT = 8
     SITES = 9
     DISCONTINUATION = 10
+    BOOTSTRAP = 11
 
 
 def generator(seed: int, *, trial: int = 0, purpose: Purpose) -> np.random.Generator:

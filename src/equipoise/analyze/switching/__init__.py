@@ -1,22 +1,42 @@
 """Treatment switching: what the effect would have been if nobody had taken the other arm's treatment."""
 
+from .bootstrap import Bootstrap
+from .counterfactual import Recensored, unswitched, untreated
 from .from_protocol import switches
 from .ipcw import ipcw
 from .msm import msm
+from .naive import Naive, naive, naive_analyses
+from .psi_search import Psi
 from .record import Switches
+from .rpsftm import rpsftm
+from .rpsftm_result import RPSFTM
 from .switching_model import SwitchingModel
 from .weighted_logrank import WeightedLogRank
 from .weighted_result import Weighted, WeightedRows
 from .weights import WeightSummary
+from .who_switched import ArmSwitches, WhoSwitched, who_switched
 
 __all__ = [
-    "SwitchingModel",
+    "RPSFTM",
+    "ArmSwitches",
+    "Bootstrap",
+    "Naive",
+    "Psi",
+    "Recensored",
     "Switches",
+    "SwitchingModel",
     "WeightSummary",
     "Weighted",
     "WeightedLogRank",
     "WeightedRows",
+    "WhoSwitched",
     "ipcw",
     "msm",
+    "naive",
+    "naive_analyses",
+    "rpsftm",
     "switches",
+    "unswitched",
+    "untreated",
+    "who_switched",
 ]

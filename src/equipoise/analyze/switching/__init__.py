@@ -3,7 +3,9 @@
 from .bootstrap import Bootstrap
 from .counterfactual import Recensored, unswitched, untreated
 from .from_protocol import switches
+from .g_estimation import two_stage_g
 from .ipcw import ipcw
+from .ipe import ipe
 from .msm import msm
 from .naive import Naive, naive, naive_analyses
 from .psi_search import Psi
@@ -11,10 +13,12 @@ from .record import Switches
 from .rpsftm import rpsftm
 from .rpsftm_result import RPSFTM
 from .switching_model import SwitchingModel
+from .two_stage import two_stage
 from .weighted_logrank import WeightedLogRank
 from .weighted_result import Weighted, WeightedRows
 from .weights import WeightSummary
 from .who_switched import ArmSwitches, WhoSwitched, who_switched
+from .without_switching import SwitchEffect, WithoutSwitching
 
 __all__ = [
     "RPSFTM",
@@ -23,6 +27,7 @@ __all__ = [
     "Naive",
     "Psi",
     "Recensored",
+    "SwitchEffect",
     "Switches",
     "SwitchingModel",
     "WeightSummary",
@@ -30,12 +35,16 @@ __all__ = [
     "WeightedLogRank",
     "WeightedRows",
     "WhoSwitched",
+    "WithoutSwitching",
     "ipcw",
+    "ipe",
     "msm",
     "naive",
     "naive_analyses",
     "rpsftm",
     "switches",
+    "two_stage",
+    "two_stage_g",
     "unswitched",
     "untreated",
     "who_switched",

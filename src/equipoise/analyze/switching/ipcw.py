@@ -50,8 +50,8 @@ def ipcw(
 
     ``model`` "logistic" is pooled over visits, with a natural spline of time with ``time_df`` columns (0: none), and
     weighs a row by the chance up to its start; "cox" has time-dependent covariates, and weighs at every death time by
-    the chance up to it. Strata are in these models too. A death on the day of the switch does not count: the subject
-    had switched. The outcome's variance is robust, by subject; that the weights are estimated makes it too large.
+    the chance up to it. Strata are in these models too. A death on the day of the switch counts: censoring comes
+    after. The outcome's variance is robust, by subject; that the weights are estimated makes it too large.
 
     Raises ``ArgumentError`` for words, shares and covariates that are none, ``DataError`` for covariates that are
     missing or begin late.
@@ -75,7 +75,7 @@ def ipcw(
         raise ArgumentError(f"ties = {ties!r} are not there for weights", remedy='Use "efron" or "breslow".')
     cut = checked_truncation(truncate)
     by_stratum = resolve_stratified(stratified, switches.tte.strata)
-    rows = panel(switches, varying, covariates)
+    rows = panel(switches, varying, covariates, visits=model == "logistic")
     arms = modelled_arms(switches)
     if model == "logistic":
         outcome, models = _by_visit(rows, arms, checked_df(time_df), by_stratum)
@@ -125,7 +125,7 @@ def _by_visit(
             chance[part] += log
     before = ~rows.after
     kept = {part: running(log, rows.owner, False)[before] for part, log in chance.items()}
-    tte = rows.tte._with(**_rows_of(rows, np.flatnonzero(before)), event=(rows.tte.event * ~rows.crossed)[before])
+    tte = rows.tte._with(**_rows_of(rows, np.flatnonzero(before)), event=rows.tte.event[before])
     return _outcome(rows, tte, np.flatnonzero(before), kept, arms), tuple(models)
 
 
@@ -134,7 +134,7 @@ def _by_death(
 ) -> tuple[Outcome, tuple[SwitchingModel, ...]]:
     """Rows before the switch cut at every death time, weighted by the chance of not having switched up to their end."""
     before = np.flatnonzero(~rows.after)
-    event = (rows.tte.event > 0) & ~rows.crossed
+    event = rows.tte.event > 0
     deaths = np.unique(rows.tte.time[before][event[before]])
     piece, start, stop = cut_rows(rows.start[before], rows.tte.time[before], deaths)
     row = before[piece]

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.special import expit, log_expit
 
 from ... import results
+from ...errors import ConvergenceError
 from ...survival.cox_likelihood import ROUNDING, standardize
 from ...survival.inference import ALIASED, UNDETERMINED
 from ...survival.maximize import Evaluated, maximize
@@ -75,12 +76,18 @@ def pooled_logistic(y: NDArray[np.bool_], x: Vector, cluster: NDArray[np.int64])
         value = float((happened * eta + log_expit(-eta)).sum())
         return value, a.T @ (happened - chance), (a.T * (chance * (1 - chance))) @ a
 
-    fit = maximize(likelihood, ROUNDING * (a * a).sum(axis=0), _ranges(a), 1.0)
+    try:
+        fit = maximize(likelihood, ROUNDING * (a * a).sum(axis=0), _ranges(a), 1.0)
+    except ConvergenceError as e:
+        raise ConvergenceError(
+            "the pooled logistic model of switching did not converge", last=e.last, remedy="Give it fewer columns."
+        ) from None
     eta = a @ np.where(fit.used, fit.beta, 0.0)
     finite = fit.used & (fit.direction == 0)
     inverse = np.asarray(np.linalg.inv(fit.information[np.ix_(finite, finite)]), dtype=np.float64)
     scores = a[:, finite] * (happened - expit(eta))[:, None]
-    summed = np.column_stack([np.bincount(cluster, weights=column) for column in scores.T])
+    summed = np.zeros((int(cluster.max()) + 1, scores.shape[1]))
+    np.add.at(summed, cluster, scores)
     back = np.diag(1 / np.concatenate([[1.0], size]))
     back[0, 1:] = -middle / size
     coef = back @ np.where(fit.used, fit.beta, 0.0)

@@ -63,7 +63,7 @@ def msm(
         raise ArgumentError(f"ties = {ties!r} are not there for weights", remedy='Use "efron" or "breslow".')
     cut, df = checked_truncation(truncate), checked_df(time_df)
     by_stratum = resolve_stratified(stratified, switches.tte.strata)
-    rows = panel(switches, varying, covariates)
+    rows = panel(switches, varying, covariates, visits=True)
     arms = modelled_arms(switches)
     models: list[SwitchingModel] = []
     chance: dict[Part, Vector] = {"denominator": np.zeros(rows.tte.n), "numerator": np.zeros(rows.tte.n)}

@@ -14,6 +14,7 @@ from ...survival import TimeVarying
 from ...survival.convention import ArgumentError
 from ...survival.model_matrix import model_matrix
 from .record import Switches, Vector
+from .rpsftm import chosen_covariates
 
 _SWITCH = "treatment switched"
 
@@ -52,12 +53,17 @@ class Panel:
         return np.equal.outer(self.tte.stratum, np.arange(1, len(self.tte.strata))).astype(np.float64)
 
 
-def panel(switches: Switches, varying: Mapping[str, TimeVarying], covariates: Sequence[str]) -> Panel:
+def panel(switches: Switches, varying: Mapping[str, TimeVarying], covariates: Sequence[str], *, visits: bool) -> Panel:
     """The rows of the record's subjects, cut wherever a covariate was measured and at the switch.
 
-    ``varying``: covariates that vary with time, each measurement beginning a row; ``covariates``: names of baseline
-    covariates in the record.
+    ``varying``: covariates that vary with time, each measurement beginning a row, of which there must be one if
+    ``visits`` are needed; ``covariates``: names of baseline covariates in the record.
     """
+    if not isinstance(varying, Mapping) or (visits and not varying):
+        raise ArgumentError(
+            "there are no visits, at which somebody might or might not switch", where="varying",
+            remedy="Give what was measured at them: name -> TimeVarying(subject=, start=, value=, unit=).",
+        )  # fmt: skip
     for name, path in varying.items():
         if not isinstance(path, TimeVarying):
             raise ArgumentError(
@@ -65,7 +71,7 @@ def panel(switches: Switches, varying: Mapping[str, TimeVarying], covariates: Se
                 remedy="Give TimeVarying(subject=, start=, value=, unit=); baseline covariates go into the record.",
             )  # fmt: skip
     tte = switches.tte
-    fixed = {name: chosen(switches, name) for name in ([covariates] if isinstance(covariates, str) else covariates)}
+    fixed = chosen_covariates(switches, covariates) or {}
     both = sorted(set(fixed) & set(varying))
     if both or _SWITCH in varying:
         raise ArgumentError(f"{both[0] if both else _SWITCH} is given twice", where="varying", remedy="Rename one.")
@@ -93,16 +99,6 @@ def panel(switches: Switches, varying: Mapping[str, TimeVarying], covariates: Se
         varying=columns[:, width:-1],
         varying_terms=terms[width:-1],
     )
-
-
-def chosen(switches: Switches, name: str) -> NDArray[np.generic]:
-    """A baseline covariate of the record; refuses a name that it does not hold."""
-    if name not in switches.covariates:
-        known = ", ".join(switches.covariates) or "none"
-        raise ArgumentError(
-            f"the record of switching has no covariate {name!r}", where="covariates", remedy=f"It holds: {known}."
-        )
-    return switches.covariates[name]
 
 
 def cut_rows(start: Vector, stop: Vector, times: Vector) -> tuple[NDArray[np.int64], Vector, Vector]:

@@ -14,9 +14,9 @@ from ... import results
 from ...results import Origin, Row
 from ...survival.convention import ArgumentError, is_number
 from .record import Vector
+from .who_switched import FEW_EVENTS
 
 LARGE = 10.0  # a row that stands for more than so many is named
-FEW_EVENTS = 10  # fewer events among those who did not switch are named
 UNSTEADY = 0.1  # stabilized weights have mean 1 if the models hold: a mean further off is named
 
 

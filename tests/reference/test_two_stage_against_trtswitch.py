@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy.special import ndtr
+from tests.reference.switching_cases import CASES, compare, data, from_panel, from_subjects
 
 from equipoise.analyze.switching import SwitchEffect, WithoutSwitching, ipe, two_stage, two_stage_g, unswitched
 from equipoise.analyze.switching.without_switching import compared
 from equipoise.survival import accelerated
-from tests.reference.switching_cases import CASES, compare, data, from_panel, from_subjects
 
 METHODS = (".ipe.", ".tsesimp.", ".tsegest.")
 IDS = [c for c in CASES if any(m in c for m in METHODS)]

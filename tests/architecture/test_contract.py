@@ -207,6 +207,7 @@ TWINS = {
     "random.py": ("twin_random.py", "philox_words"),
     "search.py": ("twin_search.py", "measure"),
     "streams.py": ("twin_random.py", "philox_words"),
+    "structural.py": ("twins_switching.py", "logrank"),
     "targets.py": ("twin_search.py", "gap"),
     "tied_likelihood.py": ("twins_cox.py", "discrete_term"),
     "treatment.py": ("twin_treatment.py", "doses_given"),

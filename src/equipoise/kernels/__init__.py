@@ -51,7 +51,7 @@ try:
     from .random import philox
     from .search import anneal, measure
     from .streams import allocate_in_blocks, allocate_simply, fill_uniforms
-    from .structural import structural_crossing, structural_draws, structural_tests
+    from .structural import SAME_Z, structural_crossing, structural_draws, structural_tests
     from .tied_likelihood import discrete_likelihood, marginal_likelihood
     from .treatment import adverse_event_days, doses_given
     from .trials import simulate_trials
@@ -59,6 +59,7 @@ finally:
     numba.config.CACHE_DIR = _before  # type: ignore[attr-defined]
 
 __all__ = [
+    "SAME_Z",
     "adverse_event_days",
     "allocate_in_blocks",
     "allocate_simply",

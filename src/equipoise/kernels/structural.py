@@ -16,6 +16,7 @@ from .batch_arms import D0, D1, N0, N1
 FOUND, NO_ROOT, NO_RATIO = 0, 1, 2  # of a bootstrap sample: psi and ratio, no psi, psi without a ratio
 _DEAD, _EXPERIMENTAL, _FIRST = 1, 2, 4  # code of a place in the order: event, arm, first of those at its time
 _TOLERANCE = 1e-6  # of psi
+SAME_Z = 1e-10  # sums of fractions that are 0 differ from it by rounding
 _UNKNOWN, _NO_SIGN = 3, 2
 
 
@@ -130,11 +131,11 @@ def structural_tests(grid, time, on, end, event, arm, starts, order):
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
 def _sign(score, variance, target):
-    """Of Z less its target; none where there is no variance."""
+    """Of Z less its target, 0 within rounding; none where there is no variance."""
     if not variance > 0.0:
         return _NO_SIGN
-    excess = score - target * np.sqrt(variance)
-    return 1 if excess > 0.0 else -1 if excess < 0.0 else 0
+    excess = score / np.sqrt(variance) - target
+    return 1 if excess > SAME_Z else -1 if excess < -SAME_Z else 0
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")

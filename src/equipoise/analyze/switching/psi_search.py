@@ -12,7 +12,7 @@ from scipy.special import ndtri
 
 from ... import results
 from ...errors import EquipoiseError
-from ...kernels import structural_crossing, structural_tests
+from ...kernels import SAME_Z, structural_crossing, structural_tests
 from ...survival import cox
 from ...survival.convention import ArgumentError
 from .counterfactual import Recensor, cuts, untreated
@@ -92,9 +92,9 @@ def search_psi(statistic: Statistic, grid: Vector, level: float, search: Search)
     z = statistic.at(grid)
 
     def crossings(target: float) -> list[float]:
-        found = grid[z == target].tolist()
-        above = z > target
-        known = np.isfinite(z) & (z != target)
+        apart = np.abs(z - target) > SAME_Z  # not where Z is nan either
+        found = grid[np.isfinite(z) & ~apart].tolist()
+        above, known = z > target, apart
         for j in np.flatnonzero(known[:-1] & known[1:] & (above[:-1] != above[1:])):
             low, high = float(grid[j]), float(grid[j + 1])
             share = float((target - z[j]) / (z[j + 1] - z[j]))
@@ -230,7 +230,7 @@ class CoxOfPsi:
             z = self._z(middle)
             if math.isnan(z):
                 return math.nan
-            if z == target:
+            if abs(z - target) <= SAME_Z:
                 return middle
             if (z > target) == below:
                 low = middle
@@ -270,8 +270,8 @@ def nearest_root(statistic: Statistic, grid: Vector, search: Search) -> float:
             if g not in known:
                 known[g] = float(statistic.at(grid[g : g + 1])[0])
         z, following = known[int(j)], known[int(j) + 1]
-        found = [x for x, value in ((low, z), (high, following)) if value == 0]
-        if z * following < 0:
+        found = [x for x, value in ((low, z), (high, following)) if abs(value) <= SAME_Z]
+        if not found and z * following < 0:
             share = -z / (following - z)
             found.append(low + share * (high - low) if search == "grid" else statistic.crossing(low, high, 0.0))
         best = min([x for x in (*found, best) if not math.isnan(x)], key=abs, default=math.nan)

@@ -115,7 +115,7 @@ def rpsftm(
         groups=(tte.arms[0], tte.arms[1]),
         possible=" or ".join(switches.may_switch),
         notes=tuple(why for arm in switches.may_switch if (why := switches.one_sided(arm))),
-        warnings=_warnings(found, lost, drawn),
+        warnings=_warnings(found, lost, drawn, beta * (z if tte.event_is == "harm" else -z) > 0),
         method=_method(tte, settings, drawn),
         origin=tte.origin,
     )
@@ -145,9 +145,14 @@ def inversion_limits(beta: float, z: float, level: float, why: str) -> tuple[tup
     return (math.exp(beta - width), math.exp(beta + width)), ""
 
 
-def _warnings(found: Psi, lost: tuple[Recensored, ...], drawn: Bootstrap | None) -> tuple[str, ...]:
-    """What speaks against believing the result."""
+def _warnings(found: Psi, lost: tuple[Recensored, ...], drawn: Bootstrap | None, opposed: bool) -> tuple[str, ...]:
+    """What speaks against believing the result; ``opposed``: it is on the other side of 1 than what was observed."""
     texts = []
+    if opposed:
+        texts.append(
+            "the hazard ratio without switching is on the other side of 1 than the log-rank test as observed, so that "
+            "limits by its inversion mean little"
+        )
     if len(found.roots) > 1:
         shown = ", ".join(results.fixed(root, 3) for root in found.roots)
         texts.append(f"Z passes 0 at {len(found.roots)} psi ({shown}); the one nearest to 0 is used")

@@ -67,8 +67,9 @@ class RPSFTM:
 
     def __str__(self) -> str:
         p = f"{'stratified ' if self.observed.stratified else ''}log-rank {results.p_equals(self.p_value)} as observed"
-        if self.reason:
-            return f"Hazard ratio without switching {results.NOT_ESTIMABLE}: {self.reason}; {p} ({self.method})"
+        if self.hazard_ratio_reason and math.isnan(self.hazard_ratio):
+            why = self.hazard_ratio_reason
+            return f"Hazard ratio without switching {results.NOT_ESTIMABLE}: {why}; {p} ({self.method})"
         level = f"{100 * self.level:g}% CI"
         how = f"{level} {self._to(self.conf_int)} by test inversion"
         if self.bootstrap is not None:

@@ -88,6 +88,7 @@ def msm(
         log_steady=running(chance["numerator"], rows.owner, False),
         tested=~rows.after,
         modelled=arms,
+        separate=tuple(t for t in terms if t.startswith(SWITCHED) and t not in rows.baseline_terms),
     )
     words = [
         "marginal structural Cox model", "weights by pooled logistic regression of the visits",

@@ -122,8 +122,9 @@ class Weighted:
 class Outcome:
     """What the weighted outcome model is fitted to: rows by subject and time, whose they are, covariates by term.
 
-    ``arm`` codes and log chances (m,): of the history of switching up to each row, and of the same given the baseline
-    covariates alone. ``tested`` marks the rows of the log-rank test; ``modelled`` are the arms with a model.
+    Log chances (m,): of the history of switching up to each row, and of the same given the baseline covariates alone.
+    ``tested`` marks the rows of the log-rank test; ``modelled`` are the arms with a model; ``separate`` names the terms
+    without which the arm's own effect is not that of nobody switching.
     """
 
     tte: TimeToEvent
@@ -133,6 +134,7 @@ class Outcome:
     log_steady: Vector
     tested: NDArray[np.bool_]
     modelled: tuple[int, ...]
+    separate: tuple[str, ...] = ()
 
 
 def weighted_outcome(
@@ -171,9 +173,8 @@ def weighted_outcome(
         for code in range(len(tte.arms))
     )
     modelled = tuple(s for code, s in enumerate(summaries) if code in outcome.modelled)
-    reason = model.reasons[0]
+    reason = model.reasons[0] or _unidentified(model, outcome.separate)
     one_sided = math.nan if reason or model.p_one_sided is None else model.p_one_sided
-    odd = [f"{m.part} in {m.arm}, {t}: {r}" for m in models for t, r in zip(m.terms, m.reasons, strict=True) if r]
     assert isinstance(model.hazard_ratio, float)
     assert isinstance(model.conf_int, tuple)
     return Weighted(
@@ -198,12 +199,30 @@ def weighted_outcome(
         summaries=summaries,
         models=models,
         notes=tuple(why for arm in switches.may_switch if (why := switches.one_sided(arm))),
-        warnings=(*weight_warnings(modelled, stabilized), *odd),
+        warnings=(*weight_warnings(modelled, stabilized), *_odd(models)),
         assumption=words[1],
         level=level,
         method=words[0],
         origin=tte.origin,
     )
+
+
+def _unidentified(model: Cox, terms: tuple[str, ...]) -> str:
+    """Why the arm's coefficient is not the effect had nobody switched, where one of the terms has none."""
+    for term, coef in zip(model.terms, model.coef, strict=True):
+        if term in terms and math.isnan(coef):
+            return f"the effect of the arm cannot be told from that of switching (the term {term} is not estimable)"
+    return ""
+
+
+def _odd(models: tuple[SwitchingModel, ...]) -> list[str]:
+    """Terms of the models of switching that have no estimate, by model and reason."""
+    said = []
+    for m in models:
+        for reason in dict.fromkeys(r for r in m.reasons if r):
+            terms = ", ".join(t for t, r in zip(m.terms, m.reasons, strict=True) if r == reason)
+            said.append(f"the {m.part} of the weights in {m.arm} has terms without an estimate ({terms}): {reason}")
+    return said
 
 
 def truncation_words(truncate: tuple[float, float] | None) -> str:

@@ -138,7 +138,8 @@ def weight_warnings(found: Sequence[WeightSummary], stabilized: bool) -> list[st
                 "switching do not fit, or positivity fails"
             )
         if arm.events < FEW_EVENTS:
-            said.append(f"only {arm.events} events in {arm.arm} are left to weigh (fewer than {FEW_EVENTS})")
+            noun = f"event{'s' * (arm.events != 1)} in {arm.arm} {'are' if arm.events != 1 else 'is'}"
+            said.append(f"only {arm.events} {noun} left to weigh (fewer than {FEW_EVENTS})")
     return said
 
 

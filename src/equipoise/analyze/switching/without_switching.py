@@ -204,7 +204,8 @@ def what_speaks_against(
         mine = (switches.tte.arm == switches.tte.arms.index(arm)) & ~switches.switched
         events = int((switches.tte.event[mine] > 0).sum())
         if switches.switched_in(arm).any() and events < FEW_EVENTS:
-            texts.append(f"only {events} events in {arm} are of subjects who did not switch (fewer than {FEW_EVENTS})")
+            noun = f"event{'s' * (events != 1)} in {arm} {'are' if events != 1 else 'is'}"
+            texts.append(f"only {events} {noun} of subjects who did not switch (fewer than {FEW_EVENTS})")
     return tuple(texts)
 
 

@@ -125,11 +125,15 @@ def test_who_switched() -> None:
     assert found.without_progression == 0
 
 
-def test_bootstrap_of_two_copies() -> None:
-    """The limits are the estimate -+ a quantile of t times the standard deviation of the samples' log ratios."""
-    found = rpsftm(RECORD, grid=np.linspace(-1, 1, 21), draws=40, seed=5)
+def test_bootstrap_percentiles() -> None:
+    """The limits are the samples' (m + 1) p-th smallest: of those with an estimate, the 0.025 (m + 1)-th."""
+    found = rpsftm(RECORD, grid=np.linspace(-1, 1, 21), draws=400, seed=5)
     drawn = found.bootstrap
     assert drawn is not None
-    known = drawn.log_hazard_ratio[np.isfinite(drawn.log_hazard_ratio)]
-    assert drawn.failed == 40 - len(known)
+    known = np.sort(drawn.log_hazard_ratio[np.isfinite(drawn.log_hazard_ratio)])
+    assert drawn.failed == 400 - len(known)
+    place = 0.025 * (len(known) + 1)
+    below = known[int(place) - 1]
+    low = below + (place - int(place)) * (known[int(place)] - below)
+    assert drawn.conf_int[0] == pytest.approx(math.exp(low), rel=1e-12)
     assert drawn.std_error == pytest.approx(known.std(ddof=1), rel=1e-12)

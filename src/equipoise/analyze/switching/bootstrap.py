@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtrit
 
 from ... import results
 from ...data import TimeToEvent
@@ -27,10 +26,10 @@ _CHUNK = 125  # samples a thread takes at once
 class Bootstrap:
     """Estimates in bootstrap samples, (draws,), ``nan`` where a sample has none, which ``failed`` counts.
 
-    ``std_error`` is their standard deviation and ``conf_int`` the estimate -+ a quantile of Student's t on one degree
-    of freedom less than there are values, of psi and of the log hazard ratio (of the hazard ratio: exponentiated).
-    Failed samples are left out of both; what they would have said is not known, so that many of them make the limits
-    too narrow. ``reason`` says why there are no limits.
+    ``std_error`` is their standard deviation. ``conf_int`` are percentiles: with m samples that have an estimate the
+    (m + 1) p-th smallest of them (between two in proportion), of psi and of the hazard ratio. Failed samples are left
+    out; what they would have said is not known, so that many of them make the limits too narrow. ``reason`` says why
+    there are no limits: fewer samples than have a (m + 1) p-th smallest, or no estimate in the data themselves.
     """
 
     psi: Vector
@@ -52,18 +51,21 @@ class Bootstrap:
         return len(self.psi)
 
 
-def bootstrapped(
-    psi: Vector, log_ratio: Vector, estimates: tuple[float, float], *, seed: int, level: float
-) -> Bootstrap:
-    """Standard errors and limits about the ``estimates`` of psi and of the log hazard ratio, from the samples'."""
-    (psi_se, psi_limits), (se, limits) = (
-        _limits(values, estimate, level) for values, estimate in zip((psi, log_ratio), estimates, strict=True)
-    )
-    reason = "" if math.isfinite(limits[0]) else "fewer than two samples, or the data themselves, have an estimate"
+def bootstrapped(psi: Vector, log_ratio: Vector, estimate: float, *, seed: int, level: float) -> Bootstrap:
+    """Standard errors and percentile limits from the samples; none where the data have no ``estimate`` themselves."""
+    (psi_se, psi_limits), (se, limits) = (_limits(values, estimate, level) for values in (psi, log_ratio))
+    failed = int((~np.isfinite(log_ratio)).sum())
+    reason = ""
+    if not math.isfinite(limits[0]):
+        reason = "the data themselves have no estimate"
+        if math.isfinite(estimate):
+            reason = (
+                f"{len(psi) - failed} bootstrap samples with an estimate are too few for limits at {100 * level:g}%"
+            )
     return Bootstrap(
         psi=psi,
         log_hazard_ratio=log_ratio,
-        failed=int((~np.isfinite(log_ratio)).sum()),
+        failed=failed,
         seed=seed,
         psi_std_error=psi_se,
         psi_conf_int=psi_limits,
@@ -77,9 +79,11 @@ def _limits(values: Vector, estimate: float, level: float) -> tuple[float, tuple
     known = values[np.isfinite(values)]
     if len(known) < 2 or not math.isfinite(estimate):
         return math.nan, (math.nan, math.nan)
-    se = float(known.std(ddof=1))
-    width = float(stdtrit(len(known) - 1, 0.5 + level / 2)) * se
-    return se, (estimate - width, estimate + width)
+    se, tail = float(known.std(ddof=1)), 0.5 - level / 2
+    if (len(known) + 1) * tail < 1 - 1e-9:
+        return se, (math.nan, math.nan)
+    low, high = np.quantile(known, [tail, 1 - tail], method="weibull").tolist()
+    return se, (low, high)
 
 
 def checked_draws(draws: Any, seed: Any) -> int:

@@ -15,7 +15,6 @@ from ...results import Origin, Row
 from ...survival import Cox, LogRank, TimeVarying, cox, logrank
 from ...survival.convention import ArgumentError, check_level, resolve_stratified
 from .record import Switches
-from .rpsftm import chosen_covariates
 
 if TYPE_CHECKING:
     import polars as pl
@@ -122,7 +121,7 @@ def naive(
     level = check_level(level)
     tte = switches.tte
     by_stratum = resolve_stratified(stratified, tte.strata)
-    chosen = chosen_covariates(switches, covariates)
+    chosen = switches.columns(covariates)
     note = "; ".join(why for arm in switches.may_switch if (why := switches.one_sided(arm)))
     kept, gone = _rows(switches, way)
     data, more = tte, chosen

@@ -216,6 +216,19 @@ class Switches:
             )
         return self.administrative
 
+    def columns(self, names: Sequence[str]) -> dict[str, Any] | None:
+        """The covariates of these names; None without any."""
+        wanted = [names] if isinstance(names, str) else list(names)
+        for name in wanted:
+            if name not in self.covariates:
+                known = ", ".join(self.covariates) or "none"
+                raise ArgumentError(
+                    f"the record of switching has no covariate {name!r}",
+                    where="covariates",
+                    remedy=f"It holds: {known}.",
+                )
+        return {name: self.covariates[name] for name in wanted} or None
+
     def __str__(self) -> str:
         def of(arm: str) -> str:
             n = int((self.tte.arm == self.tte.arms.index(arm)).sum())

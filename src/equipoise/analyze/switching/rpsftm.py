@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, get_args
+from typing import get_args
 
 from numpy.typing import ArrayLike
 from scipy.special import ndtri
@@ -73,7 +73,7 @@ def rpsftm(
             raise ArgumentError(f"unknown {name} {value!r}", remedy=f"Use {' or '.join(map(repr, known))}.")
     points, samples = checked_grid(grid), checked_draws(draws, seed)
     by_stratum = resolve_stratified(stratified, tte.strata)
-    chosen = chosen_covariates(switches, covariates)
+    chosen = switches.columns(covariates)
     settings = Settings(
         test=test, covariates=chosen, stratified=by_stratum, recensor=recensor, grid=points, search=search
     )
@@ -89,7 +89,7 @@ def rpsftm(
     drawn = None
     if samples and seed is not None:
         psi, ratios = draw_estimates(switches, settings, resampled(tte, samples, seed))
-        drawn = bootstrapped(psi, ratios, (found.psi, beta), seed=seed, level=level)
+        drawn = bootstrapped(psi, ratios, beta, seed=seed, level=level)
     lost = () if found.reason else losses(switches, found.psi, recensor)
     low, high = found.conf_int
     return RPSFTM(
@@ -119,18 +119,6 @@ def rpsftm(
         method=_method(tte, settings, drawn),
         origin=tte.origin,
     )
-
-
-def chosen_covariates(switches: Switches, names: Sequence[str]) -> dict[str, Any] | None:
-    """The record's covariates of these names; None without any."""
-    wanted = [names] if isinstance(names, str) else list(names)
-    for name in wanted:
-        if name not in switches.covariates:
-            known = ", ".join(switches.covariates) or "none"
-            raise ArgumentError(
-                f"the record of switching has no covariate {name!r}", where="covariates", remedy=f"It holds: {known}."
-            )
-    return {name: switches.covariates[name] for name in wanted} or None
 
 
 def inversion_limits(beta: float, z: float, level: float, why: str) -> tuple[tuple[float, float], str]:
@@ -183,6 +171,6 @@ def _method(tte: TimeToEvent, settings: Settings, drawn: Bootstrap | None) -> st
     if drawn is not None:
         words.append(
             f"and by {drawn.draws} bootstrap samples within arms{' and strata' if tte.strata else ''} (seed "
-            f"{drawn.seed}; standard error on the log scale)"
+            f"{drawn.seed}; percentiles)"
         )
     return "; ".join([*words, "assumes a common treatment effect, whenever the treatment is taken"])

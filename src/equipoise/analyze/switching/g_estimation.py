@@ -20,7 +20,6 @@ from .natural_spline import knots_of
 from .panel import Panel, panel
 from .psi_search import Psi, Search, checked_grid, search_psi
 from .record import Switches, Vector
-from .rpsftm import chosen_covariates
 from .switching_model import spline_columns
 from .two_stage import arms_with_switches, restored, secondary_baseline, two_stage_result
 from .without_switching import SwitchEffect, WithoutSwitching, compared
@@ -78,7 +77,7 @@ def two_stage_g(
         raise ArgumentError(f"unknown search {search!r}", remedy="Use 'root' or 'grid'.")
     points = checked_grid(np.linspace(-2.0, 2.0, 401) if grid is None else grid)
     by_stratum = resolve_stratified(stratified, switches.tte.strata)
-    chosen = chosen_covariates(switches, covariates)
+    chosen = switches.columns(covariates)
     df = checked_df(time_df)
     base = secondary_baseline(switches)
     rows = panel(switches, varying, covariates, visits=True)

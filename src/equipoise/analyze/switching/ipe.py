@@ -15,7 +15,7 @@ from ...survival.convention import ArgumentError, check_level, resolve_stratifie
 from ...survival.model_matrix import model_matrix
 from .counterfactual import Recensor, losses, recensored_words, unswitched
 from .record import Switches
-from .rpsftm import chosen_covariates, inversion_limits
+from .rpsftm import inversion_limits
 from .without_switching import SwitchEffect, WithoutSwitching, compared, what_speaks_against
 
 ASSUMPTION = (
@@ -64,7 +64,7 @@ def ipe(
         known = ", ".join(get_args(Distribution))
         raise ArgumentError(f"unknown distribution {distribution!r}", remedy=f"Use one of {known}.")
     by_stratum = resolve_stratified(stratified, tte.strata)
-    chosen = chosen_covariates(switches, covariates)
+    chosen = switches.columns(covariates)
     refuse(
         tte.time <= 0, "a time is zero, and has no logarithm", "time", tte.subject, "Count the day itself: add 1 day."
     )

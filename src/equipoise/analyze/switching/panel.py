@@ -14,7 +14,6 @@ from ...survival import TimeVarying
 from ...survival.convention import ArgumentError
 from ...survival.model_matrix import model_matrix
 from .record import Switches, Vector
-from .rpsftm import chosen_covariates
 
 _SWITCH = "treatment switched"
 
@@ -71,7 +70,7 @@ def panel(switches: Switches, varying: Mapping[str, TimeVarying], covariates: Se
                 remedy="Give TimeVarying(subject=, start=, value=, unit=); baseline covariates go into the record.",
             )  # fmt: skip
     tte = switches.tte
-    fixed = chosen_covariates(switches, covariates) or {}
+    fixed = switches.columns(covariates) or {}
     both = sorted(set(fixed) & set(varying))
     if both or _SWITCH in varying:
         raise ArgumentError(f"{both[0] if both else _SWITCH} is given twice", where="varying", remedy="Rename one.")

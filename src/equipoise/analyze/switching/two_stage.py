@@ -18,7 +18,6 @@ from ...survival.accelerated import Distribution
 from ...survival.convention import ArgumentError, check_level, resolve_stratified, strata_words
 from .counterfactual import Recensor, lost_between, recensored_words, scaled
 from .record import Switches, Vector
-from .rpsftm import chosen_covariates
 from .without_switching import SwitchEffect, WithoutSwitching, by_arm, compared, what_speaks_against
 
 Since = Literal["progression", "switch"]
@@ -75,7 +74,7 @@ def two_stage(
     if not 0 <= extra < math.inf:
         raise ArgumentError(f"offset = {offset!r} is no number of days", remedy="Give 0, or 1 to count the day itself.")
     by_stratum = resolve_stratified(stratified, tte.strata)
-    chosen = chosen_covariates(switches, covariates)
+    chosen = switches.columns(covariates)
     columns = {**(chosen or {}), **secondary_columns(switches, at_progression, chosen)}
     base = secondary_baseline(switches)
     effects = {

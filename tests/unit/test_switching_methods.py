@@ -12,6 +12,7 @@ import pytest
 from equipoise import results
 from equipoise.analyze.switching import Switches, ipcw, ipe, msm, two_stage, two_stage_g
 from equipoise.analyze.switching.ipe import iterated
+from equipoise.analyze.switching.redraw import paths_of, sample_of
 from equipoise.errors import DataError, EquipoiseError, UnsupportedError
 from equipoise.survival import TimeToEvent, TimeVarying, accelerated
 
@@ -281,3 +282,49 @@ def test_the_iterations_of_ipe() -> None:
     assert reason == ""
     assert found == pytest.approx(0.25)
     assert len(path) > 1
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_bootstrap(name: str) -> None:
+    """Seeded; sample by sample the whole analysis, so that a sample that holds everybody once gives the estimate."""
+    method = METHODS[name]
+    more = {"grid": np.linspace(-2, 2, 9)} if name == "g-estimation" else {}
+    found = method(record(), covariates=["age"], draws=50, seed=4, **more)
+    drawn = found.bootstrap
+    assert drawn.draws == 50
+    assert drawn.failed == int(np.isnan(drawn.log_hazard_ratio).sum())
+    assert "50 bootstrap samples within arms (seed 4; percentiles)" in found.method
+    assert "by bootstrap" in str(found)
+    again = method(record(), covariates=["age"], draws=45, seed=4, **more).bootstrap
+    np.testing.assert_array_equal(again.log_hazard_ratio, drawn.log_hazard_ratio[:45])
+    low, high = drawn.conf_int
+    assert low < found.hazard_ratio < high
+    statistics = found.table()["statistic"].to_list()
+    assert "bootstrap hazard ratio lower limit" in statistics
+    refused(lambda: method(record(), draws=20, **more), "seed")
+    refused(lambda: method(record(), draws=1, seed=1, **more), "draws")
+
+
+def test_a_sample_of_everybody_once_is_the_trial() -> None:
+    r, visits = record(), marker()
+    rows = np.arange(N)
+    sample, paths = sample_of(r, rows, ["age"]), paths_of(r.tte, visits)(rows)
+    one, other = ipcw(r, visits, covariates=["age"]), ipcw(sample, paths, covariates=["age"])
+    assert one.hazard_ratio == other.hazard_ratio
+    np.testing.assert_array_equal(one.weighted.used, other.weighted.used)
+    twice = ipcw(sample_of(r, np.repeat(rows, 2), ["age"]), paths_of(r.tte, visits)(np.repeat(rows, 2)))
+    np.testing.assert_allclose(np.sort(twice.weighted.used)[::2], np.sort(ipcw(r, visits).weighted.used), rtol=1e-9)
+
+
+def test_samples_that_fail_are_counted() -> None:
+    """Two of control switched, so that samples without either have no factor to speak of, or no model of it."""
+    d = subjects()
+    two = np.flatnonzero(np.isfinite(d["switch"]))[:2]
+    switch = np.full(N, NEVER)
+    switch[two] = d["switch"][two]
+    found = two_stage(
+        record(switch=switch, event=np.where(np.isfinite(switch), np.arange(N) == two[0], 1)), draws=60, seed=1
+    )
+    assert found.bootstrap is not None
+    assert found.bootstrap.failed > 3
+    assert any("bootstrap samples have no estimate" in w for w in found.warnings)

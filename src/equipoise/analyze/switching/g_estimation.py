@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from ...errors import EquipoiseError
 from ...survival import TimeVarying
 from ...survival.convention import ArgumentError, check_level, resolve_stratified
+from .bootstrap import checked_draws
 from .counterfactual import Recensor, cut_times, cuts, recensored_words
 from .ipcw import checked_df
 from .logistic import pooled_logistic
@@ -20,6 +21,7 @@ from .natural_spline import knots_of
 from .panel import Panel, panel
 from .psi_search import Psi, Search, checked_grid, search_psi
 from .record import Switches, Vector
+from .redraw import Rows, paths_of, sample_of, with_bootstrap
 from .switching_model import spline_columns
 from .two_stage import arms_with_switches, restored, secondary_baseline, two_stage_result
 from .without_switching import SwitchEffect, WithoutSwitching, compared
@@ -41,6 +43,8 @@ def two_stage_g(
     grid: ArrayLike | None = None,
     recensor: Recensor = True,
     stratified: bool | None = None,
+    draws: int = 0,
+    seed: int | None = None,
     level: float = 0.95,
 ) -> WithoutSwitching:
     """The hazard ratio had nobody switched, where confounders of switching change between progression and the switch.
@@ -72,7 +76,7 @@ def two_stage_g(
     >>> found.effects[0].search.z.round(2).tolist()[::5]
     [4.44, 2.74, -1.36, -3.92, -4.32]
     """
-    level = check_level(level)
+    level, samples = check_level(level), checked_draws(draws, seed)
     if search not in get_args(Search):
         raise ArgumentError(f"unknown search {search!r}", remedy="Use 'root' or 'grid'.")
     points = checked_grid(np.linspace(-2.0, 2.0, 401) if grid is None else grid)
@@ -100,10 +104,19 @@ def two_stage_g(
         f"{'halved' if search == 'root' else 'interpolated'} on a grid of {len(points)} psi from {points[0]:g} to "
         f"{points[-1]:g}; time since switch divided by its factor; {recensored_words(recensor)}"
     )
-    return two_stage_result(
+    whole = two_stage_result(
         "two-stage with g-estimation", switches, result, tuple(effects.values()), lost, (by_stratum, chosen, level),
         (method, ASSUMPTION),
     )  # fmt: skip
+    paths = paths_of(switches.tte, varying)
+
+    def again(rows: Rows) -> WithoutSwitching:
+        return two_stage_g(
+            sample_of(switches, rows, covariates), paths(rows), covariates=covariates, time_df=df, search=search,
+            grid=points, recensor=recensor, stratified=by_stratum, level=level,
+        )  # fmt: skip
+
+    return with_bootstrap(whole, again, switches.tte, samples, seed, level)
 
 
 def _why(found: Psi) -> str:

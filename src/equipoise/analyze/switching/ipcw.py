@@ -12,8 +12,10 @@ from ...data import TimeToEvent
 from ...design.given import whole_number
 from ...survival import TimeVarying
 from ...survival.convention import ArgumentError, Ties, check_flag, check_level, resolve_stratified, strata_words
+from .bootstrap import checked_draws
 from .panel import Panel, cut_rows, panel
 from .record import Switches, Vector
+from .redraw import Rows, paths_of, sample_of, with_bootstrap
 from .switching_model import Part, Pieces, SwitchingModel, cox_models, logistic_models
 from .weighted_result import Outcome, Weighted, truncation_words, weighted_outcome
 from .weights import checked_truncation, running
@@ -38,6 +40,8 @@ def ipcw(
     truncate: Sequence[float] | None = None,
     stratified: bool | None = None,
     ties: Ties = "efron",
+    draws: int = 0,
+    seed: int | None = None,
     level: float = 0.95,
 ) -> Weighted:
     """The hazard ratio had nobody switched: subjects censored at their switch, the others weighted for them.
@@ -67,7 +71,7 @@ def ipcw(
     >>> found.weighted.used.round(3).tolist()[:5]
     [1.0, 0.9, 1.0, 1.0, 1.2]
     """
-    level = check_level(level)
+    level, samples = check_level(level), checked_draws(draws, seed)
     check_flag("stabilized", stabilized)
     if model not in get_args(Model):
         raise ArgumentError(f"unknown model {model!r}", remedy="Use 'logistic' or 'cox'.")
@@ -87,9 +91,18 @@ def ipcw(
     ]  # fmt: skip
     words += [f"adjusted for {', '.join(rows.baseline_terms)}"] if rows.baseline_terms else []
     words += ["robust variance by subject, two-sided Wald P"]
-    return weighted_outcome(
+    found = weighted_outcome(
         "IPCW", switches, outcome, models, (", ".join(words), ASSUMPTION), (stabilized, cut, ties, by_stratum, level)
     )
+    paths = paths_of(switches.tte, varying)
+
+    def again(rows: Rows) -> Weighted:
+        return ipcw(
+            sample_of(switches, rows, covariates), paths(rows), model=model, covariates=covariates, time_df=time_df,
+            stabilized=stabilized, truncate=truncate, stratified=by_stratum, ties=ties, level=level,
+        )  # fmt: skip
+
+    return with_bootstrap(found, again, switches.tte, samples, seed, level)
 
 
 _KINDS: dict[str, str] = {

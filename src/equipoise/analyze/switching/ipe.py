@@ -7,14 +7,18 @@ from collections.abc import Callable, Sequence
 from typing import Any, get_args
 
 import numpy as np
+from scipy.optimize import brentq
 
 from ...data.columns import refuse
+from ...errors import ConvergenceError
 from ...survival import logrank
 from ...survival.accelerated import Distribution, fitted
 from ...survival.convention import ArgumentError, check_level, resolve_stratified, strata_words
 from ...survival.model_matrix import model_matrix
+from .bootstrap import checked_draws
 from .counterfactual import Recensor, losses, recensored_words, unswitched
 from .record import Switches
+from .redraw import Rows, sample_of, with_bootstrap
 from .rpsftm import inversion_limits
 from .without_switching import SwitchEffect, WithoutSwitching, compared, what_speaks_against
 
@@ -22,8 +26,10 @@ ASSUMPTION = (
     "a common treatment effect: the treatment multiplies the time left by the same factor whenever it is taken; and "
     "times that follow the accelerated failure time model"
 )
+NO_EFFECT = "the accelerated failure time model of an iteration has no effect of treatment"
+AWAY = "the iterations run away: the effect of treatment is not finite"
 _SETTLED = 1e-8
-_MOST = 200  # iterations, after which the sign of their step is followed
+_MOST = 30  # iterations, after which the sign of their step is followed
 _FARTHEST = 10.0  # a psi beyond it is no effect of a treatment
 
 
@@ -34,14 +40,16 @@ def ipe(
     covariates: Sequence[str] = (),
     stratified: bool | None = None,
     recensor: Recensor = True,
+    draws: int = 0,
+    seed: int | None = None,
     level: float = 0.95,
 ) -> WithoutSwitching:
     """The hazard ratio had nobody switched, if the treatment multiplies time by the same factor whenever it is taken.
 
     Iterative parameter estimation (Branson and Whitehead 2002). An accelerated failure time model of the arms gives a
     factor exp(-psi); the time that switchers spent on the other treatment is divided by it, which gives new times,
-    and so on until psi stays. Times are as in ``rpsftm``, recensored likewise. Where the iterations go to and fro, as
-    they may since recensoring makes steps, the psi at which the step changes its sign is halved for. ``covariates`` are
+    and so on until psi stays. Times are as in ``rpsftm``, recensored likewise. Where the iterations are slow, or
+    go to and fro since recensoring makes steps, the psi is found at which the step changes its sign. ``covariates`` are
     names in the record; with the strata (as indicators) they are in the model of time, and in the Cox model of the
     restored times, which gives the hazard ratio. Limits of it and of psi keep the P of the log-rank test as observed:
     estimate -+ q estimate / z.
@@ -59,7 +67,7 @@ def ipe(
     Acceleration factor of switching 1.65 (0.53 to 5.17), psi -0.502
     """
     tte = switches.tte
-    level = check_level(level)
+    level, samples = check_level(level), checked_draws(draws, seed)
     if distribution not in get_args(Distribution):
         known = ", ".join(get_args(Distribution))
         raise ArgumentError(f"unknown distribution {distribution!r}", remedy=f"Use one of {known}.")
@@ -88,7 +96,7 @@ def ipe(
     )
     lost = () if reason else losses(switches, psi, recensor)
     strata, adjusted = strata_words(by_stratum, tte), f", adjusted for {', '.join(chosen)}" if chosen else ""
-    return WithoutSwitching(
+    found_all = WithoutSwitching(
         name="IPE",
         effects=effects,
         hazard_ratio=math.exp(found.beta),
@@ -113,6 +121,14 @@ def ipe(
         origin=tte.origin,
     )
 
+    def again(rows: Rows) -> WithoutSwitching:
+        return ipe(
+            sample_of(switches, rows, covariates), distribution=distribution, covariates=covariates,
+            stratified=by_stratum, recensor=recensor, level=level,
+        )  # fmt: skip
+
+    return with_bootstrap(found_all, again, tte, samples, seed, level)
+
 
 def iterated(next_psi: Callable[[float], float]) -> tuple[float, tuple[float, ...], str]:
     """The psi that stays where it is, the path to it from 0, and why there is none.
@@ -125,24 +141,27 @@ def iterated(next_psi: Callable[[float], float]) -> tuple[float, tuple[float, ..
         psi, before = next_psi(psi), psi
         path.append(psi)
         if not abs(psi) <= _FARTHEST:
-            return (
-                math.nan,
-                tuple(path),
-                (
-                    "the accelerated failure time model of an iteration has no effect of treatment"
-                    if math.isnan(psi)
-                    else "the iterations run away: the effect of treatment is not finite"
-                ),
-            )
+            return math.nan, tuple(path), (NO_EFFECT if math.isnan(psi) else AWAY)
         if abs(psi - before) < _SETTLED:
             return psi, tuple(path), ""
-    low, high = min(path[-20:]), max(path[-20:])
-    if not (next_psi(low) > low and next_psi(high) < high):
-        return math.nan, tuple(path), f"psi does not settle in {_MOST} iterations"
-    while high - low > _SETTLED:
-        middle = 0.5 * (low + high)
-        low, high = (middle, high) if next_psi(middle) > middle else (low, middle)
-    return 0.5 * (low + high), (*path, 0.5 * (low + high)), ""
+
+    def step(at: float) -> float:
+        """Above 0 before the psi that stays, and below 0 after it."""
+        found = next_psi(at) - at
+        if math.isnan(found):
+            raise ConvergenceError(NO_EFFECT)
+        return found
+
+    width = max(path[-10:]) - min(path[-10:])
+    try:
+        while step(psi - width) <= 0 or step(psi + width) >= 0:
+            width *= 2
+            if not width <= _FARTHEST:
+                return math.nan, tuple(path), f"psi does not settle in {_MOST} iterations"
+        psi = float(brentq(step, psi - width, psi + width, xtol=_SETTLED))
+    except ConvergenceError as e:
+        return math.nan, tuple(path), e.what
+    return psi, (*path, psi), ""
 
 
 def _step(

@@ -8,10 +8,12 @@ import numpy as np
 
 from ...survival import TimeVarying
 from ...survival.convention import ArgumentError, Ties, check_flag, check_level, resolve_stratified, strata_words
+from .bootstrap import checked_draws
 from .ipcw import ASSUMPTION as UNCONFOUNDED
 from .ipcw import checked_df, modelled_arms
 from .panel import panel
 from .record import Switches, Vector
+from .redraw import Rows, paths_of, sample_of, with_bootstrap
 from .switching_model import Part, SwitchingModel, logistic_models
 from .weighted_result import Outcome, Weighted, truncation_words, weighted_outcome
 from .weights import checked_truncation, running
@@ -32,6 +34,8 @@ def msm(
     truncate: Sequence[float] | None = None,
     stratified: bool | None = None,
     ties: Ties = "efron",
+    draws: int = 0,
+    seed: int | None = None,
     level: float = 0.95,
 ) -> Weighted:
     """The hazard ratio had nobody switched, beside that of having switched: all follow-up counts, weighted.
@@ -57,7 +61,7 @@ def msm(
     >>> msm(record, {"marker": marker}, time_df=0).model.terms
     ('B v A', 'switched')
     """
-    level = check_level(level)
+    level, samples = check_level(level), checked_draws(draws, seed)
     check_flag("stabilized", stabilized)
     if ties not in ("efron", "breslow"):
         raise ArgumentError(f"ties = {ties!r} are not there for weights", remedy='Use "efron" or "breslow".')
@@ -97,7 +101,7 @@ def msm(
     ]  # fmt: skip
     words += [f"adjusted for {', '.join(rows.baseline_terms)}"] if rows.baseline_terms else []
     words += ["robust variance by subject, two-sided Wald P"]
-    return weighted_outcome(
+    found_all = weighted_outcome(
         "MSM",
         switches,
         outcome,
@@ -105,3 +109,12 @@ def msm(
         (", ".join(words), ASSUMPTION),
         (stabilized, cut, ties, by_stratum, level),
     )
+    paths = paths_of(switches.tte, varying)
+
+    def again(rows: Rows) -> Weighted:
+        return msm(
+            sample_of(switches, rows, covariates), paths(rows), covariates=covariates, time_df=df,
+            stabilized=stabilized, truncate=truncate, stratified=by_stratum, ties=ties, level=level,
+        )  # fmt: skip
+
+    return with_bootstrap(found_all, again, switches.tte, samples, seed, level)

@@ -16,8 +16,10 @@ from ...errors import DataError
 from ...survival import accelerated, logrank
 from ...survival.accelerated import Distribution
 from ...survival.convention import ArgumentError, check_level, resolve_stratified, strata_words
+from .bootstrap import checked_draws
 from .counterfactual import Recensor, lost_between, recensored_words, scaled
 from .record import Switches, Vector
+from .redraw import Rows, sample_of, with_bootstrap
 from .without_switching import SwitchEffect, WithoutSwitching, by_arm, compared, what_speaks_against
 
 Since = Literal["progression", "switch"]
@@ -39,6 +41,8 @@ def two_stage(
     offset: float = 0.0,
     recensor: Recensor = True,
     stratified: bool | None = None,
+    draws: int = 0,
+    seed: int | None = None,
     level: float = 0.95,
 ) -> WithoutSwitching:
     """The hazard ratio had nobody switched, survival after progression being shortened by what switching added to it.
@@ -66,7 +70,7 @@ def two_stage(
     Acceleration factor of switching in A 2.83 (0.47 to 16.96), psi -1.041
     """
     tte = switches.tte
-    level = check_level(level)
+    level, samples = check_level(level), checked_draws(draws, seed)
     for name, value, known in (("distribution", distribution, Distribution), ("since", since, Since)):
         if value not in get_args(known):
             raise ArgumentError(f"unknown {name} {value!r}", remedy=f"Use one of {', '.join(get_args(known))}.")
@@ -90,10 +94,19 @@ def two_stage(
         f"{', adjusted for ' + ', '.join(given) if given else ''}; time since {since} divided by its factor; "
         f"{recensored_words(recensor)}"
     )
-    return two_stage_result(
+    whole = two_stage_result(
         "two-stage", switches, result, tuple(effects.values()), found[1], (by_stratum, chosen, level),
         (method, ASSUMPTION),
     )  # fmt: skip
+
+    def again(rows: Rows) -> WithoutSwitching:
+        then = None if at_progression is None else {n: as_array(c)[rows] for n, c in at_progression.items()}
+        return two_stage(
+            sample_of(switches, rows, covariates), then, distribution=distribution, covariates=covariates, since=since,
+            offset=offset, recensor=recensor, stratified=by_stratum, level=level,
+        )  # fmt: skip
+
+    return with_bootstrap(whole, again, tte, samples, seed, level)
 
 
 def arms_with_switches(switches: Switches) -> list[int]:

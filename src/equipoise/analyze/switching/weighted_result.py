@@ -14,10 +14,12 @@ from ...data import TimeToEvent
 from ...results import Origin, Row
 from ...survival import Cox, cox
 from ...survival.convention import Ties
+from .bootstrap import Bootstrap
 from .record import Switches, Vector
 from .switching_model import SwitchingModel
 from .weighted_logrank import WeightedLogRank, weighted_logrank
 from .weights import WeightSummary, truncated, weight_rows, weight_summary, weight_warnings
+from .without_switching import bootstrap_rows, bootstrap_words
 
 if TYPE_CHECKING:
     import polars as pl
@@ -59,7 +61,8 @@ class Weighted:
     rows with their weights, ``summaries`` the weights by arm and ``models`` those of switching, in the arms where it
     was possible and happened. ``p_value`` is two-sided (Wald), ``p_one_sided`` that of benefit. ``reason`` says why
     there is no hazard ratio. ``assumption`` is what the result rests on, ``warnings`` what in the data speaks against
-    it, ``notes`` what did not need adjusting.
+    it, ``notes`` what did not need adjusting. ``bootstrap``, if samples were drawn, is of the whole analysis, weights
+    and all.
     """
 
     name: str
@@ -79,6 +82,12 @@ class Weighted:
     level: float
     method: str
     origin: Origin
+    bootstrap: Bootstrap | None = field(default=None, repr=False)
+
+    @property
+    def psi(self) -> float:
+        """There is none: weights say nothing of what switching does to time."""
+        return math.nan
 
     def __str__(self) -> str:
         name = f"Hazard ratio {self.model.terms[0]} had nobody switched"
@@ -86,8 +95,8 @@ class Weighted:
             return f"{name} {results.NOT_ESTIMABLE}: {self.reason} ({self.method})"
         low, high = (results.fixed(x, 2) for x in self.conf_int)
         return (
-            f"{name} {results.fixed(self.hazard_ratio, 2)} ({100 * self.level:g}% CI {low} to {high}), "
-            f"{results.p_equals(self.p_value)} ({self.method})"
+            f"{name} {results.fixed(self.hazard_ratio, 2)} ({100 * self.level:g}% CI {low} to {high}"
+            f"{bootstrap_words(self.bootstrap, self.level)}), {results.p_equals(self.p_value)} ({self.method})"
         )
 
     def rows(self) -> list[Row]:
@@ -105,7 +114,16 @@ class Weighted:
         ):
             shown = results.number(value, text, test.reason)
             rows.append(Row(statistic=name, method=self.method, origin=self.origin, **shown))  # type: ignore[arg-type]
+        rows += bootstrap_rows(self.bootstrap, self._of_bootstrap, self.model.terms[0], self.level)
         return rows + weight_rows(self.summaries, self.method, self.origin)
+
+    def _of_bootstrap(
+        self, statistic: str, value: float, digits: int, group: str, reason: str, level: float | None = None
+    ) -> Row:
+        shown = results.number(value, results.fixed(value, digits), reason)
+        return Row(
+            group=group, statistic=statistic, level=level, method=self.method, origin=self.origin, **shown  # type: ignore[arg-type]
+        )  # fmt: skip
 
     def _row(self, statistic: str, value: float, text: str, level: float | None = None) -> Row:
         shown = results.number(value, text, self.reason)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from ... import results
 from ...data import TimeToEvent
 from ...results import Origin, Row
 from ...survival import Accelerated, Cox, KaplanMeier, LogRank, cox, kaplan_meier, logrank
+from .bootstrap import Bootstrap
 from .counterfactual import Recensored, loss_rows
 from .psi_search import Psi
 from .record import Switches, Vector
@@ -90,6 +92,7 @@ class WithoutSwitching:
     level: float
     method: str
     origin: Origin
+    bootstrap: Bootstrap | None = field(default=None, repr=False)
 
     @property
     def psi(self) -> float:
@@ -113,8 +116,8 @@ class WithoutSwitching:
         low, high = (results.fixed(x, 2) for x in self.conf_int)
         factors = "".join(f"; {str(e)[0].lower()}{str(e)[1:]}" for e in self.effects)
         return (
-            f"{name} {results.fixed(self.hazard_ratio, 2)} ({100 * self.level:g}% CI {low} to {high}), "
-            f"{results.p_equals(self.p_value)}{factors} ({self.method})"
+            f"{name} {results.fixed(self.hazard_ratio, 2)} ({100 * self.level:g}% CI {low} to {high}"
+            f"{bootstrap_words(self.bootstrap, self.level)}), {results.p_equals(self.p_value)}{factors} ({self.method})"
         )
 
     def rows(self) -> list[Row]:
@@ -138,6 +141,7 @@ class WithoutSwitching:
                 for psi, z in zip(e.search.grid.tolist(), e.search.z.tolist(), strict=True):
                     reason = "" if math.isfinite(z) else "Z has no variance at this psi"
                     rows.append(self._row("Z", z, 3, e.arm, reason, at=psi))
+        rows += bootstrap_rows(self.bootstrap, self._row, arms, self.level)
         return rows + loss_rows(self.recensored, self.method, self.origin)
 
     def _limits(
@@ -158,6 +162,28 @@ class WithoutSwitching:
     def table(self) -> pl.DataFrame:
         """The long table of the analysis."""
         return results.long_table(self.rows())
+
+
+def bootstrap_words(drawn: Bootstrap | None, level: float) -> str:
+    """What a sentence says of the bootstrap's limits; nothing without one."""
+    if drawn is None:
+        return ""
+    low, high = (results.fixed(x, 2) for x in drawn.conf_int)
+    return f"; {100 * level:g}% CI by bootstrap {results.NOT_ESTIMABLE if drawn.reason else f'{low} to {high}'}"
+
+
+def bootstrap_rows(drawn: Bootstrap | None, row: Callable[..., Row], group: str, level: float) -> list[Row]:
+    """The bootstrap's limits, standard error of the log hazard ratio, samples and failures; ``row`` makes a row."""
+    if drawn is None:
+        return []
+    low, high = drawn.conf_int
+    return [
+        row("bootstrap hazard ratio lower limit", low, 2, group, drawn.reason, level),
+        row("bootstrap hazard ratio upper limit", high, 2, group, drawn.reason, level),
+        row("bootstrap standard error of the log hazard ratio", drawn.std_error, 3, group, drawn.reason),
+        row("bootstrap samples", float(drawn.draws), 0, group, ""),
+        row("bootstrap samples without an estimate", float(drawn.failed), 0, group, ""),
+    ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

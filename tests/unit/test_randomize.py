@@ -27,7 +27,7 @@ def stream(seed: int = 1) -> np.random.Generator:
 def test_purposes_keep_their_numbers() -> None:
     assert {p.name: p.value for p in Purpose} == {
         "ALLOCATION": 1, "BASELINE": 2, "NOISE": 3, "SEARCH": 4, "ADVERSE_EVENTS": 5, "DOSES": 6,
-        "IMPUTATION": 7, "MEASUREMENT": 8, "SITES": 9,
+        "IMPUTATION": 7, "MEASUREMENT": 8, "SITES": 9, "DISCONTINUATION": 10, "BOOTSTRAP": 11,
     }  # fmt: skip
 
 
@@ -63,7 +63,7 @@ def test_an_address_is_one_stream() -> None:
         ({"seed": "1"}, r"'1' is no seed"),
         ({"trial": -1}, r"-1 is no trial number \(trial\). Give a whole number from 0 to 2\*\*56 - 1"),
         ({"trial": 2**56}, "is no trial number"),
-        ({"purpose": 10}, r"no stream has the purpose 10 \(purpose\). Known: ALLOCATION \(1\), .* SITES \(9\)"),
+        ({"purpose": 99}, r"no stream has the purpose 99 \(purpose\). Known: ALLOCATION \(1\), .* BOOTSTRAP \(11\)"),
         ({"purpose": "noise"}, "no stream has the purpose 'noise'"),
     ],
 )

@@ -398,3 +398,18 @@ def test_text_of_the_result() -> None:
     statistics = {row.statistic for row in found.rows()}
     assert {"psi", "time ratio", "hazard ratio", "log-rank P", "root of Z", "subjects recensored"} <= statistics
     assert unswitched(record(), found.psi).events == (found.unswitched.events if found.unswitched else -1)
+
+
+def test_the_whole_way_from_a_protocol(tandem: Any) -> None:
+    """Origin travels with the numbers, covariates come by name, and the P is that of the data as observed."""
+    protocol, patients = tandem
+    found = switches(protocol, patients, estimand=ESTIMAND, covariates=["hrconffl"])
+    model = rpsftm(found, covariates=["HRCONFFL"], draws=50, seed=1)
+    assert model.p_value == logrank(found.tte).p_value
+    assert {row.origin for row in model.rows()} == {"simulated"}
+    assert "adjusted for HRCONFFL" in model.method
+    assert model.curves is not None
+    assert {row.origin for row in who_switched(found).rows()} == {"simulated"}
+    assert [a.way for a in naive_analyses(found)] == [
+        "as observed", "censored at switch", "switchers excluded", "treatment received",
+    ]  # fmt: skip

@@ -79,8 +79,10 @@ def test_results_say_what_they_rest_on(name: str) -> None:
     table = found.table()
     assert table.filter(table["statistic"] == "hazard ratio")["value"][0] == found.hazard_ratio
     assert (table["method"] != "").all()
-    empty = table.filter(table["value"].is_null())
-    assert (empty["reason"] != "").all()
+    said = table["statistic"].str.ends_with(" on switching")
+    assert "assumption on switching" in table["statistic"].to_list()
+    assert (table.filter(table["value"].is_null() & ~said)["reason"] != "").all()
+    assert table.filter(table["statistic"] == "warning on switching")["text"].to_list() == list(found.warnings)
     assert pickle.loads(pickle.dumps(found)).hazard_ratio == found.hazard_ratio
 
 

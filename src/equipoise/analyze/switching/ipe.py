@@ -19,7 +19,7 @@ from .bootstrap import checked_draws
 from .counterfactual import Recensor, losses, recensored_words, unswitched
 from .record import Switches
 from .redraw import Rows, sample_of, with_bootstrap
-from .rpsftm import inversion_limits
+from .rpsftm import OPPOSED, inversion_limits
 from .without_switching import SwitchEffect, WithoutSwitching, compared, what_speaks_against
 
 ASSUMPTION = (
@@ -82,6 +82,7 @@ def ipe(
     data = None if reason else unswitched(switches, psi, recensor=recensor)
     found = compared(data, chosen, by_stratum, level, reason)
     z = math.nan if observed.z is None else observed.z
+    opposed = (OPPOSED,) if found.beta * (z if tte.event_is == "harm" else -z) > 0 else ()
     limits, inverted = inversion_limits(found.beta, z, level, found.reason)
     psi_ends, psi_reason = inversion_limits(psi, z, level, reason)
     effects = (
@@ -112,7 +113,7 @@ def ipe(
         recensored=lost,
         groups=(tte.arms[0], tte.arms[1]),
         notes=tuple(why for arm in switches.may_switch if (why := switches.one_sided(arm))),
-        warnings=what_speaks_against(switches, effects, lost),
+        warnings=(*opposed, *what_speaks_against(switches, effects, lost)),
         assumption=ASSUMPTION,
         level=level,
         method=f"IPE, {distribution} accelerated failure time model{adjusted}; {recensored_words(recensor)}; hazard "

@@ -19,7 +19,7 @@ from .record import Switches, Vector
 from .switching_model import SwitchingModel
 from .weighted_logrank import WeightedLogRank, weighted_logrank
 from .weights import WeightSummary, truncated, weight_rows, weight_summary, weight_warnings
-from .without_switching import bootstrap_rows, bootstrap_words
+from .without_switching import bootstrap_rows, bootstrap_words, said_rows
 
 if TYPE_CHECKING:
     import polars as pl
@@ -115,7 +115,8 @@ class Weighted:
             shown = results.number(value, text, test.reason)
             rows.append(Row(statistic=name, method=self.method, origin=self.origin, **shown))  # type: ignore[arg-type]
         rows += bootstrap_rows(self.bootstrap, self._of_bootstrap, self.model.terms[0], self.level)
-        return rows + weight_rows(self.summaries, self.method, self.origin)
+        rows += weight_rows(self.summaries, self.method, self.origin)
+        return rows + said_rows(self.assumption, self.notes, self.warnings, self.method, self.origin)
 
     def _of_bootstrap(
         self, statistic: str, value: float, digits: int, group: str, reason: str, level: float | None = None

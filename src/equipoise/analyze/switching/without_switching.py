@@ -142,7 +142,11 @@ class WithoutSwitching:
                     reason = "" if math.isfinite(z) else "Z has no variance at this psi"
                     rows.append(self._row("Z", z, 3, e.arm, reason, at=psi))
         rows += bootstrap_rows(self.bootstrap, self._row, arms, self.level)
-        return rows + loss_rows(self.recensored, self.method, self.origin)
+        if self.bootstrap is not None and self.effects:
+            drawn, arm = self.bootstrap, self.effects[0].arm
+            rows += self._limits("bootstrap psi", drawn.psi_conf_int, 3, arm, (drawn.reason, drawn.reason))
+        rows += loss_rows(self.recensored, self.method, self.origin)
+        return rows + said_rows(self.assumption, self.notes, self.warnings, self.method, self.origin)
 
     def _limits(
         self, name: str, limits: tuple[float, float], digits: int, group: str, whys: tuple[str, str]
@@ -184,6 +188,18 @@ def bootstrap_rows(drawn: Bootstrap | None, row: Callable[..., Row], group: str,
         row("bootstrap samples", float(drawn.draws), 0, group, ""),
         row("bootstrap samples without an estimate", float(drawn.failed), 0, group, ""),
     ]
+
+
+def said_rows(
+    assumption: str, notes: tuple[str, ...], warnings: tuple[str, ...], method: str, origin: Origin
+) -> list[Row]:
+    """What an analysis rests on and what is said of it, as rows that have a text and no value."""
+    said = [
+        ("assumption on switching", (assumption,)),
+        ("note on switching", notes),
+        ("warning on switching", warnings),
+    ]
+    return [Row(statistic=kind, text=t, method=method, origin=origin) for kind, texts in said for t in texts]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -251,3 +251,27 @@ def g_statistic(subjects: Sequence[Subject], arm: int, psi: float, df: int) -> f
         first, *others = columns_of(line, "denominator", knots)
         rows.append([first, found[line["subject"]["id"]], *others])
     return robust_z([int(x["crossed"]) for x in panel], rows, [x["subject"]["id"] for x in panel], 1)
+
+
+# ---- times put back ----
+
+
+def restored(s: Subject, factor: float, start: float, cut: bool) -> tuple[float, int]:
+    """Time and event had the time after ``start`` been ``factor`` times as long, cut at min(1, factor) end."""
+    u = min(start, s["time"]) + factor * max(s["time"] - start, 0.0)
+    if not cut:
+        return u, s["event"]
+    last = min(1.0, factor) * s["end"]
+    return min(u, last), int(s["event"] and u <= last)
+
+
+def after_progression(
+    subjects: Sequence[Subject], arm: int, offset: float
+) -> list[tuple[float, int, int, list[float]]]:
+    """Time left after progression (or a switch before it), event, whether switched, baseline covariates."""
+    out = []
+    for s in subjects:
+        base = min(s["progression"], s["switch"])
+        if s["arm"] == arm and base < math.inf:
+            out.append((s["time"] - base + offset, s["event"], int(s["switch"] < math.inf), s["base"]))
+    return out

@@ -274,3 +274,66 @@ def test_nobody_switches() -> None:
     assert found.effects == ()
     close(ipe(record, covariates=["base"]).hazard_ratio, plain.hazard_ratio, rel=1e-8)
     assert pytest.approx(1.0) == ipcw(record, paths).weighted.used.max()
+
+
+@plenty(25)
+@given(st.integers(0, 10**6), st.sampled_from(LAWS), st.booleans(), st.booleans())
+def test_iterative_parameter_estimation(seed: int, law: Any, both: bool, recensor: bool) -> None:
+    """Times are put back by the twin, and the model of them gives the psi that they were put back with."""
+    subjects = drawn(seed, both=both)
+    record, _ = asked(subjects, both)
+    found = ipe(record, distribution=law, recensor=recensor)
+    assume(not found.effects[0].reason)
+    assert found.unswitched is not None
+    happened = {a for a in (0, 1) if any(s["switch"] < math.inf for s in subjects if s["arm"] == a)}
+
+    def times(psi: float) -> tuple[np.ndarray, np.ndarray]:
+        pairs = [
+            twins_weighting.restored(
+                s, math.exp(psi if s["arm"] == 0 else -psi), s["switch"], recensor and s["arm"] in happened
+            )
+            for s in subjects
+        ]
+        time, event = zip(*pairs, strict=True)
+        return np.array(time), np.array(event)
+
+    time, event = times(found.psi)
+    close(found.unswitched.time, time)
+    np.testing.assert_array_equal(found.unswitched.event, event)
+
+    def step(psi: float) -> float:
+        time, event = times(psi)
+        tte = TimeToEvent(time, event, record.tte.arm, control=0, experimental=1, unit="days", settle_near_ties=False)
+        return -float(accelerated(tte, distribution=law).coef[1]) - psi
+
+    # It stays, or the step changes its sign there.
+    assert abs(step(found.psi)) < 1e-6 or step(found.psi - 1e-5) * step(found.psi + 1e-5) < 0
+
+
+@plenty(25)
+@given(st.integers(0, 10**6), st.sampled_from(LAWS), st.booleans(), st.sampled_from(["progression", "switch"]))
+def test_two_stages(seed: int, law: Any, both: bool, since: Any) -> None:
+    subjects = drawn(seed, both=both)
+    record, _ = asked(subjects, both)
+    found = two_stage(record, distribution=law, since=since, offset=1, covariates=["base"])
+    assume(not any(e.reason for e in found.effects) and found.effects)
+    assert found.unswitched is not None
+    factor = {}
+    for e in found.effects:
+        left, event, switched, base = zip(*twins_weighting.after_progression(subjects, int(e.arm), 1), strict=True)
+        tte = TimeToEvent(left, event, unit="days", settle_near_ties=False)
+        fit = accelerated(tte, {"switched": switched, "base": [b[0] for b in base]}, distribution=law)
+        close([-e.psi, -e.psi_conf_int[1]], [fit.coef[1], fit.log_limits[1, 0]], rel=1e-6, abs_=1e-7)
+        factor[int(e.arm)] = math.exp(e.psi)
+    pairs = []
+    for s in subjects:
+        moved = s["switch"] < math.inf
+        base = s["switch"] if since == "switch" else max(min(s["progression"], s["switch"]) - 1, 0.0)
+        f = factor.get(s["arm"], 1.0)
+        # All of the arm are cut; only who switched is put back.
+        u, e = twins_weighting.restored(s, f, base if moved else math.inf, False)
+        last = min(1.0, f) * s["end"] if s["arm"] in factor else math.inf
+        pairs.append((min(u, last), int(e and u <= last)))
+    time, event = zip(*pairs, strict=True)
+    close(found.unswitched.time, time, rel=1e-9)
+    np.testing.assert_array_equal(found.unswitched.event, event)

@@ -56,10 +56,12 @@ def two_stage_g(
     U = T_off + e^psi T_on. Without unmeasured confounding switching does not depend on U at the true psi: Z, of its
     coefficient with a variance robust by subject, is 0. U is censored, so that its martingale residual stands for it,
     of a model of the arm's recensored U alone (Efron ties). ``grid`` (-2 to 2 in 401 points) and ``search`` as for
-    ``rpsftm``; of several roots the one nearest to 0 counts, all are in the result.
+    ``rpsftm``; of several roots the one nearest to 0 counts (as in the reference program, trtswitch), all are in the
+    result.
 
     The time since the switch is then divided by exp(-psi), recensored, and compared by a Cox model with ``covariates``
-    and strata, whose limits take the factor for known and are too narrow for that.
+    and strata, whose limits take the factor for known and are too narrow for that; those of ``draws`` bootstrap samples
+    do not.
 
     Raises the errors of ``two_stage`` and ``ipcw``.
 

@@ -52,7 +52,7 @@ def ipe(
     go to and fro since recensoring makes steps, the psi is found at which the step changes its sign. ``covariates`` are
     names in the record; with the strata (as indicators) they are in the model of time, and in the Cox model of the
     restored times, which gives the hazard ratio. Limits of it and of psi keep the P of the log-rank test as observed:
-    estimate -+ q estimate / z.
+    estimate -+ q estimate / z; ``draws`` bootstrap samples give limits of their own.
 
     Raises ``DataError`` for a time of zero, and where recensoring needs the day of administrative censoring;
     ``ArgumentError`` for words and covariates that are none.

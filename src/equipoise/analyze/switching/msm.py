@@ -47,7 +47,8 @@ def msm(
     that the arm's own term is the effect had nobody switched. Models of switching and arguments as for ``ipcw``; of
     its two kinds, the pooled logistic one.
 
-    The log-rank test is of the rows before a switch, as in ``ipcw``, with these weights.
+    The log-rank test is of the rows before a switch, as in ``ipcw``, with these weights (as the reference program,
+    trtswitch, takes it).
 
     Raises the errors of ``ipcw``.
 

@@ -60,7 +60,8 @@ def logistic_models(
     """Pooled logistic models of an arm, and the log chance of what each row's end was, (m,): 0 outside the model.
 
     Rows from the switch on say nothing of switching, nor does the row in which follow-up of a subject who never
-    switched ends: had it gone on to the visit, there might have been a switch. The intercept is a natural spline of
+    switched ends: had it gone on to the visit, there might have been a switch (as the reference program,
+    trtswitch, takes it). The intercept is a natural spline of
     the rows' ends with knots at quantiles of the days of switching.
     """
     rows = np.flatnonzero((panel.tte.arm == arm) & ~panel.after & (panel.crossed | ~panel.last))

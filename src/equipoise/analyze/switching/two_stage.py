@@ -55,8 +55,10 @@ def two_stage(
     where people switch at progression, as the method means them to. Who switched before a progression was seen counts
     as progressed on that day. ``offset`` days are added to the time after progression (1: the day itself counts).
 
-    Restored times are recensored as in ``rpsftm`` and compared by a Cox model with ``covariates`` and strata. Its
-    limits take the factor for known, and are too narrow for that.
+    Restored times are recensored as in ``rpsftm``, at min(C, e^psi C) from randomization on: a cut that depended on the
+    day of progression would tell of prognosis. This and the default of ``since`` are as the reference program
+    (trtswitch) takes them. Times are then compared by a Cox model with ``covariates`` and strata, whose limits take the
+    factor for known and are too narrow for that; those of ``draws`` bootstrap samples do not.
 
     Raises ``DataError`` where progression is not known, where no time is left after it, and where recensoring needs the
     day of administrative censoring; ``ArgumentError`` for words and covariates that are none.

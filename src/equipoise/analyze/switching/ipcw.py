@@ -55,7 +55,7 @@ def ipcw(
     ``model`` "logistic" is pooled over visits, with a natural spline of time with ``time_df`` columns (0: none), and
     weighs a row by the chance up to its start; "cox" has time-dependent covariates, and weighs at every death time by
     the chance up to it. Strata are in these models too. A death on the day of the switch counts: censoring comes
-    after. The outcome's variance is robust, by subject; it takes the weights for known, and is rather too large for that;
+    after. The outcome's variance is robust, by subject; it takes the weights for known, and is too large for that;
     ``draws`` bootstrap samples estimate them anew.
 
     Raises ``ArgumentError`` for words, shares and covariates that are none, ``DataError`` for covariates that are

@@ -1,6 +1,7 @@
 """Every estimator and test that takes a TimeToEvent."""
 
 from ..data import TimeToEvent
+from .accelerated import Accelerated, accelerated
 from .adjusted_logrank import AdjustedLogRank, MarginalHazardRatio, adjusted_logrank, marginal_hazard_ratio
 from .average_hazard_ratio import AverageHazardRatio, average_hazard_ratio
 from .batch import Batch, TrialStatus, batch
@@ -36,6 +37,7 @@ from .weighted_cox import WeightedCox, weighted_cox
 from .weights import FlemingHarrington, Gehan, ModestlyWeighted, TaroneWare
 
 __all__ = [
+    "Accelerated",
     "AdjustedLogRank",
     "ArmIncidence",
     "AverageHazardRatio",
@@ -75,6 +77,7 @@ __all__ = [
     "TimeVarying",
     "TrialStatus",
     "WeightedCox",
+    "accelerated",
     "adjusted_logrank",
     "average_hazard_ratio",
     "baseline_hazard",

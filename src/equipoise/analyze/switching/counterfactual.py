@@ -64,7 +64,7 @@ def untreated(switches: Switches, psi: float, *, recensor: Recensor = True) -> T
     >>> found.time.tolist(), found.event.tolist()
     ([4.0, 5.0, 3.0, 5.0], [1, 0, 1, 0])
     """
-    return _scaled(switches, switches.on_experimental, np.full(switches.n, math.expm1(_real(psi))), recensor)
+    return scaled(switches, switches.on_experimental, np.full(switches.n, math.expm1(_real(psi))), recensor)
 
 
 def unswitched(switches: Switches, psi: float, *, recensor: Recensor = True) -> TimeToEvent:
@@ -81,7 +81,7 @@ def unswitched(switches: Switches, psi: float, *, recensor: Recensor = True) -> 
     """
     psi = _real(psi)
     share, factor = unswitched_shares(switches, psi)
-    return _scaled(switches, share, factor, recensor)
+    return scaled(switches, share, factor, recensor)
 
 
 def unswitched_shares(switches: Switches, psi: float) -> tuple[Vector, Vector]:
@@ -116,10 +116,15 @@ def recensored_words(recensor: Recensor) -> str:
 def losses(switches: Switches, psi: float, recensor: Recensor) -> tuple[Recensored, ...]:
     """What recensoring takes from each arm of the data as nobody would have switched."""
     share, factor = unswitched_shares(switches, psi)
-    with_end, without = (_scaled(switches, share, factor, how) for how in (recensor, False))
+    with_end, without = (scaled(switches, share, factor, how) for how in (recensor, False))
+    return lost_between(without, with_end)
+
+
+def lost_between(without: TimeToEvent, with_end: TimeToEvent) -> tuple[Recensored, ...]:
+    """What recensoring took from each arm, given the same subjects without it and with it."""
     found = []
-    for code, arm in enumerate(switches.tte.arms):
-        mine = switches.tte.arm == code
+    for code, arm in enumerate(without.arms):
+        mine = without.arm == code
         found.append(
             Recensored(
                 arm=arm,
@@ -155,7 +160,8 @@ def loss_rows(found: tuple[Recensored, ...], method: str, origin: results.Origin
     return rows
 
 
-def _scaled(switches: Switches, share: Vector, factor: Vector, recensor: Recensor) -> TimeToEvent:
+def scaled(switches: Switches, share: Vector, factor: Vector, recensor: Recensor) -> TimeToEvent:
+    """Both arms with ``share`` (n,) of their times changed by the factor less 1, (n,), and recensored."""
     tte = switches.tte
     time, event = cut_times(tte.time, share, factor, cuts(switches, recensor), tte.event > 0)
     return tte._with(time=time, event=event.astype(np.int64))

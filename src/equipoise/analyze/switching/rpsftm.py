@@ -21,6 +21,10 @@ from .rpsftm_draws import draw_estimates
 from .rpsftm_result import RPSFTM
 
 _LARGEST = 700  # of the logarithm of a number
+OPPOSED = (
+    "the hazard ratio without switching is on the other side of 1 than the log-rank test as observed, so that "
+    "limits by its inversion mean little"
+)
 MANY_FAILED = 0.05  # share of bootstrap samples without an estimate above which a warning is given
 
 
@@ -137,10 +141,7 @@ def _warnings(found: Psi, lost: tuple[Recensored, ...], drawn: Bootstrap | None,
     """What speaks against believing the result; ``opposed``: it is on the other side of 1 than what was observed."""
     texts = []
     if opposed:
-        texts.append(
-            "the hazard ratio without switching is on the other side of 1 than the log-rank test as observed, so that "
-            "limits by its inversion mean little"
-        )
+        texts.append(OPPOSED)
     if len(found.roots) > 1:
         shown = ", ".join(results.fixed(root, 3) for root in found.roots)
         texts.append(f"Z passes 0 at {len(found.roots)} psi ({shown}); the one nearest to 0 is used")

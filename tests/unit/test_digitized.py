@@ -150,6 +150,17 @@ def test_rows_and_table() -> None:
     assert arm.table().height == len(arm.rows())
 
 
+def test_somebody_is_left_to_die_where_the_curve_still_falls() -> None:
+    # Of 100, 22 die and 73 are censored until month 6: at that rate nobody is left of 5, and yet the curve falls on.
+    time, survival = [0, 2, 4, 6, 9, 12], [1, 0.85, 0.7, 0.55, 0.4, 0.3]
+    arm = guyot(time, survival, at_risk_times=[0, 6], at_risk=[100, 5], unit="months")
+    assert arm.reached.tolist() == [100, 5]
+    assert (arm.event[arm.time >= 6 * 30.4375] == 1).sum() == 2  # 0.55, 0.44, 0.33
+    assert arm.distance < 0.06
+    with pytest.raises(DataError, match="no subjects with these numbers at risk have this curve.*at time 12"):
+        guyot(time, survival, at_risk_times=[0, 6], at_risk=[100, 0], unit="months")
+
+
 def test_an_arm_that_is_missing() -> None:
     with pytest.raises(DataError, match="there is no curve of 'B'.*Rebuilt: A"):
         two_arms({"A": rebuilt()}, experimental="A", control="B")
@@ -269,6 +280,13 @@ def test_other_names_of_the_data(tmp_path: Path) -> None:
     assert ratio == pytest.approx(cox(found.tte).hazard_ratio, rel=1e-9)
 
 
+def test_the_curve_of_another_arm_is_not_taken(tmp_path: Path) -> None:
+    path = written(tmp_path).source
+    (tmp_path / "curves.csv").write_text("time,survival,arm\n0,1,C\n3,0.8,C\n24,0.2,C\n", encoding="utf-8")
+    with pytest.raises(DataError, match="the file has no curve 'E'.*Name one of its curves as dataset: 'C'"):
+        digitized(read(path))
+
+
 def test_printed_numbers_that_the_curves_do_not_have(tmp_path: Path) -> None:
     written(tmp_path)
     path = tmp_path / "drawn.toml"
@@ -295,6 +313,10 @@ REFUSED_PROTOCOLS: dict[str, tuple[Callable[[str], str], type[Exception], str]] 
     "no such file": (
         lambda t: t.replace('"curves.csv"', '"none.csv"'), DataError,
         r"cannot be read.*published.curves\[1\], none.csv",
+    ),
+    "one curve for two arms": (
+        lambda t: t.replace('\nfile', '\ndataset = "C"\nfile'), DataError,
+        r"the curve 'C' is that of two arms \(published.curves\[1\], curves.csv dataset\). Name the curve of each",
     ),
     "no such dataset": (
         lambda t: t.replace('arm = "E"\nfile', 'dataset = "F"\narm = "E"\nfile'), DataError,

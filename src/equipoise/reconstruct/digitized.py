@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -147,8 +147,15 @@ def _which(trial: Protocol, estimand: str | None) -> str:
 def _arm(trial: Protocol, curve: PublishedCurve, path: str) -> DigitizedArm:
     """One curve of the protocol, rebuilt; an error names its place."""
     file = trial.source.parent / curve.file
+    beside = [c for c in trial.published.curves if c.file == curve.file and c.arm != curve.arm]
+    others = {other.dataset or other.arm for other in beside}
+    if curve.dataset in others and any(c.dataset == curve.dataset and c.estimand == curve.estimand for c in beside):
+        raise DataError(
+            f"the curve {curve.dataset!r} is that of two arms", file=f"{path}, {file.name} dataset",
+            remedy="Name the curve of each.",
+        )  # fmt: skip
     try:
-        clicks = _clicks(read_digitized(file, percent=curve.percent), curve)
+        clicks = _clicks(read_digitized(file, percent=curve.percent), curve, others)
         per = days_per(curve.unit)
         return guyot(
             clicks.time, clicks.survival, at_risk_times=[days(time) / per for time in curve.at_risk],
@@ -161,11 +168,12 @@ def _arm(trial: Protocol, curve: PublishedCurve, path: str) -> DigitizedArm:
         ) from None
 
 
-def _clicks(curves: Mapping[str, Clicks], curve: PublishedCurve) -> Clicks:
+def _clicks(curves: Mapping[str, Clicks], curve: PublishedCurve, others: Collection[str]) -> Clicks:
+    """The curve that is named; a file's only one need not be, where it is not said to be that of another arm."""
     name = curve.dataset or curve.arm
     if name in curves:
         return curves[name]
-    if len(curves) == 1 and curve.dataset is None:
+    if len(curves) == 1 and curve.dataset is None and not others:
         return next(iter(curves.values()))
     raise DataError(
         f"the file has no curve {name!r}",

@@ -280,6 +280,15 @@ def test_other_names_of_the_data(tmp_path: Path) -> None:
     assert ratio == pytest.approx(cox(found.tte).hazard_ratio, rel=1e-9)
 
 
+def test_other_subjects_at_time_zero_than_published(tmp_path: Path) -> None:
+    path = written(tmp_path).source
+    assert not digitized(read(path)).warnings
+    text = path.read_text()
+    assert '"E", printed = "200"' in text
+    path.write_text(text.replace('"E", printed = "200"', '"E", printed = "210"'))
+    assert digitized(read(path)).warnings == ("E: 200 subjects are at risk at time zero, 210 are published",)
+
+
 def test_the_curve_of_another_arm_is_not_taken(tmp_path: Path) -> None:
     path = written(tmp_path).source
     (tmp_path / "curves.csv").write_text("time,survival,arm\n0,1,C\n3,0.8,C\n24,0.2,C\n", encoding="utf-8")

@@ -21,6 +21,7 @@ from ..results import Row, duration, fixed, long_table, number, p_value
 from ..simulate import marked_subjects
 from ..survival import cox, kaplan_meier, logrank
 from ..units import days, days_per
+from .check import Numbers
 from .digitized_files import Clicks, read_digitized
 from .guyot import DigitizedArm, guyot, two_arms
 
@@ -116,10 +117,15 @@ def digitized(trial: Protocol, *, estimand: str | None = None, tier: Tier = "A")
     notes = tuple(dict.fromkeys((*ASSUMED, *(f"{arm}: {note}" for arm, one in arms.items() for note in one.notes))))
     made = _patients(lean, name, arms, notes)
     ties = tie_out(lean.model_copy(update={"testing": trial.testing}), made, tier)
+    numbers = Numbers.of_trial(trial)
+    others = [
+        f"{arm}: {one.subjects} subjects are at risk at time zero, {counted.subjects} are published"
+        for arm, one in arms.items() if (counted := numbers.subjects(arm, name)) and counted.subjects != one.subjects
+    ]  # fmt: skip
     apart = [f"{t.name}: published {t.number.printed}, computed {t.computed}" for t in ties if not t.agrees]
     return DigitizedTrial(
         trial=lean, estimand=name, arms=MappingProxyType(arms), tte=tte, patients=made, ties=ties, notes=notes,
-        warnings=tuple(f"does not agree with the published number: {text}" for text in apart),
+        warnings=(*others, *(f"does not agree with the published number: {text}" for text in apart)),
     )  # fmt: skip
 
 

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 _SAME = 1e-9  # curves that differ by less are equally near a click: fewer deaths are taken
 AT_ONCE = 1e-9  # of the time: a death and a censoring as near as this are at one time, the death first
-_ASTRAY = 0.05  # of the end of a curve from the rebuilt one, beyond which fewer are censored
 _SINGLE = 1.5  # deaths: less than this is one
 _BEFORE = 1e-6  # of a time: just before it, and yet no near tie
 
@@ -93,7 +92,7 @@ def count(x: Array, s: Array, table: PrintedAtRisk, total: int | None, pull: flo
             continue
         stretch = _stretch(x, s, float(start), end, subjects, survival, None if last else int(table.number[k + 1]))
         if last:
-            many = _that_follow(stretch, _at_rate(stretch, rate), pull)
+            many = _at_rate(stretch, rate)
             if total is not None:
                 many = _towards_total(stretch, total - deaths, many, pull)
             walked, late = _walk(stretch, stretch.censorings(many, pull)), 0
@@ -212,19 +211,6 @@ def _at_rate(stretch: _Stretch, rate: float) -> int:
         return 0
     at_risk = float(np.sum(np.diff(stretch.x) * (stretch.s[1:] + stretch.s[:-1]) / 2) / stretch.s[0]) * stretch.subjects
     return min(stretch.subjects, _whole(rate * at_risk))
-
-
-def _that_follow(stretch: _Stretch, most: int, pull: float) -> int:
-    """So many censored after the last printed number, or as many fewer as leave somebody to die where the curve still
-    falls: at the rate of an interval in which most were censored nobody might be left for it."""
-    aim = float(stretch.s[-1])
-
-    def away(many: int) -> float:
-        return abs(_walk(stretch, stretch.censorings(many, pull)).survival - aim)
-
-    if most == 0 or away(most) <= _ASTRAY:
-        return most
-    return min(range(most, -1, -1), key=away)
 
 
 def _towards_total(stretch: _Stretch, events: int, many: int, pull: float) -> int:

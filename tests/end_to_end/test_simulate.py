@@ -93,6 +93,16 @@ def test_text_tables_and_a_seed(tmp_path: Path) -> None:
     assert command("simulate", str(file), "--trials", "500", "--seed", "4").stdout != done.stdout
 
 
+def test_events_that_do_not_come_are_told(tmp_path: Path) -> None:
+    grid = GRID + "events = [20, 5000]\n"
+    found = study(read(with_grid(tmp_path, grid)), trials=100)
+    told = [note for note in found.notes if "do not come in every trial" in note]
+    fewest = min(cell.run.events[1] for cell in found.grids[0].cells)
+    assert len(told) == 1
+    assert told[0].startswith("Power: 5000 events do not come in every trial before the cut-off")
+    assert told[0].endswith(f"at a hazard ratio of 0.5 there are {fewest:.1f} on average")
+
+
 def test_a_page_of_a_run_that_was_stopped(tmp_path: Path) -> None:
     def stop(text: str) -> None:
         if "hazard ratio 1" in text:

@@ -87,6 +87,14 @@ def test_the_same_number_twice(tmp_path: Path) -> None:
     assert [c.verdict for c in found.checks if c.kind == "printed twice"] == ["impossible"]
 
 
+def test_ratios_of_two_methods_are_two_ratios(tmp_path: Path) -> None:
+    unadjusted = ("hazard ratio", "0.63", {"estimand": "PFS"})
+    found = audited(tmp_path, unadjusted, *ratio("0.50", "0.30", "0.60", method="RPSFT"))
+    assert not found.impossible
+    assert check_of(found, "printed twice").notable == "they are said to be of different methods"
+    assert [c.number.printed.value for c in check_of(found, "hazard ratio and limits").used] == [0.5, 0.3, 0.6]
+
+
 @pytest.mark.parametrize(
     ("given", "verdict", "says"),
     [
@@ -156,6 +164,10 @@ def test_a_stratified_p_goes_with_the_stratified_ratio(tmp_path: Path) -> None:
         ([*ratio("0.80", "0.64", "1.00"), p(".046")], "consistent", "may lie on either side"),
         ([*ratio("0.80", "0.60", "1.07"), p(".03")], "cannot say", "the limits hold 1, the P does not say so"),
         ([*TANDEM, p(".20")], "cannot say", "the limits exclude 1"),
+        ([*TANDEM, p(">0.05")], "cannot say", "the limits exclude 1"),
+        ([*TANDEM, p("<0.05")], "consistent", "agree on whether"),
+        ([*TANDEM, p("0.05")], "consistent", "agree on whether"),
+        ([*ratio("0.80", "0.60", "1.07", confidence=0.9), p("<0.1")], "cannot say", "the limits hold 1"),
     ],
 )
 def test_limits_and_one(tmp_path: Path, given: list[Given], verdict: str, says: str) -> None:
@@ -377,10 +389,47 @@ def test_a_part_whose_arms_are_not_printed_is_not_taken_for_the_arms(tmp_path: P
     assert "there are 150 subjects" in check_of(audited(tmp_path, *PEOPLE, whole, *TANDEM), "implied events").sentence
 
 
-@pytest.mark.parametrize(("of_c", "verdict"), [("21", "consistent"), ("22", "impossible"), ("30%", "impossible")])
+@pytest.mark.parametrize(
+    ("of_c", "verdict"), [("21", "consistent"), ("22", "cannot say"), ("25", "impossible"), ("30%", "impossible")]
+)
 def test_more_frequent(tmp_path: Path, of_c: str, verdict: str) -> None:
     found = audited(tmp_path, *PEOPLE, adverse("E", "more frequent"), adverse("E", "22"), adverse("C", of_c))
     assert check_of(found, "order").verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("of_e", "of_c", "more", "verdict"),
+    [
+        ("5%", "5%", {}, "cannot say"),  # 5 of 94 and 5 of 97 of those treated
+        ("5%", "6%", {}, "cannot say"),  # the same, cut off and rounded
+        ("5%", "7%", {}, "impossible"),
+        ("20", "21", {}, "cannot say"),
+        ("5%", "5%", {"of": 100}, "impossible"),
+    ],
+)
+def test_more_frequent_among_whom(tmp_path: Path, of_e: str, of_c: str, more: dict[str, object], verdict: str) -> None:
+    given = adverse("E", "more frequent"), adverse("E", of_e, **more), adverse("C", of_c, **more)
+    assert check_of(audited(tmp_path, *PEOPLE, *given), "order").verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("given", "kind"),
+    [
+        (ratio("0.63", "0.47", "0.84", source="other"), "implied events"),
+        ([("events", "150", {"estimand": "PFS", "source": "other"})], "sum"),
+        ([event("E", "60", source="other")], "counts"),
+        ([adverse("E", "70", source="other"), adverse("E", "50%", source="other")], "denominator"),
+        ([rate("E", "40%", "6 months"), ("known event-free", "20", {**OF_E, "at": "6 months"})], "rate and crude"),
+    ],
+)
+def test_more_than_the_subjects_of_another_source(tmp_path: Path, given: list[Given], kind: str) -> None:
+    given = [(statistic, printed, {**more, "source": "other"}) for statistic, printed, more in given]
+    few: list[Given] = [("subjects", "40", {"arm": arm}) for arm in "EC"]
+    check = check_of(audited(tmp_path, *few, *given), kind)
+    assert check.verdict == "cannot say"
+    assert "are of the same data" in check.notable
+    same = [(statistic, printed, {**more, "source": "paper"}) for statistic, printed, more in given]
+    assert check_of(audited(tmp_path, *few, *same), kind).verdict == "impossible"
 
 
 def test_numbers_of_several_sources_are_never_impossible_together(tmp_path: Path) -> None:

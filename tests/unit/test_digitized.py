@@ -150,6 +150,14 @@ def test_rows_and_table() -> None:
     assert arm.table().height == len(arm.rows())
 
 
+@pytest.mark.parametrize("left", [0, 5])
+def test_a_curve_that_falls_where_nobody_is_left(left: int) -> None:
+    # Of 100, 22 die and 73 are censored until month 6: at that rate nobody is left of 5, and yet the curve falls on.
+    time, survival = [0, 2, 4, 6, 9, 12], [1, 0.85, 0.7, 0.55, 0.4, 0.3]
+    with pytest.raises(DataError, match="have this curve: the nearest differs by .* at time 12"):
+        guyot(time, survival, at_risk_times=[0, 6], at_risk=[100, left], unit="months")
+
+
 def test_an_arm_that_is_missing() -> None:
     with pytest.raises(DataError, match="there is no curve of 'B'.*Rebuilt: A"):
         two_arms({"A": rebuilt()}, experimental="A", control="B")
@@ -269,6 +277,22 @@ def test_other_names_of_the_data(tmp_path: Path) -> None:
     assert ratio == pytest.approx(cox(found.tte).hazard_ratio, rel=1e-9)
 
 
+def test_other_subjects_at_time_zero_than_published(tmp_path: Path) -> None:
+    path = written(tmp_path).source
+    assert not digitized(read(path)).warnings
+    text = path.read_text()
+    assert '"E", printed = "200"' in text
+    path.write_text(text.replace('"E", printed = "200"', '"E", printed = "210"'))
+    assert digitized(read(path)).warnings == ("E: 200 subjects are at risk at time zero, 210 are published",)
+
+
+def test_the_curve_of_another_arm_is_not_taken(tmp_path: Path) -> None:
+    path = written(tmp_path).source
+    (tmp_path / "curves.csv").write_text("time,survival,arm\n0,1,C\n3,0.8,C\n24,0.2,C\n", encoding="utf-8")
+    with pytest.raises(DataError, match="the file has no curve 'E'.*Name one of its curves as dataset: 'C'"):
+        digitized(read(path))
+
+
 def test_printed_numbers_that_the_curves_do_not_have(tmp_path: Path) -> None:
     written(tmp_path)
     path = tmp_path / "drawn.toml"
@@ -295,6 +319,10 @@ REFUSED_PROTOCOLS: dict[str, tuple[Callable[[str], str], type[Exception], str]] 
     "no such file": (
         lambda t: t.replace('"curves.csv"', '"none.csv"'), DataError,
         r"cannot be read.*published.curves\[1\], none.csv",
+    ),
+    "one curve for two arms": (
+        lambda t: t.replace('\nfile', '\ndataset = "C"\nfile'), DataError,
+        r"the curve 'C' is that of two arms \(published.curves\[1\], curves.csv dataset\). Name the curve of each",
     ),
     "no such dataset": (
         lambda t: t.replace('arm = "E"\nfile', 'dataset = "F"\narm = "E"\nfile'), DataError,

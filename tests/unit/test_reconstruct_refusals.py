@@ -108,6 +108,8 @@ BAD: dict[str, tuple[str, str]] = {
                   more=number("median", '"4.0"', of("marked") + arm())), "no factor REGION has the level East"),
     "a cut-off before the end of accrual": (part("scenario", 'cutoff = "30 months"', 'cutoff = "11 months"'),
                                             "before the last patient can have entered"),
+    "an accrual of no time": (part("scenario", 'accrual = "12 months"', 'accrual = "0 months"'),
+                              "the accrual takes less than a day: give it one day at least"),
     "based on nothing": (made.text(scenario=made.SCENARIO + '[scenario.other]\nbased_on = "none"\n'),
                          "a scenario can be based on one that stands by itself"),
     "based on itself": (made.text(scenario=made.SCENARIO + '[scenario.other]\nbased_on = "other"\n'),

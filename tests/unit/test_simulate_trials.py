@@ -166,6 +166,7 @@ def test_an_analysis_that_raises_in_one_trial_loses_that_trial_alone() -> None:
     assert found.power == 1.0  # that trial had stopped at its first look
     row = next(r for r in found.rows() if r.statistic == "looks without a result")
     assert (row.value, row.reason) == (1.0, found.wrong[0])
+    assert str(found).endswith(f"; 1 looks are without a result, the first at {found.wrong[0]}")
 
 
 class Backwards(Executor):
@@ -277,6 +278,7 @@ def test_a_cut_that_never_comes_is_counted_and_claims_nothing(protocol: Protocol
     run = operating(protocol, looks=looks, scenario="survival alone", estimand="OS", trials=500, seed=1)
     assert run.power == pytest.approx(1 - run.unmet[0])
     assert run.unmet[0] > 0
+    assert ("of the trials end before look 1, and claim nothing there" in str(run)) == (run.unmet[0] >= 0.01)
 
 
 def test_without_effect_a_changing_ratio_is_gone(protocol: Protocol) -> None:

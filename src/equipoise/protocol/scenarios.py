@@ -241,6 +241,8 @@ class Scenario(Section):
 
     @model_validator(mode="after")
     def _in_time(self) -> Scenario:
+        if days(self.accrual) < 0.5:
+            raise ValueError("the accrual takes less than a day: give it one day at least")
         if days(self.cutoff) < days(self.accrual) + 1:
             raise ValueError("the cut-off lies before the last patient can have entered: shorten the accrual")
         check_pieces(self.accrual_pace)

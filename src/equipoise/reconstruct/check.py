@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from ..protocol import Protocol, PublishedNumber, describe_number
 from ..results import Row, fixed
@@ -29,6 +29,14 @@ class Cited:
 
     def __str__(self) -> str:
         return f"{self.number.statistic} {self.number.printed}"
+
+
+class Total(NamedTuple):
+    """How many are counted, what that takes for granted, and the printed numbers that say so."""
+
+    subjects: int
+    assumed: str
+    cited: tuple[Cited, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +119,7 @@ class Numbers:
             and all(getattr(c.number, key) == value for key, value in values.items())
         ]  # fmt: skip
 
-    def subjects(self, arm: str | None, estimand: str | None = None, source: str = "") -> tuple[int, str] | None:
+    def subjects(self, arm: str | None, estimand: str | None = None, source: str = "") -> Total | None:
         """How many are counted in an arm (None: in all), and what that takes for granted; None where nothing says it.
 
         Of a population whose size is printed that size, else all who were randomized; of two prints the one of the
@@ -125,17 +133,19 @@ class Numbers:
         for name in dict.fromkeys((population, None)):
             by_arm = [self._printed_subjects(a, name, source) for a in asked]
             whole = self._printed_subjects(None, name, source)
-            found = whole if arm is None and None in by_arm else None if None in by_arm else sum(filter(None, by_arm))
-            if found is not None:
-                return found, "" if name or not population else f"{population} is everybody randomized"
+            parts = [whole] if arm is None and None in by_arm else by_arm
+            cited = tuple(c for c in parts if c is not None)
+            if len(cited) == len(parts):
+                found = sum(int(c.number.printed.value) for c in cited)
+                return Total(found, "" if name or not population else f"{population} is everybody randomized", cited)
             if name and whole is not None:
                 return None  # a part of all, whose arms are not printed
         return None
 
-    def _printed_subjects(self, arm: str | None, population: str | None, source: str) -> int | None:
+    def _printed_subjects(self, arm: str | None, population: str | None, source: str) -> Cited | None:
         here = self.where("subjects", arm=arm, population=population)
         here.sort(key=lambda c: c.number.source != source)
-        return int(here[0].number.printed.value) if here else None
+        return here[0] if here else None
 
 
 def agreeing(cited: Iterable[Cited]) -> list[Cited]:
@@ -173,11 +183,13 @@ def twice_printed(numbers: Numbers) -> Iterator[Check]:
         what, n = describe_number(first.number), first.number
         made = partial(Check, kind="printed twice", of=n.estimand or n.outcome or "", arm=n.arm or "")
         for other in off:
-            alike = other.number.source == n.source
+            doubt = (
+                "two sources differ: perhaps they are of different data" if other.number.source != n.source
+                else "they are said to be of different methods" if other.number.method != n.method else ""
+            )  # fmt: skip
             yield made(
-                used=(first, other), verdict="impossible" if alike else "cannot say",
-                sentence=f"{what} is printed as {n.printed} and as {other.number.printed}",
-                notable="" if alike else "two sources differ: perhaps they are of different data",
+                used=(first, other), verdict="cannot say" if doubt else "impossible",
+                sentence=f"{what} is printed as {n.printed} and as {other.number.printed}", notable=doubt,
             )  # fmt: skip
         if not off:
             texts = ", ".join(str(c.number.printed) for c in group)

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ..protocol import Printed, describe_number
-from .check import WHOLE, Check, Cited, Numbers
-from .windows import ROUNDING_NOTES, ROUNDINGS, counts, denominators, prints, runs
+from .check import WHOLE, Check, Cited, Numbers, Total
+from .windows import ROUNDING_NOTES, ROUNDINGS, counts, denominators, prints, runs, window
 
 _NEAR = 0.1  # of the arm: other numbers of subjects are named that differ by no more
 COUNTED = WHOLE[1:]
@@ -41,21 +41,21 @@ class Thing:
         return both[0] if len(both) == 1 else f"{both[0]} ({both[1]})"
 
 
-def total_of(numbers: Numbers, one: Cited) -> tuple[int, str] | None:
+def total_of(numbers: Numbers, one: Cited) -> Total | None:
     """Of how many subjects a number is a count, and what that takes for granted; None where nothing says it."""
     number = one.number
     if number.of is not None:
-        return number.of, ""
+        return Total(number.of, "", ())
     safety = numbers.trial.safety
     if number.statistic == "adverse event" and safety is not None:
         own = numbers.where("subjects", arm=number.arm, population=safety.population)
         if own:
-            return int(own[0].number.printed.value), ""
+            return Total(int(own[0].number.printed.value), "", (own[0],))
     found = numbers.subjects(number.arm, number.estimand, number.source)
     if found is None:
         return None
-    whole = f"of all {found[0]} subjects" + (f" of {number.arm}" if number.arm else "")
-    return found[0], whole + (f" ({found[1]})" if found[1] else "")
+    whole = f"of all {found.subjects} subjects" + (f" of {number.arm}" if number.arm else "")
+    return found._replace(assumed=whole + (f" ({found.assumed})" if found.assumed else ""))
 
 
 def possible_counts(numbers: Numbers, one: Cited) -> list[int] | None:
@@ -109,25 +109,26 @@ def check_counts(numbers: Numbers) -> Iterator[Check]:
             if printed and any(t.count is not None for t in printed):
                 yield _of_whom(numbers, printed)
             continue
-        misfits = [t for t in things if t.share is not None and not _fits(t, total[0])]
+        misfits = [t for t in things if t.share is not None and not _fits(t, total.subjects)]
         for thing in things:
             if thing not in misfits:
-                yield from _counted(thing, *total)
+                yield from _counted(thing, total)
         if misfits:
-            yield _smaller(numbers, printed, misfits, *total)
+            yield _smaller(numbers, printed, misfits, total)
 
 
 def _fits(thing: Thing, total: int) -> bool:
     return any(prints(*thing.pair, total, rounding) for rounding in ROUNDINGS)
 
 
-def _counted(thing: Thing, total: int, assumed: str) -> Iterator[Check]:
+def _counted(thing: Thing, counted: Total) -> Iterator[Check]:
     """A thing that fits: its counts. A count alone says something only where it is above its subjects."""
     what, of, arm = _name(thing)
+    total, assumed, cited = counted
     if thing.share is None:
         if thing.count is not None and thing.count.number.printed.value > total:
             yield Check(
-                kind="counts", of=of, arm=arm, used=thing.used, assumed=(assumed,) if assumed else (),
+                kind="counts", of=of, arm=arm, used=(*thing.used, *cited), assumed=(assumed,) if assumed else (),
                 verdict="impossible", sentence=f"{what}: {thing} is more than the {total} subjects",
             )  # fmt: skip
         return
@@ -152,7 +153,7 @@ def _counted(thing: Thing, total: int, assumed: str) -> Iterator[Check]:
 def _of_whom(numbers: Numbers, things: Sequence[Thing]) -> Check:
     """Counts with percentages, and nothing says of how many: the totals that print them."""
     _, of, arm = _name(things[0])
-    most = _everybody(numbers)
+    most, everybody = _everybody(numbers)
     shown = ", ".join(str(t) for t in things)
     for rounding in ROUNDINGS:
         found = denominators([t.pair for t in things], most, rounding)
@@ -163,26 +164,27 @@ def _of_whom(numbers: Numbers, things: Sequence[Thing]) -> Check:
                 verdict="consistent", sentence=f"{shown}: printed so of {runs(found)} subjects",
             )  # fmt: skip
     return Check(
-        kind="denominator", of=of, arm=arm, used=tuple(c for t in things for c in t.used),
+        kind="denominator", of=of, arm=arm, used=(*(c for t in things for c in t.used), *everybody),
         assumed=tuple(ROUNDING_NOTES.values()), verdict="impossible",
         sentence=f"{shown}: no number of subjects up to {most} prints "
         + ("it" if len(things) == 1 else "all of them"),
     )  # fmt: skip
 
 
-def _everybody(numbers: Numbers) -> int:
+def _everybody(numbers: Numbers) -> tuple[int, tuple[Cited, ...]]:
     total = numbers.subjects(None)
-    return total[0] if total is not None else 10_000
+    return (total.subjects, total.cited) if total is not None else (10_000, ())
 
 
-def _smaller(numbers: Numbers, things: Sequence[Thing], misfits: Sequence[Thing], total: int, assumed: str) -> Check:
+def _smaller(numbers: Numbers, things: Sequence[Thing], misfits: Sequence[Thing], counted: Total) -> Check:
     """What no count of the subjects prints, and of how many it could be: of a part of the arm, such as those treated.
 
     Adverse events may be counted in more than the arm, by the drug that was taken.
     """
     what, of, arm = _name(misfits[0])
+    total = counted.subjects
     adverse = misfits[0].first.number.statistic == "adverse event"
-    most = max(total, _everybody(numbers)) if adverse and misfits[0].first.number.of is None else total
+    most = max(total, _everybody(numbers)[0]) if adverse and misfits[0].first.number.of is None else total
     shown = ", ".join(str(t) for t in misfits)
     used = tuple(c for t in things for c in t.used)
     cannot = (
@@ -210,7 +212,7 @@ def _smaller(numbers: Numbers, things: Sequence[Thing], misfits: Sequence[Thing]
                 )  # fmt: skip
     alone = [t for t in misfits if not any(denominators([t.pair], most, rounding) for rounding in ROUNDINGS)]
     return Check(
-        kind="denominator", of=of, arm=arm, used=used,
+        kind="denominator", of=of, arm=arm, used=(*used, *counted.cited, *(_everybody(numbers)[1] if adverse else ())),
         assumed=(*ROUNDING_NOTES.values(), f"of at most {most} subjects"),
         verdict="impossible" if alone else "cannot say",
         sentence=f"{cannot}, nor any smaller number of subjects" if alone else cannot,
@@ -255,10 +257,10 @@ def check_sums(numbers: Numbers) -> Iterator[Check]:
         if found is None or subjects is None:
             continue
         least = sum((possible_counts(numbers, one) or [0])[0] for one in found[1])
-        if least > subjects[0] and not any(c.number.printed.percent for c in found[1]):
+        if least > subjects.subjects and not any(c.number.printed.percent for c in found[1]):
             yield Check(
-                kind="sum", of=str(estimand), used=found[1], verdict="impossible",
-                sentence=f"{least} events are more than the {subjects[0]} subjects",
+                kind="sum", of=str(estimand), used=(*found[1], *subjects.cited), verdict="impossible",
+                sentence=f"{least} events are more than the {subjects.subjects} subjects",
             )  # fmt: skip
 
 
@@ -277,20 +279,44 @@ def check_order(numbers: Numbers) -> Iterator[Check]:
             pair = [_shares(numbers, [c for c in same if c.number.arm == a]) for a in (n.arm, arm)]
             if arm == n.arm or pair[0] is None or pair[1] is None:
                 continue
-            (_, most, own), (least, _, other) = pair[0], pair[1]
-            used = (said_so, *own, *other)
-            texts = " and ".join(str(c.number.printed) for c in (*own, *other))
+            own, other = pair[0], pair[1]
+            fits, of_others = own.most > other.least, own.most_of_some > other.least_of_some
             yield Check(
-                kind="order", of="adverse events", arm=n.arm or "", used=used,
-                assumed=("shares of all subjects of the arm",), verdict="consistent" if most > least else "impossible",
-                sentence=f"{describe_number(n)} is said to be more frequent than in {arm}; printed are {texts}",
+                kind="order", of="adverse events", arm=n.arm or "",
+                used=(said_so, own.printed, other.printed, *(() if fits else (*own.total.cited, *other.total.cited))),
+                assumed=("shares of all subjects of the arm",),
+                verdict="consistent" if fits else "cannot say" if of_others else "impossible",
+                sentence=f"{describe_number(n)} is said to be more frequent than in {arm}; printed are "
+                f"{own.printed.number.printed} and {other.printed.number.printed}",
+                notable="so it is only where other subjects were counted" if of_others and not fits else "",
             )  # fmt: skip
 
 
-def _shares(numbers: Numbers, here: Sequence[Cited]) -> tuple[float, float, tuple[Cited, ...]] | None:
-    """The least and the greatest share that the counts of an arm allow; None where there is no count."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Shares:
+    """The least and the greatest share of an arm that its printed count or percentage allows: of all its subjects, and
+    of somewhat fewer where nothing says who was counted."""
+
+    printed: Cited
+    total: Total
+    least: float
+    most: float
+    least_of_some: float
+    most_of_some: float
+
+
+def _shares(numbers: Numbers, here: Sequence[Cited]) -> _Shares | None:
+    """None where there is no count, or nothing says of how many."""
     for one in (c for c in here if not c.number.printed.word):
         total, allowed = total_of(numbers, one), possible_counts(numbers, one)
-        if total and allowed:
-            return allowed[0] / total[0], allowed[-1] / total[0], (one,)
+        if total is None or not allowed:
+            continue
+        least, most = (allowed[end] / total.subjects for end in (0, -1))
+        low, high = least, most
+        if total.assumed and one.number.printed.percent:
+            windows = [window(one.number.printed, rounding) for rounding in ROUNDINGS]
+            low, high = min(w[0] for w in windows), max(w[1] for w in windows)
+        elif total.assumed:
+            high = most / (1 - _NEAR)
+        return _Shares(printed=one, total=total, least=least, most=most, least_of_some=low, most_of_some=high)
     return None

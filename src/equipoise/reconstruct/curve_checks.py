@@ -8,7 +8,7 @@ from functools import partial
 from itertools import pairwise
 
 from ..units import days, days_per
-from .check import Check, Cited, Numbers, agreeing, said
+from .check import Check, Cited, Numbers, Total, agreeing, said
 from .ratio_checks import Ratio
 from .windows import ROUNDING_NOTES, ROUNDINGS, Rounding, Window, common, window
 
@@ -36,7 +36,7 @@ def _against_crude(numbers: Numbers, rates: list[Cited], known: list[Cited]) -> 
             if days(str(rate.number.at)) != days(str(free.number.at)):
                 continue
             n = free.number
-            total = (n.of, "") if n.of else numbers.subjects(n.arm, n.estimand, n.source)
+            total = Total(n.of, "", ()) if n.of else numbers.subjects(n.arm, n.estimand, n.source)
             p = n.printed
             if p.percent:
                 least = min(window(p, r)[0] for r in ROUNDINGS)
@@ -44,12 +44,13 @@ def _against_crude(numbers: Numbers, rates: list[Cited], known: list[Cited]) -> 
             elif total is None:
                 continue
             else:
-                least, shown = p.value / total[0], f"{p} of {total[0]}"
+                least, shown = p.value / total.subjects, f"{p} of {total.subjects}"
             highest = max(window(rate.number.printed, r)[1] for r in ROUNDINGS)
             fits = highest >= least
             yield Check(
-                kind="rate and crude", of=str(n.estimand), arm=str(n.arm), used=(rate, free),
-                assumed=tuple(x for x in (total[1] if total else "", "a Kaplan-Meier rate", *_ALL) if x),
+                kind="rate and crude", of=str(n.estimand), arm=str(n.arm),
+                used=(rate, free, *(total.cited if total and not fits and not p.percent else ())),
+                assumed=tuple(x for x in (total.assumed if total else "", "a Kaplan-Meier rate", *_ALL) if x),
                 interval=f"at least {100 * least:.4g}%", least=least, verdict="consistent" if fits else "impossible",
                 sentence=f"at {n.at}, {shown} are known to be event-free, and the Kaplan-Meier rate "
                 f"{rate.number.printed} is {'not ' if fits else ''}below that",

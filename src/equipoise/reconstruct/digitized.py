@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ from ..results import Row, duration, fixed, long_table, number, p_value
 from ..simulate import marked_subjects
 from ..survival import cox, kaplan_meier, logrank
 from ..units import days, days_per
+from .check import Numbers
 from .digitized_files import Clicks, read_digitized
 from .guyot import DigitizedArm, guyot, two_arms
 
@@ -116,10 +117,15 @@ def digitized(trial: Protocol, *, estimand: str | None = None, tier: Tier = "A")
     notes = tuple(dict.fromkeys((*ASSUMED, *(f"{arm}: {note}" for arm, one in arms.items() for note in one.notes))))
     made = _patients(lean, name, arms, notes)
     ties = tie_out(lean.model_copy(update={"testing": trial.testing}), made, tier)
+    numbers = Numbers.of_trial(trial)
+    others = [
+        f"{arm}: {one.subjects} subjects are at risk at time zero, {counted.subjects} are published"
+        for arm, one in arms.items() if (counted := numbers.subjects(arm, name)) and counted.subjects != one.subjects
+    ]  # fmt: skip
     apart = [f"{t.name}: published {t.number.printed}, computed {t.computed}" for t in ties if not t.agrees]
     return DigitizedTrial(
         trial=lean, estimand=name, arms=MappingProxyType(arms), tte=tte, patients=made, ties=ties, notes=notes,
-        warnings=tuple(f"does not agree with the published number: {text}" for text in apart),
+        warnings=(*others, *(f"does not agree with the published number: {text}" for text in apart)),
     )  # fmt: skip
 
 
@@ -147,8 +153,15 @@ def _which(trial: Protocol, estimand: str | None) -> str:
 def _arm(trial: Protocol, curve: PublishedCurve, path: str) -> DigitizedArm:
     """One curve of the protocol, rebuilt; an error names its place."""
     file = trial.source.parent / curve.file
+    beside = [c for c in trial.published.curves if c.file == curve.file and c.arm != curve.arm]
+    others = {other.dataset or other.arm for other in beside}
+    if curve.dataset in others and any(c.dataset == curve.dataset and c.estimand == curve.estimand for c in beside):
+        raise DataError(
+            f"the curve {curve.dataset!r} is that of two arms", file=f"{path}, {file.name} dataset",
+            remedy="Name the curve of each.",
+        )  # fmt: skip
     try:
-        clicks = _clicks(read_digitized(file, percent=curve.percent), curve)
+        clicks = _clicks(read_digitized(file, percent=curve.percent), curve, others)
         per = days_per(curve.unit)
         return guyot(
             clicks.time, clicks.survival, at_risk_times=[days(time) / per for time in curve.at_risk],
@@ -161,11 +174,12 @@ def _arm(trial: Protocol, curve: PublishedCurve, path: str) -> DigitizedArm:
         ) from None
 
 
-def _clicks(curves: Mapping[str, Clicks], curve: PublishedCurve) -> Clicks:
+def _clicks(curves: Mapping[str, Clicks], curve: PublishedCurve, others: Collection[str]) -> Clicks:
+    """The curve that is named; a file's only one need not be, where it is not said to be that of another arm."""
     name = curve.dataset or curve.arm
     if name in curves:
         return curves[name]
-    if len(curves) == 1 and curve.dataset is None:
+    if len(curves) == 1 and curve.dataset is None and not others:
         return next(iter(curves.values()))
     raise DataError(
         f"the file has no curve {name!r}",

@@ -349,4 +349,6 @@ def _distances(
     after = steps[np.searchsorted(curve_time, x, side="right")]
     before = steps[np.searchsorted(curve_time, x, side="left")]
     at_risk = len(found.time) - np.searchsorted(np.sort(found.time), x, side="left")
-    return np.maximum(np.maximum(y - before, after - y), 0.0), np.maximum(before, y) / np.maximum(at_risk, 1)
+    return np.maximum(np.maximum(y - before, after - y), 0.0), np.where(
+        at_risk > 0, np.maximum(before, y) / np.maximum(at_risk, 1), 0.0
+    )

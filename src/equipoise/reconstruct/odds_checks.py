@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from functools import partial
 from itertools import product
 
@@ -70,33 +71,43 @@ def check_odds(numbers: Numbers, outcome: str, ratio: Ratio | None) -> Iterator[
     tables = _tables(numbers, outcome)
     if tables is None:
         return
-    cells, used = tables
+    cells, used, beside = tables
     if ratio is not None and ratio.estimate:
-        yield from _ratio_of_counts(ratio, cells, used)
+        yield from _with_subjects(_ratio_of_counts(ratio, cells, used), beside)
     for p in numbers.where("P", outcome=outcome):
         if not p.number.printed.word:
-            yield from _p_of_tables(outcome, p, cells, used)
+            yield from _with_subjects(_p_of_tables(outcome, p, cells, used), beside)
 
 
-def _tables(numbers: Numbers, outcome: str) -> tuple[list[Cells], tuple[Cited, ...]] | None:
-    """All tables whose counts print as the responders of the two arms do; None where that is not known."""
+def _with_subjects(checks: Iterable[Check], beside: tuple[Cited, ...]) -> Iterator[Check]:
+    """What is impossible is so of those who were counted: it rests on their numbers too."""
+    for check in checks:
+        yield replace(check, used=(*check.used, *beside)) if check.verdict == "impossible" else check
+
+
+def _tables(numbers: Numbers, outcome: str) -> tuple[list[Cells], tuple[Cited, ...], tuple[Cited, ...]] | None:
+    """All tables whose counts print as the responders of the two arms do, the responders and the subjects that say so;
+    None where that is not known."""
     here = numbers.where("responders", outcome=outcome)
     role = {name: arm.role for name, arm in numbers.trial.arms.items()}
     arms = sorted({str(c.number.arm) for c in here}, key=lambda arm: role[arm] == "control")
     if [role[arm] for arm in arms] != ["experimental", "control"]:
         return None
-    allowed, totals, used = [], [], []
+    allowed, totals = [], []
+    used: list[Cited] = []
+    beside: list[Cited] = []
     for arm in arms:
         own = [c for c in here if c.number.arm == arm]
         total = total_of(numbers, own[0])
         if total is None:
             return None
+        beside += total.cited
         sets = [set(possible_counts(numbers, c) or []) for c in own]
-        allowed.append(sorted(k for k in set.intersection(*sets) if k <= total[0]))
-        totals.append(total[0])
+        allowed.append(sorted(k for k in set.intersection(*sets) if k <= total.subjects))
+        totals.append(total.subjects)
         used += own
     cells = [(k1, totals[0], k0, totals[1]) for k1, k0 in product(*allowed)]
-    return (cells, tuple(used)) if 0 < len(cells) <= _MOST_TABLES else None
+    return (cells, tuple(used), tuple(beside)) if 0 < len(cells) <= _MOST_TABLES else None
 
 
 def _ratio_of_counts(ratio: Ratio, tables: list[Cells], used: tuple[Cited, ...]) -> Iterator[Check]:

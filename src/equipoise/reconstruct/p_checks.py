@@ -213,7 +213,10 @@ def check_one(ratio: Ratio, p: Cited) -> Iterator[Check]:
     holds = None if low[0] <= 1 <= low[1] or high[0] <= 1 <= high[1] else low[1] < 1 < high[0]
     sided = p.number.sided or 2
     edge = (1 - level) / (1 if sided == 2 else 2)
-    small = True if ends[1] < edge else False if ends[0] > edge else None
+    bound = p.number.printed.bound  # "<0.05" is below 0.05, ">0.05" above: the end itself is no such P
+    small = True if ends[1] < edge - 1e-9 else False if ends[0] > edge + 1e-9 else None
+    if bound and abs(p.number.printed.value - edge) <= 1e-9:
+        small = bound == "<"
     texts = f"limits {', '.join(str(c.number.printed) for c in (*ratio.lower, *ratio.upper))} and P {p.number.printed}"
     assumed = (
         level_note(ratio),

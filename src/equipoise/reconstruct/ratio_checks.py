@@ -80,16 +80,26 @@ def ratios(numbers: Numbers) -> list[Ratio]:
         names = (kind, f"{kind} lower limit", f"{kind} upper limit")
         here = numbers.where(*names)
         for of, stratified in dict.fromkeys((getattr(c.number, field), c.number.stratified) for c in here):
-            own = [c for c in here if (getattr(c.number, field), c.number.stratified) == (of, stratified)]
-            parts = [[c for c in own if c.number.statistic == name] for name in names]
-            levels = dict.fromkeys(c.number.confidence for c in (*parts[1], *parts[2])) or {None: None}
-            for level in levels:
-                lower, upper = ([c for c in part if c.number.confidence == level] for part in parts[1:])
-                found.append(Ratio(
-                    kind=kind, of=of, estimate=tuple(agreeing(parts[0])), lower=tuple(agreeing(lower)),
-                    upper=tuple(agreeing(upper)), stratified=stratified,
-                ))  # fmt: skip
+            every = [c for c in here if (getattr(c.number, field), c.number.stratified) == (of, stratified)]
+            for own in _by_method(every, kind):
+                parts = [[c for c in own if c.number.statistic == name] for name in names]
+                levels = dict.fromkeys(c.number.confidence for c in (*parts[1], *parts[2])) or {None: None}
+                for level in levels:
+                    lower, upper = ([c for c in part if c.number.confidence == level] for part in parts[1:])
+                    found.append(Ratio(
+                        kind=kind, of=of, estimate=tuple(agreeing(parts[0])), lower=tuple(agreeing(lower)),
+                        upper=tuple(agreeing(upper)), stratified=stratified,
+                    ))  # fmt: skip
     return found
+
+
+def _by_method(own: list[Cited], kind: str) -> list[list[Cited]]:
+    """Estimates that differ and are said to be of different methods are different ratios, each with its own limits."""
+    estimates = [c for c in own if c.number.statistic == kind]
+    methods = dict.fromkeys(c.number.method for c in estimates)
+    if len(methods) < 2 or len(agreeing(estimates)) == len(estimates):
+        return [own]
+    return [[c for c in own if c.number.method == method] for method in methods]
 
 
 def levels_of(ratio: Ratio) -> tuple[float, ...]:
@@ -229,14 +239,16 @@ def _events(numbers: Numbers, ratio: Ratio) -> tuple[int | None, str, tuple[Cite
     if found is not None:
         return found[0], f"{found[0]} are printed", found[1]
     subjects = numbers.subjects(None, ratio.of, ratio.used[0].number.source)
-    return (None, "", ()) if subjects is None else (subjects[0], f"there are {subjects[0]} subjects", ())
+    if subjects is None:
+        return None, "", ()
+    return subjects.subjects, f"there are {subjects.subjects} subjects", subjects.cited
 
 
 def _allocated(numbers: Numbers, ratio: Ratio, bound: tuple[float, float]) -> str:
     """About how many events that is, as the arms were allocated."""
     treatment = numbers.trial.estimands[ratio.of].treatment
     arms, source = (treatment.experimental, treatment.control), ratio.used[0].number.source
-    shares = [float(n[0]) for n in (numbers.subjects(arm, ratio.of, source) for arm in arms) if n is not None]
+    shares = [float(n.subjects) for n in (numbers.subjects(arm, ratio.of, source) for arm in arms) if n is not None]
     if len(shares) < 2 and numbers.trial.randomization:
         allocation = numbers.trial.randomization.allocation
         shares = [float(allocation.get(arm, 0)) for arm in arms]

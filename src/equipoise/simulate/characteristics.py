@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 Vector = NDArray[np.float64]
 _NAMED = 5
+_RARE = 0.01  # of trials: fewer are told in the rows alone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -103,8 +104,18 @@ class Operating:
         return (
             f"{self.label}: power {fixed(self.power, 4)} (Monte Carlo error {fixed(self.power_error, 4)}) over "
             f"{self.trials:,} trials, seed {self.seed}; on average {fixed(self.expected['events'][0], 1)} events, "
-            f"{fixed(self.expected['patients'][0], 1)} patients and {fixed(days / months, 1)} months"
+            f"{fixed(self.expected['patients'][0], 1)} patients and {fixed(days / months, 1)} months{self._told()}"
         )
+
+    def _told(self) -> str:
+        """What must be known beside the power: a look that is never met, or an analysis that failed, claims nothing."""
+        told = [
+            f"; {fixed(100 * share, 1)}% of the trials end before look {look}, and claim nothing there"
+            for look, share in enumerate(self.unmet.tolist(), start=1) if share >= _RARE
+        ]  # fmt: skip
+        if self.wrong:
+            told.append(f"; {len(self.wrong)} looks are without a result, the first at {self.wrong[0]}")
+        return "".join(told)
 
     def rows(self) -> list[Row]:
         """Rows of the long table: power and averages, then each look's."""

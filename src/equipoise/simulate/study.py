@@ -32,6 +32,7 @@ from .trial import scenario_of, subjects_of
 if TYPE_CHECKING:
     import polars as pl
 
+_SHORT = 0.05  # events of the mean: fewer are not told
 _UNIT_OF = {"hazard ratio": "hazard ratio", "crossover": "share who cross over"}
 
 
@@ -225,9 +226,23 @@ def _grid(
     )  # fmt: skip
     return Grid(
         name=name, label=asked.label, varied=_varied(asked), cells=tuple(ordered),
-        notes=tuple(_notes(protocol, asked, scenario, n, progressing=progressing)), context=context,
+        notes=(*_notes(protocol, asked, scenario, n, progressing=progressing), *_cut_short(asked, cells)),
+        context=context,
         dated=bool(asked.accrual),
     ), interrupted  # fmt: skip
+
+
+def _cut_short(asked: Simulation, cells: list[Cell]) -> Iterator[str]:
+    """Where the scenario's cut-off comes before the number of events that a column is named after."""
+    for k, events in enumerate(asked.events):
+        fewest = min((c for c in cells if c.look == k), key=lambda c: float(c.run.events[k]), default=None)
+        if fewest is None or float(fewest.run.events[k]) >= events - _SHORT:
+            continue
+        mean = fixed(float(fewest.run.events[k]), 1)
+        yield (
+            f"{asked.label}: {events} events do not come in every trial before the cut-off, at which the others are "
+            f"tested: at a {_UNIT_OF[_varied(asked)]} of {fewest.x:g} there are {mean} on average"
+        )
 
 
 def _curves(protocol: Protocol, seed: int, progress: Callable[[str], None]) -> Iterator[Curves]:

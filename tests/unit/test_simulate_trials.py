@@ -551,3 +551,12 @@ def test_treatment_that_stops_for_other_reasons(protocol: Protocol) -> None:
     twice = trial(protocol, model, seed=4)
     assert twice.adsl is not None
     assert twice.adsl.equals(after.adsl)
+
+
+def test_an_analysis_that_gives_nan_is_named(protocol: Protocol) -> None:
+    looks = Looks(cuts=(Cut(events=60),), efficacy=[1.96], sided=1)
+    found = operating(
+        protocol, looks=looks, scenario="survival alone", estimand="OS", trials=5, seed=1, analysis=lambda _: math.nan
+    )
+    assert len(found.wrong) == 5
+    assert found.wrong[0] == "trial 0, look 1: the analysis gives nan"

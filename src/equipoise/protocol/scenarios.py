@@ -78,7 +78,8 @@ class Hazard(Section):
     @model_validator(mode="after")
     def _has_a_hazard(self) -> Hazard:
         if (self.median is None) == (not self.pieces):
-            raise ValueError("the model gives no hazard: give either `median` (with `shape`) or `pieces`")
+            how = "no hazard" if self.median is None else "the hazard twice"
+            raise ValueError(f"the model gives {how}: give either `median` (with `shape`) or `pieces`")
         if self.median is not None and days(self.median) <= 0:
             raise ValueError("the median must be above zero")
         check_pieces(self.pieces)

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from itertools import pairwise
 
 from ..errors import ProtocolError, UnsupportedError
-from ..protocol import Population, Printed, Protocol, PublishedNumber, Scenario, quoted
+from ..protocol import Population, Printed, Protocol, PublishedNumber, Scenario, describe_number, quoted
+from ..results import percent
 
 _LEVEL = 0.95  # of the limits that the search computes
 _TRIPLES = (
@@ -168,6 +169,26 @@ def check_responders(trial: Protocol, scenario: Scenario, number: PublishedNumbe
             where=f"published.numbers[{index}].column",
             remedy='Name one of their own, such as "RESPFL".',
         )  # fmt: skip
+
+
+def printed_count(number: PublishedNumber, total: int, index: int) -> tuple[int, ...]:
+    """Counts of ``total`` that print as the number does; refuses a number that no count prints."""
+    found = number.printed.counts(total)
+    if not found:
+        what = f'"{number.printed}" of {total}'
+        nearest = "" if not number.printed.percent else _nearest(number.printed.value, total)
+        raise ProtocolError(
+            f"{describe_number(number)}: no count prints {what}",
+            where=f"published.numbers[{index}].printed",
+            remedy=f"Check the percentage and the number of subjects{nearest}.",
+        )
+    return found
+
+
+def _nearest(printed: float, total: int) -> str:
+    below = math.floor(printed * total / 100)
+    near = ", ".join(f"{k} is {percent(k, total, 2)}%" for k in (below, below + 1) if 0 <= k <= total)
+    return f": of {total}, {near}"
 
 
 def strata_of(trial: Protocol, number: PublishedNumber) -> tuple[str, ...]:

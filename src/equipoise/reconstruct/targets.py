@@ -14,7 +14,6 @@ from ..errors import ProtocolError, UnsupportedError
 from ..kernels import targets as kinds
 from ..protocol import Protocol, PublishedNumber, Scenario, describe_number
 from ..protocol.published import Tier
-from ..results import percent
 from ..simulate.patients import endpoint_place
 from ..units import days, days_per
 from .refusals import (
@@ -23,6 +22,7 @@ from .refusals import (
     check_population,
     check_responders,
     population_columns,
+    printed_count,
     strata_of,
 )
 
@@ -131,32 +131,12 @@ def targets(trial: Protocol, scenario: Scenario, tier: Tier = "A") -> Targets:
     )
 
 
-def printed_count(number: PublishedNumber, total: int, index: int) -> tuple[int, ...]:
-    """Counts of ``total`` that print as the number does; refuses a number that no count prints."""
-    found = number.printed.counts(total)
-    if not found:
-        what = f'"{number.printed}" of {total}'
-        nearest = "" if not number.printed.percent else _nearest(number.printed.value, total)
-        raise ProtocolError(
-            f"{describe_number(number)}: no count prints {what}",
-            where=f"published.numbers[{index}].printed",
-            remedy=f"Check the percentage and the number of subjects{nearest}.",
-        )
-    return found
-
-
 def number_total(trial: Protocol, subjects: Mapping[str, int], number: PublishedNumber) -> int:
     """Subjects that a count is a count of: those of its arm, or of both arms of its estimand."""
     if number.arm is not None:
         return subjects[number.arm]
     treatment = trial.estimands[str(number.estimand)].treatment
     return subjects[treatment.experimental] + subjects[treatment.control]
-
-
-def _nearest(printed: float, total: int) -> str:
-    below = math.floor(printed * total / 100)
-    near = ", ".join(f"{k} is {percent(k, total, 2)}%" for k in (below, below + 1) if 0 <= k <= total)
-    return f": of {total}, {near}"
 
 
 def _subjects(trial: Protocol, numbers: list[tuple[int, PublishedNumber]]) -> dict[str, int]:

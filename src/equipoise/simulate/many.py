@@ -114,7 +114,8 @@ def _other_z(
         strata=stratum if task.by else None, origin="simulated",
     )  # fmt: skip
     try:
-        return float(task.analysis(tte)), ""
+        z = float(task.analysis(tte))
+        return z, "the analysis gives nan" if math.isnan(z) else ""
     except Exception as error:  # whatever a user's function raises belongs to this trial and to no other
         return math.nan, f"{type(error).__name__}: {' '.join(str(error).split())}"
 

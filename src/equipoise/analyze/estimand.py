@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Literal
 
+import numpy as np
 import polars as pl
 
 from ..data import Patients, TimeToEvent
@@ -78,14 +79,14 @@ def population_rows(trial: Protocol, data: Patients, estimand: str) -> pl.DataFr
     _require(rows, [names.subject, names.arm, names.time, names.censoring], data, "column that every analysis needs")
     rows = in_population(trial, data, chosen.population, rows)
     rows = in_arms(trial, data, rows, (chosen.treatment.control, chosen.treatment.experimental), chosen.population)
-    rows = rows.with_columns(_event_codes(trial, data, chosen).alias("__event__"))
+    rows = rows.hstack([_event_codes(trial, data, chosen, rows[names.censoring])])
     for name, rule in chosen.intercurrent_events.items():
         if rule.strategy != "treatment policy":
             rows = _handle(data, rows, rule, f"{chosen.variable}, {name}")
     return rows
 
 
-def _event_codes(trial: Protocol, data: Patients, chosen: Estimand) -> pl.Expr:
+def _event_codes(trial: Protocol, data: Patients, chosen: Estimand, codes: pl.Series) -> pl.Series:
     names, competing = data.names, trial.endpoints[chosen.variable].competing_codes
     both = set(competing) & set(names.event_codes)
     if both:
@@ -94,10 +95,13 @@ def _event_codes(trial: Protocol, data: Patients, chosen: Estimand) -> pl.Expr:
             where=f"endpoints.{quoted(chosen.variable)}.competing_codes",
             remedy="Name each code once.",
         )
-    event = pl.col(names.censoring).is_in(list(names.event_codes)).cast(pl.Int64)
-    if chosen.summary != "subdistribution hazard ratio":
-        return event
-    return event + 2 * pl.col(names.censoring).is_in(list(competing)).cast(pl.Int64)
+    held = codes.cast(pl.Float64).to_numpy()
+    event = np.isin(held, list(names.event_codes)).astype(np.int64)
+    if chosen.summary == "subdistribution hazard ratio":
+        event += 2 * np.isin(held, list(competing))
+    if codes.null_count():  # who has no code has no event either: what takes the rows says so
+        return pl.Series("__event__", np.where(np.isnan(held), np.nan, event))
+    return pl.Series("__event__", event)
 
 
 def subjects(trial: Protocol, data: Patients, population: str, arms: Sequence[str]) -> pl.DataFrame:
@@ -196,7 +200,7 @@ def unnamed_arms(trial: Protocol, data: Patients) -> list[str]:
     if frame is None or arm not in frame.columns:
         return []
     named = [trial.arm_in_data(a) for a in trial.arms]
-    if set(frame[arm].drop_nulls().cast(pl.String).unique()) <= set(named):
+    if {str(label) for label in dict.fromkeys(frame[arm].to_list()) if label is not None} <= set(named):
         return []
     others = frame.filter(~pl.col(arm).cast(pl.String).is_in(named))
     labels = ", ".join(repr(a) for a in sorted(others[arm].drop_nulls().cast(pl.String).unique()))
@@ -300,8 +304,8 @@ def in_population(trial: Protocol, data: Patients, name: str, rows: pl.DataFrame
                 column=column,
                 remedy=f"It holds {held.dtype}, such as {held.drop_nulls().first()!r}; check {path}.",
             )
-        within = (held == value).fill_null(False)
-        if not within.all():
+        within = held == value
+        if within.null_count() or not within.all():
             rows = rows.filter(within)
     if rows.is_empty():
         shown = ", ".join(f"{c} = {v}" for c, v in conditions.items())

@@ -6,7 +6,9 @@ whether a parameter keeps to one of them, and the data cut must use the one the 
 
 from __future__ import annotations
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from ..protocol import DataNames
 from ..units import days_per
@@ -24,7 +26,7 @@ def count_days(adtte: pl.DataFrame, names: DataNames) -> pl.DataFrame:
 
     ``_fits`` is null where the time or a date is missing.
     """
-    from_one = fits_from_one(names).alias("_from_one")
+    from_one = _fits(names, 1.0).alias("_from_one")
     from_zero = _fits(names, 0.0).alias("_from_zero")
     counted = adtte.with_columns(from_one, from_zero).with_columns(
         pl.when(pl.col("_from_one").sum() >= pl.col("_from_zero").sum())
@@ -37,15 +39,18 @@ def count_days(adtte: pl.DataFrame, names: DataNames) -> pl.DataFrame:
     return counted.with_columns(fits.alias(FITS)).drop("_from_one", "_from_zero")
 
 
-def fits_from_one(names: DataNames) -> pl.Expr:
-    """Whether a time counts the day of randomization as day 1; null where it or a date is missing."""
-    return _fits(names, 1.0)
+def fits_from_one(time: NDArray[np.float64], days: NDArray[np.float64], names: DataNames) -> NDArray[np.bool_]:
+    """Whether times count the day of randomization as day 1, ``days`` being those from the start date to the end."""
+    return np.abs(time * days_per(names.time_unit) - days - 1.0) <= _tolerance(names)
 
 
 def _fits(names: DataNames, first: float) -> pl.Expr:
-    tolerance = _EXACT_DAYS if names.time_unit == "days" else _ROUNDING_DAYS
     excess = pl.col(names.time) * days_per(names.time_unit) - elapsed_days(names)
-    return (excess - first).abs() <= tolerance
+    return (excess - first).abs() <= _tolerance(names)
+
+
+def _tolerance(names: DataNames) -> float:
+    return _EXACT_DAYS if names.time_unit == "days" else _ROUNDING_DAYS
 
 
 def elapsed_days(names: DataNames) -> pl.Expr:

@@ -145,7 +145,7 @@ class Patients:
 
     def _endpoint_rows(self, parameter: str) -> pl.DataFrame:
         names = self.names
-        rows = self.adtte.filter(pl.col(names.parameter) == parameter)
+        rows = self.adtte.filter(self.adtte[names.parameter] == parameter)
         if rows.height == 0:
             held = self.adtte[names.parameter].drop_nulls().unique(maintain_order=True).to_list()
             raise DataError(

@@ -12,7 +12,9 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Literal
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from ..errors import DataError, name_subjects
 from ..protocol import DataNames, Protocol
@@ -20,7 +22,6 @@ from .day_count import FITS, OFFSET, count_days, fits_from_one
 from .patients import Patients
 
 Severity = Literal["error", "warning", "not applicable"]
-_DATASET = "_of"
 _ORDER: tuple[Severity, ...] = ("error", "warning", "not applicable")
 
 RULES: Mapping[str, str] = MappingProxyType(
@@ -97,13 +98,14 @@ class _Case:
     trial: Protocol
 
     @cached_property
-    def suspects(self) -> frozenset[str]:
-        """Rules that a record of ADTTE breaks, as far as one pass over it can tell."""
-        return frozenset(_any(self.adtte, _broken(self)))
+    def masks(self) -> Mapping[str, NDArray[np.bool_]]:
+        """By rule, which records of ADTTE break it; rules whose columns are not there are left out."""
+        return _broken(self)
 
     def broken(self, rule: str) -> pl.DataFrame:
         """The records of ADTTE that break a rule."""
-        return self.adtte.filter(_broken(self)[rule]) if rule in self.suspects else self.adtte.clear()
+        bad = self.masks[rule]
+        return self.adtte.filter(pl.Series(bad)) if bad.any() else self.adtte.clear()
 
     def flags(self, frame: pl.DataFrame) -> list[str]:
         """Columns of flags: those that ADaM names so, and those of the protocol's populations."""
@@ -158,23 +160,23 @@ class _Case:
         )
 
 
-def _broken(case: _Case) -> dict[str, pl.Expr]:
-    """By rule, which records of ADTTE break it; rules whose columns are not there are left out."""
-    names = case.names
-    code, time = pl.col(names.censoring), pl.col(names.time)
-    whole = code.is_not_null() & (code >= 0) & (code == code.cast(pl.Float64).round(0))
-    positive = (time > 0) & time.is_finite()
-    if case.patients.cut_code is not None:
-        # Who entered on the day of the cut has no time yet where the file counts ADT - STARTDT.
-        positive = positive | ((time == 0) & (code == case.patients.cut_code))
-    found = {
-        "TTE-01": ~whole.fill_null(False),
-        "TTE-02": ~positive.fill_null(False),
-        "TTE-05": pl.struct(names.subject, names.parameter).is_duplicated(),
-    }
-    if not _missing(case.adtte, [names.start_date, names.end_date]):
-        found["TTE-03"] = pl.col(names.end_date) < pl.col(names.start_date)
-        found["TTE-04"] = ~fits_from_one(names).fill_null(True)  # what does not may count from zero: the rule finds out
+def _broken(case: _Case) -> dict[str, NDArray[np.bool_]]:
+    """Each rule of single records, over arrays: a file that keeps all of them is looked at once."""
+    names, adtte = case.names, case.adtte
+    code, time = (adtte[name].cast(pl.Float64).to_numpy() for name in (names.censoring, names.time))
+    with np.errstate(invalid="ignore"):
+        whole = (code >= 0) & (code == np.floor(code))
+        positive = (time > 0) & np.isfinite(time)
+        if case.patients.cut_code is not None:
+            # Who entered on the day of the cut has no time yet where the file counts ADT - STARTDT.
+            positive |= (time == 0) & (code == case.patients.cut_code)
+        found = {"TTE-01": ~whole, "TTE-02": ~positive}
+        found["TTE-05"] = adtte.select(names.subject, names.parameter).is_duplicated().to_numpy()
+        if not _missing(adtte, [names.start_date, names.end_date]):
+            days = (adtte[names.end_date] - adtte[names.start_date]).dt.total_days().cast(pl.Float64).to_numpy()
+            found["TTE-03"] = days < 0
+            # What does not count from day 1 may count from day 0: the rule finds out.
+            found["TTE-04"] = ~(fits_from_one(time, days, names) | np.isnan(time - days))
     return found
 
 
@@ -213,7 +215,7 @@ def _tte_04(case: _Case) -> Iterator[Finding]:
     if missing := _missing(case.adtte, [start, end]):
         yield case.absent("TTE-04", "adtte", missing)
         return
-    if "TTE-04" not in case.suspects:
+    if not case.masks["TTE-04"].any():
         return
     counted = count_days(case.adtte, names)
     wrong = counted.filter(~pl.col(FITS))
@@ -283,30 +285,30 @@ def _tte_14(case: _Case) -> Iterator[Finding]:
     if adsl is None:
         yield case.absent("TTE-14", "adsl", [])
         return
-    present = {name: frame for name, frame in case.patients.frames().items() if name != "adsl"}
-    named = [frame.lazy().select(subject, pl.lit(name).alias(_DATASET)) for name, frame in present.items()]
-    lost = pl.concat(named).join(adsl.lazy(), on=subject, how="anti", maintain_order="left").collect()
-    for dataset in lost[_DATASET].unique(maintain_order=True) if lost.height else ():
-        unknown = lost.filter(pl.col(_DATASET) == dataset)
-        count = unknown[subject].n_unique()
-        text = f"{count} subject{'s' if count > 1 else ''} of {dataset.upper()} not in ADSL"
-        yield case.finding("TTE-14", dataset, subject, unknown, text, "Add them to ADSL.")
+    row_of: dict[object, int] = {}
+    for i, known in enumerate(adsl[subject].to_list()):
+        row_of.setdefault(known, i)
+    for dataset in ("adtte", "adae", "adex"):
+        frame = case.patients.frames().get(dataset)
+        lost = [] if frame is None else [who not in row_of for who in frame[subject].to_list()]
+        if frame is not None and any(lost):
+            unknown = frame.filter(pl.Series(lost))
+            count = unknown[subject].n_unique()
+            text = f"{count} subject{'s' if count > 1 else ''} of {dataset.upper()} not in ADSL"
+            yield case.finding("TTE-14", dataset, subject, unknown, text, "Add them to ADSL.")
     strata = [*case.names.strata.as_randomized, *case.names.strata.as_verified]
     both = [c for c in case.adtte.columns if c in adsl.columns]
-    compared = [c for c in both if c == case.names.arm or c in strata or c.endswith("FL")]
-    one_each = adsl.lazy().select(subject, *compared).unique(subject, keep="first", maintain_order=True)
-    kept = case.adtte.lazy().select(subject, *compared)
-    joined = kept.join(one_each, on=subject, how="inner", suffix="_of_adsl", maintain_order="left")
-    differs = {}
-    for column in compared:
-        own, other = pl.col(column), pl.col(f"{column}_of_adsl")
-        if case.adtte.schema[column].is_numeric() != adsl.schema[column].is_numeric():
+    places = [row_of.get(who, -1) for who in case.adtte[subject].to_list()]
+    for column in (c for c in both if c == case.names.arm or c in strata or c.endswith("FL")):
+        own, other = case.adtte[column], adsl[column]
+        if own.dtype.is_numeric() != other.dtype.is_numeric():
             own, other = own.cast(pl.String), other.cast(pl.String)
-        differs[column] = own.ne_missing(other)
-    for column in _any(joined, differs):
-        bad = joined.filter(differs[column]).collect()
-        text = f"{column} differs between ADTTE and ADSL in {_records(bad.height)}"
-        yield case.finding("TTE-14", "adtte", column, bad, text, "Correct the one that is wrong.")
+        held = other.to_list()
+        differs = [i >= 0 and value != held[i] for value, i in zip(own.to_list(), places, strict=True)]
+        if any(differs):
+            bad = case.adtte.filter(pl.Series(differs))
+            text = f"{column} differs between ADTTE and ADSL in {_records(bad.height)}"
+            yield case.finding("TTE-14", "adtte", column, bad, text, "Correct the one that is wrong.")
 
 
 def _adsl_01(case: _Case) -> Iterator[Finding]:
@@ -340,17 +342,18 @@ def _adsl_01(case: _Case) -> Iterator[Finding]:
 def _adsl_02(case: _Case) -> Iterator[Finding]:
     applied = False
     for dataset, frame in (("adsl", case.patients.adsl), ("adtte", case.adtte)):
-        strange = (
-            {c: ~pl.col(c).cast(pl.String).is_in(["Y", "N"]) for c in case.flags(frame)} if frame is not None else {}
-        )
-        applied |= bool(strange)
-        if frame is not None:
-            for column in _any(frame, strange):
-                bad = frame.filter(strange[column])
-                values = bad[column].unique(maintain_order=True).to_list()
-                text = f"the flag {column} holds {_listed(values)}"
-                finding = case.finding("ADSL-02", dataset, column, bad, text, "Write Y, N or nothing.")
-                yield _as(finding, "warning")
+        if frame is None:
+            continue
+        for column in case.flags(frame):
+            applied = True
+            flags = frame[column].cast(pl.String)
+            if set(flags.to_list()) <= {"Y", "N", None}:
+                continue
+            bad = frame.filter(~pl.col(column).cast(pl.String).is_in(["Y", "N"]))
+            values = bad[column].unique(maintain_order=True).to_list()
+            text = f"the flag {column} holds {_listed(values)}"
+            finding = case.finding("ADSL-02", dataset, column, bad, text, "Write Y, N or nothing.")
+            yield _as(finding, "warning")
     if not applied:
         yield Finding(rule="ADSL-02", severity="not applicable", file="", column="", message="there is no flag column")
 
@@ -368,17 +371,9 @@ def _missing(frame: pl.DataFrame, columns: list[str]) -> list[str]:
     return [c for c in columns if c not in frame.columns]
 
 
-def _any(frame: pl.DataFrame | pl.LazyFrame, bad: Mapping[str, pl.Expr]) -> list[str]:
-    """The names of what some row is bad in, found in one pass."""
-    if not bad:
-        return []
-    found = frame.lazy().select(expression.any().alias(name) for name, expression in bad.items()).collect().row(0)
-    return [name for name, yes in zip(bad, found, strict=True) if yes]
-
-
 def _several(frame: pl.DataFrame, one: str, other: str) -> Iterator[tuple[str, str, object, list[object]]]:
     """Values of one of two columns that stand beside more than one of the other: whose, beside whose, value, which."""
-    pairs = frame.lazy().select(one, other).unique(maintain_order=True).collect().rows()
+    pairs = list(dict.fromkeys(zip(frame[one].to_list(), frame[other].to_list(), strict=True)))
     for column, beside, place in ((one, other, 0), (other, one, 1)):
         found: dict[object, list[object]] = {}
         for pair in pairs:

@@ -102,7 +102,17 @@ def _adsl(trial: Protocol, drawn: Cohort, subjects: pl.DataFrame) -> pl.DataFram
         columns["XODT"] = _dates(start, entry, history("crossover") - 1, crossed)
     if scenario.weight is not None:
         columns["WEIGHTBL"] = drawn.baseline.weight
-    return subjects.with_columns(**{name: pl.Series(name, values) for name, values in columns.items()})
+    return _beside(subjects, columns)
+
+
+def _beside(frame: pl.DataFrame, columns: dict[str, Any]) -> pl.DataFrame:
+    """A frame and further columns; one that it has already stays as it is, and a single value stands in every row."""
+    made = []
+    for name, values in columns.items():
+        if name not in frame.columns:
+            alone = isinstance(values, str)
+            made.append(pl.Series(name, [values] * frame.height, dtype=pl.String) if alone else pl.Series(name, values))
+    return frame.hstack(made)
 
 
 def _dates(
@@ -130,6 +140,7 @@ def endpoint_place(trial: Protocol, endpoint: str) -> int:
 def _adtte(trial: Protocol, drawn: Cohort, adsl: pl.DataFrame) -> pl.DataFrame:
     history, names = drawn.column, names_in_upper_case(trial.data)
     kept = [c for c in adsl.columns if c in ("STUDYID", "USUBJID", "SYNTHFL", "SYNTYPE", names.arm)]
+    subjects = adsl.select(kept)
     parts = []
     for endpoint, about in trial.endpoints.items():
         place = endpoint_place(trial, endpoint)
@@ -139,16 +150,16 @@ def _adtte(trial: Protocol, drawn: Cohort, adsl: pl.DataFrame) -> pl.DataFrame:
         described = np.where(of_death, "Death", "Progression").astype(object)
         described[event == 0] = None
         reason = np.where(event == 0, "Last assessment without the event" if place != 1 else "Last known alive", "")
-        parts.append(adsl.select(kept).with_columns(
-            pl.lit(trial.parameter(endpoint)).alias(names.parameter),
-            pl.lit(about.label).alias("PARAM"),
-            pl.Series(names.time, day.astype(float)),
-            pl.Series(names.censoring, 1 - event),
-            pl.Series("EVNTDESC", described.tolist(), dtype=pl.String),
-            pl.Series("CNSDTDSC", [r or None for r in reason], dtype=pl.String),
-            adsl["RANDDT"].alias(names.start_date),
-            _dates(drawn.model.scenario.first_patient, history("entry"), day - 1).alias(names.end_date),
-        ))  # fmt: skip
+        parts.append(_beside(subjects, {
+            names.parameter: trial.parameter(endpoint),
+            "PARAM": about.label,
+            names.time: day.astype(float),
+            names.censoring: 1 - event,
+            "EVNTDESC": pl.Series(described.tolist(), dtype=pl.String),
+            "CNSDTDSC": pl.Series([r or None for r in reason], dtype=pl.String),
+            names.start_date: adsl["RANDDT"],
+            names.end_date: _dates(drawn.model.scenario.first_patient, history("entry"), day - 1),
+        }))  # fmt: skip
     return pl.concat(parts)
 
 
@@ -162,42 +173,42 @@ def _adae(drawn: Cohort, adsl: pl.DataFrame) -> pl.DataFrame:
     first = [a for a in adsl.columns if a in ("STUDYID", "USUBJID", "SYNTHFL", "SYNTYPE")] + [adsl.columns[4]]
     start = drawn.model.scenario.first_patient
     terms = ["Adverse event, term not specified" if c is None else c.term for c in chosen]
-    return adsl.select(first)[subject].with_columns(
-        pl.Series("AETERM", terms, dtype=pl.String),
-        pl.Series("AEDECOD", terms, dtype=pl.String),
-        pl.Series("AEBODSYS", [_UNSPECIFIED if c is None else c.system for c in chosen], dtype=pl.String),
-        pl.Series("AETOXGR", [str(c.grade) if c and c.grade else None for c in chosen], dtype=pl.String),
-        pl.Series("AESER", ["Y" if c and c.serious else "N" for c in chosen], dtype=pl.String),
-        pl.Series("NYHACLS", [_ROMAN[c.nyha] if c and c.nyha else None for c in chosen], dtype=pl.String),
-        _dates(start, drawn.column("entry")[subject], day - 1).alias("ASTDT"),
-        pl.Series("ASTDY", day),
-        pl.Series("TRTEMFL", ["Y"] * len(day), dtype=pl.String),
-    )
+    texts: dict[str, list[Any]] = {
+        "AETERM": terms,
+        "AEDECOD": terms,
+        "AEBODSYS": [_UNSPECIFIED if c is None else c.system for c in chosen],
+        "AETOXGR": [str(c.grade) if c and c.grade else None for c in chosen],
+        "AESER": ["Y" if c and c.serious else "N" for c in chosen],
+        "NYHACLS": [_ROMAN[c.nyha] if c and c.nyha else None for c in chosen],
+    }
+    columns: dict[str, Any] = {name: pl.Series(values, dtype=pl.String) for name, values in texts.items()}
+    columns |= {"ASTDT": _dates(start, drawn.column("entry")[subject], day - 1), "ASTDY": day, "TRTEMFL": "Y"}
+    return _beside(adsl.select(first)[subject], columns)
 
 
 def _adex(trial: Protocol, drawn: Cohort, adsl: pl.DataFrame) -> pl.DataFrame:
     planned, given, amount_planned, amount_given = drawn.doses
     regimens = [r for arm in trial.arms.values() for r in arm.regimen or ()]
     first = [a for a in adsl.columns if a in ("STUDYID", "USUBJID", "SYNTHFL", "SYNTYPE")] + [adsl.columns[4]]
+    subjects = adsl.select(first)
     parts = []
     for j, regimen in enumerate(regimens):
         mine = np.nonzero(planned[:, j] >= 0)[0]
-        rows = adsl[mine]
         unit = regimen.maintenance.dose.unit.partition("/")[0]
         # The model has no body surface: of a dose by it the number of doses is known, not their amount.
         known = "m2" not in (regimen.maintenance.dose.per, regimen.loading.dose.per if regimen.loading else "")
-        parts.append(rows.select(first).with_columns(
-            pl.lit(regimen.drug).alias("EXTRT"),
-            pl.lit(regimen.route).alias("EXROUTE"),
-            pl.lit(unit).alias("DOSEU"),
-            rows["TRTSDT"],
-            rows["TRTEDT"],
-            pl.Series("TRTDURD", drawn.column("treatment_end")[mine]),
-            pl.Series("NDOSEP", planned[mine, j]),
-            pl.Series("NDOSEG", given[mine, j]),
-            _amounts("CDOSEP", amount_planned[mine, j], known),
-            _amounts("CDOSEG", amount_given[mine, j], known),
-        ))  # fmt: skip
+        parts.append(_beside(subjects[mine], {
+            "EXTRT": regimen.drug,
+            "EXROUTE": regimen.route,
+            "DOSEU": unit,
+            "TRTSDT": adsl["TRTSDT"][mine],
+            "TRTEDT": adsl["TRTEDT"][mine],
+            "TRTDURD": drawn.column("treatment_end")[mine],
+            "NDOSEP": planned[mine, j],
+            "NDOSEG": given[mine, j],
+            "CDOSEP": _amounts("CDOSEP", amount_planned[mine, j], known),
+            "CDOSEG": _amounts("CDOSEG", amount_given[mine, j], known),
+        }))  # fmt: skip
     return pl.concat(parts).sort("USUBJID", maintain_order=True)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
@@ -112,7 +112,7 @@ def run(trial: Protocol, data: Patients, *, in_full: bool = True) -> Results:
     for name, analysis in trial.analyses.items():
         context = _context(trial, analysis, name, data)
         own = list(_rows(trial, data, analysis, fitted[name], decisions.get(name), in_full))
-        rows += [replace(row, **context) for row in own]
+        rows += [_placed(row, context) for row in own]
         warnings += [f"{name}: {text}" for text in _warnings(fitted[name])]
     if in_full:
         rows += [row for part in _PARTS for row in part(trial, data)]
@@ -198,6 +198,14 @@ def _context(trial: Protocol, analysis: Analysis, name: str, data: Patients) -> 
         "toml_path": f"analyses.{quoted(name)}",
         "origin": data.origin,
     }
+
+
+def _placed(row: Row, context: dict[str, Any]) -> Row:
+    """A row with all of its context: what ``dataclasses.replace`` does, in half the time for thousands of them."""
+    return Row(
+        group=row.group, statistic=row.statistic, at=row.at, level=row.level, value=row.value, text=row.text,
+        unit=row.unit, method=row.method, reason=row.reason, **context,
+    )  # fmt: skip
 
 
 def _rows(

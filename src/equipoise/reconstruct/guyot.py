@@ -149,6 +149,8 @@ def guyot(
     s, noise = curve_under(x, y, _about_at_risk(x, np.clip(y, 0, 1), table))
     plain = count(x, s, table, None)
     apart, step = _distances(x, y, plain)
+    if table.number[-1] == 0:  # printed: nobody dies after that
+        step[x >= table.time[-1]] = 0.0
     wrong = int(np.argmax(apart - step))
     if apart[wrong] > _FAR + step[wrong]:
         raise DataError(
@@ -161,7 +163,11 @@ def guyot(
     curve_time, curve = _kaplan_meier(found.time, found.event)
     apart, _ = _distances(x, y, found)
     far = int(np.argmax(apart))
-    told = [*(note for note in notes if note != _AT_RATE or _LEAVING not in more), *more]
+    told = [
+        *(note for note in notes if note != _AT_RATE or _LEAVING not in more),
+        *more,
+        *_beyond(x, apart, found, unit),
+    ]
     return DigitizedArm(
         time=found.time * per, event=found.event, at_risk_time=table.time * per, printed=table.number,
         reached=np.array([(found.time >= t).sum() for t in table.time], dtype=np.int64),
@@ -331,6 +337,18 @@ def _halved(made: Callable[[float], Counted], total: int, low: float, high: floa
     return best
 
 
+def _beyond(x: NDArray[np.float64], apart: NDArray[np.float64], found: Counted, unit: TimeUnit) -> list[str]:
+    """What is said where the curve falls on after nobody is left at risk."""
+    last = float(found.time.max())
+    off = float(apart[x > last].max(initial=0.0))
+    if off <= _FAR:
+        return []
+    return [
+        f"from {fixed(last, 1)} {unit} on nobody is left at risk, and the curve is not followed: it ends "
+        f"{fixed(off, 2)} away from the rebuilt one"
+    ]
+
+
 def _kaplan_meier(
     time: NDArray[np.float64], event: NDArray[np.int64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -349,6 +367,5 @@ def _distances(
     after = steps[np.searchsorted(curve_time, x, side="right")]
     before = steps[np.searchsorted(curve_time, x, side="left")]
     at_risk = len(found.time) - np.searchsorted(np.sort(found.time), x, side="left")
-    return np.maximum(np.maximum(y - before, after - y), 0.0), np.where(
-        at_risk > 0, np.maximum(before, y) / np.maximum(at_risk, 1), 0.0
-    )
+    # Beyond the last subject the curve is not followed at all: ``_beyond`` says so.
+    return np.maximum(np.maximum(y - before, after - y), 0.0), np.maximum(before, y) / np.maximum(at_risk, 1)

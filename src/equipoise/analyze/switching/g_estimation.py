@@ -19,7 +19,7 @@ from .ipcw import checked_df
 from .logistic import pooled_logistic
 from .natural_spline import knots_of
 from .panel import Panel, panel
-from .psi_search import Psi, Search, checked_grid, search_psi
+from .psi_search import Psi, Search, checked_grid, halved, search_psi
 from .record import Switches, Vector
 from .redraw import Rows, paths_of, sample_of, with_bootstrap
 from .switching_model import spline_columns
@@ -30,7 +30,6 @@ ASSUMPTION = (
     "no unmeasured confounding after progression: given what was measured up to a visit, whether somebody switches at "
     "it does not depend on how long they would live without; and a factor common to those who switch"
 )
-_TOLERANCE = 1e-6
 
 
 def two_stage_g(
@@ -164,15 +163,8 @@ class SwitchingOfPsi:
         return np.array([self.z(float(p)) for p in psi])
 
     def crossing(self, low: float, high: float, target: float) -> float:
-        """Where Z passes a target between two psi, by halving; nan if it cannot be told."""
-        below = self.z(low) > target
-        while high - low > _TOLERANCE:
-            middle = 0.5 * (low + high)
-            z = self.z(middle)
-            if math.isnan(z):
-                return math.nan
-            low, high = (middle, high) if (z > target) == below else (low, middle)
-        return 0.5 * (low + high)
+        """Where Z passes a target between two psi; nan if it cannot be told."""
+        return halved(self.z, low, high, target)
 
 
 def _statistic(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -224,19 +225,21 @@ class CoxOfPsi:
         return sign * float(fit.z[0]) if not fit.reasons[0] else math.nan
 
     def crossing(self, low: float, high: float, target: float) -> float:
-        below = self._z(low) > target
-        while high - low > _TOLERANCE:
-            middle = 0.5 * (low + high)
-            z = self._z(middle)
-            if math.isnan(z):
-                return math.nan
-            if abs(z - target) <= SAME_Z:
-                return middle
-            if (z > target) == below:
-                low = middle
-            else:
-                high = middle
-        return 0.5 * (low + high)
+        return halved(self._z, low, high, target)
+
+
+def halved(z_at: Callable[[float], float], low: float, high: float, target: float) -> float:
+    """Where Z passes a target between two psi, by halving; nan if it cannot be told."""
+    below = z_at(low) > target
+    while high - low > _TOLERANCE:
+        middle = 0.5 * (low + high)
+        z = z_at(middle)
+        if math.isnan(z):
+            return math.nan
+        if abs(z - target) <= SAME_Z:
+            return middle
+        low, high = (middle, high) if (z > target) == below else (low, middle)
+    return 0.5 * (low + high)
 
 
 def statistic_of(switches: Switches, settings: Settings) -> Statistic:

@@ -52,6 +52,7 @@ def digitized_html(trial: Protocol, found: DigitizedTrial) -> str:
     return environment().get_template("digitized.html").render(
         trial=trial,
         mark=_MARK,
+        alarming=True,
         estimand=found.estimand,
         sentence=str(found),
         figure=Markup(digitized_figure(rows, arms, endpoint.label, endpoint.unit)),

@@ -38,7 +38,7 @@ def main() -> None:
             seconds.append(time.process_time() - begun)
             met += found.agrees
             retried += found.agrees and found.attempts > 1
-        numbers = len(task.targets.searched) + len(task.targets.event_counts)
+        numbers = len(task.targets.searched) + len(task.targets.event_counts) + len(task.targets.responders)
         print(
             f"{name:14}{sum(task.targets.subjects.values()):9}{numbers:9}{met:6} of {asked.seeds:2}{retried:13}"
             f"{statistics.median(seconds):15.2f} ({max(seconds):.1f})",

@@ -1,6 +1,6 @@
 """RPSFTM of a trial of 207 subjects beside the plain twin: a point estimate on a grid, and 1,000 bootstrap samples.
 
-    PYTHONPATH=src:. python benchmarks/switching.py
+    PYTHONPATH=. .venv/bin/python benchmarks/switching.py
 
 CPU seconds (user + system, all threads), median of five runs with their range, after compilation. The data are the
 first 207 subjects of immdef (tests/reference/data). The twin (tests/oracles/twins_switching.py, plain NumPy) gets the

@@ -1,7 +1,7 @@
 """A part of the table of tests.calibration.guyot (slow tier): hazard ratios and medians of rebuilt trials.
 
-In the full table, with 200 clicks, 95% of the medians are near but at 500 an arm: 93% and 94% of the Weibull curves, 95%
-and 94% of the crossing ones. With 400 clicks it is 96% and more of all three."""
+In the full table, with 200 clicks, 95% of the medians are near but at 500 an arm: 93% and 94% of the Weibull curves,
+95% and 94% of the crossing ones. With 400 clicks it is 96% and more of all three."""
 
 from __future__ import annotations
 

@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq
 
 from ...data.columns import refuse
-from ...errors import ConvergenceError
+from ...errors import ConvergenceError, EquipoiseError
 from ...survival import logrank
 from ...survival.accelerated import Distribution
 from ...survival.convention import ArgumentError, check_level, resolve_stratified, strata_words
 from .bootstrap import checked_draws
 from .counterfactual import Recensor, losses, recensored_words, unswitched, unswitched_shares
-from .ipe_steps import Steps, plain_step, steps_of
+from .ipe_steps import Asked, Steps, plain_step, steps_of
 from .record import Switches, Vector
 from .redraw import Rows, sample_of, with_bootstrap
 from .restored_draws import Copies, restored_ratios, with_all_switches
@@ -172,9 +172,6 @@ def iterated(next_psi: Callable[[float], float]) -> tuple[float, tuple[float, ..
     return psi, (*path, psi), ""
 
 
-Asked = tuple[bool, Recensor, Distribution]  # whether stratified, what is recensored, the law of times
-
-
 def _step(
     steps: Steps | None, switches: Switches, copies: Copies | None, chosen: dict[str, Any] | None, asked: Asked
 ) -> Callable[[float], float]:
@@ -184,8 +181,8 @@ def _step(
         if copies is None:
             return plain_step(switches, chosen, *asked)
         rows = np.repeat(np.arange(switches.n), copies)
-        sample = sample_of(switches, rows, tuple(chosen or ()))
-        return plain_step(sample, sample.columns(tuple(chosen or ())), *asked)
+        own = chosen and {name: column[rows] for name, column in chosen.items()}
+        return plain_step(sample_of(switches, rows, ()), own, *asked)
 
     if steps is None:
         return plain()
@@ -209,7 +206,10 @@ def ipe_draws(
     if not math.isnan(step(0.0)):
         steps = replace(steps, start=end)
     for b in np.flatnonzero(settled):
-        psi[b] = iterated(_step(steps, switches, copies[b], chosen, asked))[0]
+        try:
+            psi[b] = iterated(_step(steps, switches, copies[b], chosen, asked))[0]
+        except EquipoiseError:
+            settled[b] = False
     known = np.flatnonzero(np.isfinite(psi))
     factors = np.array([[math.expm1(p), math.expm1(-p)] for p in psi[known]]).reshape(-1, 2)
     share, _ = unswitched_shares(switches, 0.0)

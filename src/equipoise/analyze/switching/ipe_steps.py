@@ -19,6 +19,7 @@ from .record import Switches, Vector
 from .restored_draws import Copies
 
 Step = Callable[[float], float]
+Asked = tuple[bool, Recensor, Distribution]  # whether stratified, what is recensored, the law of times
 
 
 def plain_step(

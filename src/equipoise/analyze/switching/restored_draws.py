@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -30,6 +30,27 @@ def with_all_switches(switches: Switches, copies: Copies) -> NDArray[np.bool_]:
         if who.any():
             found &= copies[:, who].any(axis=1)
     return found
+
+
+def restored_draws(
+    switches: Switches, copies: Copies, psi: Mapping[int, Vector], start: Vector,
+    asked: tuple[Recensor, bool, dict[str, Any] | None],
+) -> tuple[Vector, Vector, NDArray[np.bool_]]:  # fmt: skip
+    """psi of the first arm and log hazard ratio of samples, the time of who switched put back since ``start`` (n,).
+
+    ``psi``: of each arm in which somebody switched, (draws,). What is settled are samples whose hazard ratio is known
+    to be there, or not.
+    """
+    tte = switches.tte
+    known = np.isfinite(np.array(list(psi.values()))).all(axis=0)
+    factor = np.zeros((int(known.sum()), tte.n))
+    for arm, values in psi.items():
+        own = [math.expm1(p) for p in values[known].tolist()]
+        factor[:, tte.arm == arm] = np.array(own)[:, None]
+    share = np.where(switches.switched, tte.time - np.where(switches.switched, start, 0.0), 0.0)
+    ratio = np.full(len(copies), math.nan)
+    ratio[known] = restored_ratios(switches, copies[known], share, factor, asked)
+    return next(iter(psi.values())), ratio, known & (ratio != -math.inf)
 
 
 def restored_ratios(

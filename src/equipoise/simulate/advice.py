@@ -40,8 +40,6 @@ ASSUMED = (
     f"{_ODDS:g} for patients who are well, {_PROGNOSIS:g} times the time left for those who are well at progression, "
     f"and {100 * _KEPT:g}% of the effect where it wanes; a switch at progression begins a week after it was decided, a "
     "later one four weeks after",
-    "all that drives switching is measured: an unmeasured confounder would spoil two-stage estimation, IPCW and MSM, "
-    "not RPSFTM and IPE",
 )
 
 
@@ -90,9 +88,9 @@ def advise(
 ) -> Advice:
     """Which adjustment for switching errs least in trials like this one, over settings that nobody can rule out.
 
-    Trials have the scenario's patients, accrual, cut-off and control arm (``lives_of``); the settings (``settings_of``)
-    differ in when and by whom people switch and whether the effect lasts, each at the ``shares`` who switch of those in
-    whom progression is seen (default: the scenario's crossover).
+    Trials have the scenario's patients, accrual, cut-off and control arm (``lives_of``). The settings (``settings_of``)
+    differ in when and by whom people switch, whether the reason is measured, and whether the effect lasts; each comes at
+    the ``shares`` who switch of those in whom progression is seen (default: the scenario's crossover).
 
     Raises ``ProtocolError`` for a protocol without a crossover, ``UnsupportedError`` for a model that cannot be taken
     over, ``DesignError`` for numbers that are none.
@@ -100,7 +98,7 @@ def advise(
     >>> from equipoise.protocol import example
     >>> found = advise(example("tandem"), trials=2, seed=1)
     >>> len(found.proven)
-    5
+    6
     """
     chosen = scenario_of(trial, scenario)
     lives = lives_of(trial, chosen)
@@ -152,8 +150,8 @@ def lives_of(trial: Protocol, scenario: Scenario) -> Lives:
 def settings_of(
     trial: Protocol, scenario: Scenario, lives: Lives, shares: Sequence[float] = ()
 ) -> list[tuple[str, Setting]]:
-    """The grid of settings: nobody's choice, then confounded at progression and after it, each with an effect that
-    lasts or wanes; with the scenario's time ratio, and visits every week or every four."""
+    """The grid of settings: nobody's choice, then confounded at progression and after it, the latter measured or not,
+    each with an effect that lasts or wanes; the scenario's time ratio, and visits every week or every four."""
     crossover = scenario.crossover
     assert crossover is not None
     plain = Setting(time_ratio=_time_ratio(trial, scenario, lives), share=crossover.probability, every=_SOON)
@@ -163,6 +161,7 @@ def settings_of(
         ("at progression, whoever", plain),
         ("at progression, the well more often", confounded),
         ("after progression, the well more often", later),
+        ("after progression, the well more often, not measured", replace(later, measured=False)),
         ("at progression, the well more often, effect wanes", replace(confounded, kept=_KEPT)),
         ("after progression, the well more often, effect wanes", replace(later, kept=_KEPT)),
     ]

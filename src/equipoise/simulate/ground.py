@@ -55,7 +55,8 @@ class Setting:
     on ("after progression"), and takes place at the next one. Patients who are well at the visit switch with ``odds``
     times the odds of those who are ill (1: no confounding). At progression being well multiplies the time left by
     ``prognosis`` against being ill; at later visits it is the more likely the more time is left. ``both``: patients of
-    the experimental arm switch to the control treatment with the same chances.
+    the experimental arm switch to the control treatment with the same chances. ``measured``: whether anybody knows who
+    is well.
 
     ``time_ratio`` multiplies time on the experimental treatment from randomization on; from a switch on it acts to the
     power ``kept``: 1 is a common treatment effect, 0 none after the switch.
@@ -68,6 +69,7 @@ class Setting:
     prognosis: float = 1.0
     kept: float = 1.0
     both: bool = False
+    measured: bool = True
     every: float = 28.0
 
     def __post_init__(self) -> None:
@@ -85,7 +87,8 @@ class Setting:
 
     def __str__(self) -> str:
         kept = "common effect" if self.kept == 1 else f"{100 * self.kept:g}% of the effect after the switch"
-        confounded = "no confounding" if self.odds == 1 else f"odds {self.odds:g} times for the well"
+        hidden = "" if self.measured else ", which nobody measures"
+        confounded = "no confounding" if self.odds == 1 else f"odds {self.odds:g} times for the well{hidden}"
         where = "both arms" if self.both else "control"
         return f"{100 * self.share:g}% of {where} {self.timing}, {confounded}, {kept}"
 
@@ -127,25 +130,29 @@ class _Drawn:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Switched:
-    """One trial: the record of switching with overall survival, and who was well at progression, (n,)."""
+    """One trial: the record of switching with overall survival, and what was seen of its patients."""
 
     record: Switches
-    well: NDArray[np.int64]
-    every: float
+    setting: Setting
     drawn: _Drawn
 
+    def at_progression(self) -> dict[str, NDArray[np.int64]]:
+        """Who was well at progression, (n,), if it is measured; 0 without a progression."""
+        assert self.record.progression is not None
+        well = np.where(np.isfinite(self.record.progression), self.drawn.well[:, 0], 0)
+        return {"well": well} if self.setting.measured else {}
+
     def visits(self) -> dict[str, TimeVarying]:
-        """What was seen at each visit since randomization: "well", 0 or 1, and "visit", whether it is one at which a
-        switch may be decided. There are rows for everybody, progressed or not: else their number would tell of
-        prognosis."""
-        tte, drawn = self.record.tte, self.drawn
-        planned = self.every * np.arange(math.ceil(float(tte.time.max()) / self.every))
-        number = np.floor((planned - drawn.day[:, :1]) / self.every + 0.5)  # of the visit, from that of progression on
+        """What was seen at each visit since randomization: "visit", whether it is one at which a switch may be decided,
+        and "well", 0 or 1, if it is measured. There are rows for everybody, progressed or not: else their number would
+        tell of prognosis."""
+        tte, drawn, every = self.record.tte, self.drawn, self.setting.every
+        planned = every * np.arange(math.ceil(float(tte.time.max()) / every))
+        number = np.floor((planned - drawn.day[:, :1]) / every + 0.5)  # of the visit, from that of progression on
         known = np.clip(number, 0, drawn.well.shape[1] - 1).astype(np.int64)  # the last that was seen stays
-        seen = {
-            "well": np.where(number >= 0, np.take_along_axis(drawn.well, known, axis=1), 0),
-            "visit": (number >= 0) & (number < drawn.well.shape[1]),
-        }
+        seen = {"visit": (number >= 0) & (number < drawn.well.shape[1])}
+        if self.setting.measured:
+            seen["well"] = np.where(number >= 0, np.take_along_axis(drawn.well, known, axis=1), 0)
         inside = planned < tte.time[:, None]
         who, which = np.nonzero(inside)
         return {
@@ -195,12 +202,11 @@ def switched_trial(ground: Ground, number: int) -> Switched:
     tte = TimeToEvent(time, death <= drawn.end, names, control=CONTROL, experimental=EXPERIMENTAL, unit="days",
                       origin="simulated")  # fmt: skip
     progression = np.where(drawn.progression < time, drawn.progression, math.inf)
-    well = np.where(np.isfinite(progression), drawn.well[:, 0], 0)
     record = Switches(
         tte=tte, switch=at, progression=progression, administrative=drawn.end,
         may_switch=(CONTROL, EXPERIMENTAL) if ground.setting.both else (),
     )  # fmt: skip
-    return Switched(record=record, well=well, every=ground.setting.every, drawn=drawn)
+    return Switched(record=record, setting=ground.setting, drawn=drawn)
 
 
 def _names(arm: NDArray[np.int64]) -> NDArray[np.str_]:

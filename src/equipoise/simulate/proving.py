@@ -36,7 +36,7 @@ METHODS: Mapping[str, Analysis] = {
     "treatment received": lambda t, _: naive(t.record, "treatment received"),
     "RPSFTM": lambda t, drawn: rpsftm(t.record, **drawn),
     "IPE": lambda t, drawn: ipe(t.record, **drawn),
-    "two-stage": lambda t, drawn: two_stage(t.record, {"well": t.well}, since="switch", **drawn),
+    "two-stage": lambda t, drawn: two_stage(t.record, t.at_progression(), since="switch", **drawn),
     "two-stage with g-estimation": lambda t, drawn: two_stage_g(t.record, t.visits(), grid=_GRID, **drawn),
     "IPCW": lambda t, _: ipcw(t.record, t.visits()),
     "MSM": lambda t, _: msm(t.record, t.visits()),

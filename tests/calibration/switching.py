@@ -1,7 +1,7 @@
-"""What adjustments for switching do in trials whose truth is known: where their assumptions hold, and where they do not.
+"""What adjustments for switching do in trials whose truth is known: where their assumptions hold, and elsewhere.
 
-    python -m tests.calibration.switching --trials 5000 --draws 200 > docs/switching_calibration.md    # hours
-    python -m tests.calibration.switching --ground                                                     # the proving ground
+    python -m tests.calibration.switching --trials 5000 --draws 200    # docs/switching_calibration.md; an hour or two
+    python -m tests.calibration.switching --ground --trials 500        # docs/proving_ground.md; half an hour
 
 The first table holds 95% limits of each method in settings that meet its assumptions, and in settings that do not. All
 trials have 200 patients an arm, exponential lives of mean 500 days whatever progression does (so that the marginal
@@ -75,18 +75,20 @@ def shown(found: Proven, case: Case) -> list[str]:
 
 
 HEAD = (
-    "| setting | method | holds | bias, log hazard ratio | SD | psi | hazard ratio, own limits | by bootstrap | estimate |\n"
-    "|---|---|---|---|---|---|---|---|---|"
+    "| setting | method | holds | bias, log hazard ratio | SD | psi | hazard ratio, own limits | by bootstrap | estimate |"
+    f"\n|{'---|' * 9}"
 )
 
 
 def calibrate(trials: int, draws: int, executor: Executor | None) -> None:
     """The table of coverage."""
-    print(f"# Coverage of adjustments for switching\n\nequipoise {equipoise.__version__}, seed {SEED}, {trials:,} trials a "
-          f"setting, {draws} bootstrap samples a trial (of methods that take some). Made by `python -m "
-          f"tests.calibration.switching --trials {trials} --draws {draws}`; what trials are is said there. Percent of "
-          "95% limits that hold the truth, Monte Carlo errors in brackets. \"Holds\": the setting meets what the method "
-          f"assumes.\n\n{HEAD}", flush=True)  # fmt: skip
+    said = (
+        f"equipoise {equipoise.__version__}, seed {SEED}, {trials:,} trials a setting, {draws} bootstrap samples a trial "
+        f"(of methods that take some). Made by `python -m tests.calibration.switching --trials {trials} --draws {draws}`, "
+        "where it is said what the trials are. Percent of 95% limits that hold the truth, Monte Carlo errors in "
+        'brackets. "Holds": the setting meets what the method assumes.'
+    )
+    print(f"# Coverage of adjustments for switching\n\n{said}\n\n{HEAD}", flush=True)
     truths = []
     for case in CASES:
         here = ground(LIVES, case.setting, seed=SEED)
@@ -118,11 +120,15 @@ def places() -> list[tuple[str, Ground]]:
 
 def prove_all(trials: int, executor: Executor | None) -> None:
     """The table of every method on every ground: bias (root mean square error), coverage and estimates in percent."""
-    print(f"# The proving ground\n\nequipoise {equipoise.__version__}, seed {SEED}, {trials:,} trials a setting. Made by "
-          f"`python -m tests.calibration.switching --ground --trials {trials}`. Of each method the bias of the log hazard "
-          "ratio (root mean square error), the coverage of its own 95% limits in percent, and in how many percent of the "
-          "trials it has an estimate if not in all.\n", flush=True)  # fmt: skip
-    print(f"| setting | true | {' | '.join(METHODS)} |\n|---|---|{'---|' * len(METHODS)}", flush=True)
+    said = (
+        f"equipoise {equipoise.__version__}, seed {SEED}, {trials:,} trials a setting. Made by `python -m "
+        f"tests.calibration.switching --ground --trials {trials}`. Of each method the bias of the log hazard ratio (root "
+        "mean square error), the coverage of its own 95% limits in percent, and in how many percent of the trials it "
+        "has an estimate if not in all."
+    )
+    print(
+        f"# The proving ground\n\n{said}\n\n| setting | true | {' | '.join(METHODS)} |\n|{'---|' * (2 + len(METHODS))}"
+    )
     for name, here in places():
         found = prove(here, trials=trials, executor=executor)
         cells = []

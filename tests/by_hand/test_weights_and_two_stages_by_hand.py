@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from equipoise.analyze.switching import Switches, ipcw, ipe, msm, two_stage
-from equipoise.analyze.switching.g_estimation import martingale
 from equipoise.analyze.switching.logistic import pooled_logistic
+from equipoise.analyze.switching.switching_of_psi import martingale
 from equipoise.survival import TimeToEvent, TimeVarying, accelerated
 
 INF = math.inf

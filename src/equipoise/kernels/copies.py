@@ -15,6 +15,7 @@ _STEPS = 40
 _SMALL = 1e-6  # a step of Newton's: what it leaves is of the order of its square
 _LONGEST = 5.0
 _LEAST = 1e-7  # of a pivot: a share of its column's information, and information per event
+_NO_VARIANCE = 1e-11  # robust, of that of the information: what is left of scores that add up to 0
 _NARROW = 1e4  # 1 over scale at which times are nearly explained
 
 
@@ -259,7 +260,7 @@ def switching_tests(factors, left, on, end, event, copies, order, of, crossed, a
             if r == m - 1 or of[r + 1] != of[r]:
                 variance += copies[of[r]] * own * own
                 own = 0.0
-        if variance > 0.0:
+        if variance > _NO_VARIANCE * step[1]:
             z[g] = delta[1] / np.sqrt(variance)
     return z
 

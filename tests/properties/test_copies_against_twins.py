@@ -68,8 +68,8 @@ def test_z_of_switching(visit: Any, psi: float) -> None:
     rows, cluster = rows_of(copies, of)
     columns = x.copy()
     columns[:, 1] = residual[of]
-    order = np.argsort(left).astype(np.int64)
-    a, delta = x.copy(), np.zeros(x.shape[1])
+    order = np.array([np.argsort(left)] * 2)
+    a, delta = x.copy(), np.zeros((2, x.shape[1]))
     got = switching_tests(np.array([math.expm1(psi)]), left, on, end, event, copies, order, of, crossed, a, delta)[0]
     if not math.isnan(got):
         close(got, twin.robust_z(crossed[rows].astype(float), columns[rows], cluster), 1e-7, 1e-8)
@@ -102,7 +102,7 @@ def test_a_calm_model_of_switching_is_not_left_to_others() -> None:
     a = np.column_stack([np.ones(4 * k), np.zeros(4 * k), rng.normal(size=4 * k)])
     factors = np.expm1(np.linspace(-1, 1, 9))
     args = np.where(moved, left / 2, 0.0), np.full(k, math.inf), np.ones(k, dtype=bool), rng.integers(0, 3, k)
-    z = switching_tests(factors, left, *args, np.argsort(left).astype(np.int64), of, crossed, a, np.zeros(3))
+    z = switching_tests(factors, left, *args, np.array([np.argsort(left)] * 2), of, crossed, a, np.zeros((2, 3)))
     assert np.isfinite(z).all()
 
 

@@ -213,13 +213,14 @@ def _martingale(order, u, dead, copies, out):
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
-def switching_tests(factors, left, on, end, event, copies, order, of, crossed, a, delta):
+def switching_tests(factors, left, on, end, event, copies, orders, of, crossed, a, lasts):
     """Z, robust by subject, of the time without a switch in a logistic model of who switches: (G,), nan in doubt.
 
     factors (G,): by which, less 1, time on treatment changes. By subject (k,): left, on, end and event as time, on,
-    end, event of ``structural_tests``, copies int64, and order, which sorts them roughly and is brought up to date. By
-    visit (m,): of int64, the subject's place, subjects' visits lying together; crossed bool; a (m, p), the constant
-    first and second a column that is overwritten. delta (p,) is where the search begins, and ends where it does.
+    end, event of ``structural_tests`` and copies int64. By visit (m,): of int64, the subject's place, subjects' visits
+    lying together; crossed bool; a (m, p), the constant first and second a column that is overwritten. lasts (2, p)
+    and orders (2, k) int64 are where the search for a maximum begins and how times are sorted, roughly, for psi below 0
+    and not below: who looks for a root looks on both sides in turn. They end where the last search on that side does.
     """
     k, (m, p) = left.shape[0], a.shape
     z = np.full(factors.shape[0], np.nan)
@@ -228,6 +229,8 @@ def switching_tests(factors, left, on, end, event, copies, order, of, crossed, a
     information, excess = np.empty((p, p)), np.empty(m)
     row_copies = copies[of]
     for g in range(factors.shape[0]):
+        side = 0 if factors[g] < 0.0 else 1
+        order, delta = orders[side], lasts[side]
         for i in range(k):
             u[i] = left[i] + factors[g] * on[i]
             dead[i] = event[i]
@@ -241,6 +244,8 @@ def switching_tests(factors, left, on, end, event, copies, order, of, crossed, a
         for r in range(m):
             a[r, 1] = residual[of[r]]
         before[:] = delta
+        if not delta.any():
+            delta[:] = lasts[1 - side]
         if not _maximized(False, p, a, crossed, row_copies, delta, trial, score, information, step, excess):
             delta[:] = before
             continue

@@ -31,9 +31,9 @@ class SwitchingOfPsi:
     censoring (inf: no recensoring), ``event``, and the ``copies`` of them that a bootstrap sample holds (1 in the
     data); by visit (m,), those of a subject lying together, the subject's place ``of``, the ``day``, whether it
     ``crossed``, and the ``columns`` beside a spline of ``df`` columns of time, the constant first. ``x`` (m, p) has
-    all columns, ``scaled`` on one scale for the kernel, with room for the residual as the second. ``last`` (p,) and
-    ``order`` (k,), where the last search for a maximum ended and how times lay there, are where the next one begins,
-    and change; what is found is the same.
+    all columns, ``scaled`` on one scale for the kernel, with room for the residual as the second. ``last`` (2, p)
+    and ``order`` (2, k), where the last search for a maximum ended and how times lay there, for psi below 0 and not,
+    are where the next one begins, and change; what is found is the same.
     """
 
     left: Vector
@@ -65,7 +65,7 @@ class SwitchingOfPsi:
         scaled[:, 2:] = comparable(x[:, 2:])[0] if len(x) else x[:, 2:]
         return cls(
             left=left, on=on, end=end, event=event, copies=copies, of=of, day=day, crossed=crossed, columns=columns,
-            df=df, x=x, scaled=scaled, last=np.zeros(x.shape[1]), order=np.argsort(left).astype(np.int64),
+            df=df, x=x, scaled=scaled, last=np.zeros((2, x.shape[1])), order=np.array([np.argsort(left)] * 2),
         )  # fmt: skip
 
     def sample(self, copies: Copies, *, apart: bool = False) -> Self:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from typing import Any
 
 import numpy as np
@@ -11,13 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.properties.examples import plenty
 
-from equipoise.analyze.switching import Switches, ipe, two_stage, two_stage_g
+from equipoise.analyze.switching import Switches, g_estimation, ipe, ipe_steps, switching_of_psi, two_stage, two_stage_g
 from equipoise.analyze.switching.bootstrap import resampled
 from equipoise.analyze.switching.redraw import paths_of, sample_of
 from equipoise.errors import EquipoiseError
 from equipoise.survival import TimeToEvent, TimeVarying
 
 DRAWS = 4
+ipe_module = sys.modules["equipoise.analyze.switching.ipe"]  # whose name in the package is the function
+two_stage_module = sys.modules["equipoise.analyze.switching.two_stage"]
 NEVER = math.inf
 
 
@@ -104,3 +107,42 @@ def test_samples_are_those_of_the_public_function(kind: str, trial: Any) -> None
             pass
         np.testing.assert_allclose(found.log_hazard_ratio[b], ratio, rtol=1e-7, atol=1e-7)
         np.testing.assert_allclose(found.psi[b], psi, rtol=1e-7, atol=1e-7)
+
+
+def calm(n: int = 120) -> tuple[Switches, dict[str, TimeVarying]]:
+    """A trial as they are: a third of control switches soon after progression."""
+    rng = np.random.default_rng(5)
+    arm, time = np.arange(n) % 2, rng.weibull(1.3, n) * 200 + 5
+    progression, end = time * rng.uniform(0.1, 0.6, n), rng.uniform(150, 500, n)
+    switch = np.where((arm == 0) & (rng.random(n) < 0.6), progression + rng.integers(0, 3, n) * 10 + 1, NEVER)
+    observed = np.minimum(time, end)
+    tte = TimeToEvent(observed, (time <= end).astype(int), arm, control=0, experimental=1, unit="days")
+    record = Switches(
+        tte=tte, switch=np.where(switch < observed, switch, NEVER),
+        progression=np.where(progression < observed, progression, NEVER), administrative=end,
+    )  # fmt: skip
+    days = np.arange(0, 300, 10)
+    visits = TimeVarying(
+        subject=np.repeat(np.arange(1, n + 1), len(days)), start=np.tile(days, n),
+        value=rng.integers(0, 2, n * len(days)), unit="days",
+    )  # fmt: skip
+    return record, {"marker": visits}
+
+
+@pytest.mark.parametrize("kind", ["weibull", "exponential", "two-stage weibull", "g grid"])
+def test_samples_of_a_calm_trial_are_not_analyzed_one_by_one(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The property above would hold of kernels that are always in doubt."""
+
+    def never(*_: Any, **__: Any) -> Any:
+        raise AssertionError("a model was fitted to a row a copy")
+
+    record, paths = calm()
+    method = ways(kind, paths, {})(record)
+    method(record, None)
+    for module, name in ((ipe_steps, "fitted"), (switching_of_psi, "pooled_logistic")):
+        monkeypatch.setattr(module, name, never)
+    for module in (ipe_module, two_stage_module, g_estimation):
+        monkeypatch.setattr(module, "sample_of", never)
+    drawn = method(record, None, draws=40, seed=1).bootstrap
+    assert drawn.failed == 0
+    assert np.isfinite(drawn.psi).all()

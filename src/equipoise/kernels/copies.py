@@ -227,7 +227,9 @@ def switching_tests(factors, left, on, end, event, copies, orders, of, crossed, 
     u, dead, residual = np.empty(k), np.empty(k, dtype=np.bool_), np.empty(k)
     trial, score, step, before = np.empty(p), np.empty(p), np.empty(p), np.empty(p)
     information, excess = np.empty((p, p)), np.empty(m)
-    row_copies = copies[of]
+    row_copies = np.empty(m, dtype=np.int64)
+    for r in range(m):
+        row_copies[r] = copies[of[r]]
     for g in range(factors.shape[0]):
         side = 0 if factors[g] < 0.0 else 1
         order, delta = orders[side], lasts[side]

@@ -15,6 +15,7 @@ _STEPS = 40
 _SMALL = 1e-6  # a step of Newton's: what it leaves is of the order of its square
 _LONGEST = 5.0
 _LEAST = 1e-7  # of a pivot: a share of its column's information, and information per event
+_NO_VARIANCE = 1e-11  # robust, of that of the information: what is left of scores that add up to 0
 _NARROW = 1e4  # 1 over scale at which times are nearly explained
 
 
@@ -212,21 +213,26 @@ def _martingale(order, u, dead, copies, out):
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
-def switching_tests(factors, left, on, end, event, copies, order, of, crossed, a, delta):
+def switching_tests(factors, left, on, end, event, copies, orders, of, crossed, a, lasts):
     """Z, robust by subject, of the time without a switch in a logistic model of who switches: (G,), nan in doubt.
 
     factors (G,): by which, less 1, time on treatment changes. By subject (k,): left, on, end and event as time, on,
-    end, event of ``structural_tests``, copies int64, and order, which sorts them roughly and is brought up to date. By
-    visit (m,): of int64, the subject's place, subjects' visits lying together; crossed bool; a (m, p), the constant
-    first and second a column that is overwritten. delta (p,) is where the search begins, and ends where it does.
+    end, event of ``structural_tests`` and copies int64. By visit (m,): of int64, the subject's place, subjects' visits
+    lying together; crossed bool; a (m, p), the constant first and second a column that is overwritten. lasts (2, p)
+    and orders (2, k) int64 are where the search for a maximum begins and how times are sorted, roughly, for psi below 0
+    and not below: who looks for a root looks on both sides in turn. They end where the last search on that side does.
     """
     k, (m, p) = left.shape[0], a.shape
     z = np.full(factors.shape[0], np.nan)
     u, dead, residual = np.empty(k), np.empty(k, dtype=np.bool_), np.empty(k)
     trial, score, step, before = np.empty(p), np.empty(p), np.empty(p), np.empty(p)
     information, excess = np.empty((p, p)), np.empty(m)
-    row_copies = copies[of]
+    row_copies = np.empty(m, dtype=np.int64)
+    for r in range(m):
+        row_copies[r] = copies[of[r]]
     for g in range(factors.shape[0]):
+        side = 0 if factors[g] < 0.0 else 1
+        order, delta = orders[side], lasts[side]
         for i in range(k):
             u[i] = left[i] + factors[g] * on[i]
             dead[i] = event[i]
@@ -240,6 +246,8 @@ def switching_tests(factors, left, on, end, event, copies, order, of, crossed, a
         for r in range(m):
             a[r, 1] = residual[of[r]]
         before[:] = delta
+        if not delta.any():
+            delta[:] = lasts[1 - side]
         if not _maximized(False, p, a, crossed, row_copies, delta, trial, score, information, step, excess):
             delta[:] = before
             continue
@@ -259,7 +267,7 @@ def switching_tests(factors, left, on, end, event, copies, order, of, crossed, a
             if r == m - 1 or of[r + 1] != of[r]:
                 variance += copies[of[r]] * own * own
                 own = 0.0
-        if variance > 0.0:
+        if variance > _NO_VARIANCE * step[1]:
             z[g] = delta[1] / np.sqrt(variance)
     return z
 

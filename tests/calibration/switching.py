@@ -75,17 +75,17 @@ def shown(found: Proven, case: Case) -> list[str]:
 
 
 HEAD = (
-    "| setting | method | holds | bias, log hazard ratio | SD | psi | hazard ratio, own limits | by bootstrap | estimate |"
-    f"\n|{'---|' * 9}"
+    "| setting | method | holds | bias, log hazard ratio | SD | psi | hazard ratio, own limits | by bootstrap "
+    f"| estimate |\n|{'---|' * 9}"
 )
 
 
 def calibrate(trials: int, draws: int, executor: Executor | None) -> None:
     """The table of coverage."""
     said = (
-        f"equipoise {equipoise.__version__}, seed {SEED}, {trials:,} trials a setting, {draws} bootstrap samples a trial "
-        f"(of methods that take some). Made by `python -m tests.calibration.switching --trials {trials} --draws {draws}`, "
-        "where it is said what the trials are. Percent of 95% limits that hold the truth, Monte Carlo errors in "
+        f"equipoise {equipoise.__version__}, seed {SEED}, {trials:,} trials a setting, {draws} bootstrap samples a "
+        "trial (of methods that take some). Made by `python -m tests.calibration.switching "
+        f"--trials {trials} --draws {draws}`, where it is said what the trials are. Percent of 95% limits that hold the truth, Monte Carlo errors in "
         'brackets. "Holds": the setting meets what the method assumes.'
     )
     print(f"# Coverage of adjustments for switching\n\n{said}\n\n{HEAD}", flush=True)

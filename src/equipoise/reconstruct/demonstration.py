@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,13 +17,13 @@ from numpy.typing import NDArray
 
 from .. import results
 from ..analyze import endpoint, switching
-from ..analyze.switching import RPSFTM, Switches
+from ..analyze.switching import RPSFTM, Naive, Switches, WithoutSwitching
 from ..data import Patients, TimeToEvent
 from ..errors import EquipoiseError, ProtocolError
 from ..kernels import histories
 from ..protocol import Protocol, Scenario, quoted
 from ..results import Row, fixed, number
-from ..simulate import model, patients
+from ..simulate import patients
 from ..simulate import trial as simulated
 from ..survival import cox
 from .cohort import Found
@@ -43,12 +44,13 @@ _ELSEWHERE = 1 << 41  # and those of the parts of the draw here
 _OFFSET = 1.0  # days: who progresses on the last day of follow-up was followed on that day
 
 OBSERVED, REPLAYED = "as observed", "the same patients, none crossing"
-WAYS: Mapping[str, Callable[[Switches], float]] = {
-    OBSERVED: lambda record: switching.naive(record, "as observed").hazard_ratio,
-    "RPSFTM": lambda record: switching.rpsftm(record).hazard_ratio,
-    "IPE": lambda record: switching.ipe(record).hazard_ratio,
-    "two-stage": lambda record: switching.two_stage(record, offset=_OFFSET).hazard_ratio,
-    "censored at switch": lambda record: switching.naive(record, "censored at switch").hazard_ratio,
+_REPLAYED = "each patient's random numbers once more, with nobody crossing over; Cox model, Efron ties"
+WAYS: Mapping[str, Callable[[Switches], Naive | RPSFTM | WithoutSwitching]] = {
+    OBSERVED: lambda record: switching.naive(record, "as observed"),
+    "RPSFTM": lambda record: switching.rpsftm(record),
+    "IPE": lambda record: switching.ipe(record),
+    "two-stage": lambda record: switching.two_stage(record, offset=_OFFSET),
+    "censored at switch": lambda record: switching.naive(record, "censored at switch"),
 }
 
 
@@ -74,13 +76,14 @@ class Assumed:
 class Demonstration:
     """Hazard ratios of survival without crossover on cohorts that print the same digits, by the assumed effect.
 
-    ``in_model`` is the hazard ratio of the model itself with nobody crossing over, in ``patients`` drawn patients; it is
-    the same for every assumed effect. ``shown`` is the RPSFTM of the cohort that the reconstruction shows, with
-    bootstrap limits. ``context`` says of which simulation table, estimand and endpoint all of this is.
+    ``ways`` are the methods by name, with what they do. ``in_model`` is the hazard ratio of the model itself with
+    nobody crossing over, in ``patients`` drawn patients; it is the same for every assumed effect. ``shown`` is the
+    RPSFTM of the cohort that the reconstruction shows, with bootstrap limits. ``context`` says of which simulation
+    table, estimand and endpoint all of this is.
     """
 
     label: str
-    ways: tuple[str, ...]
+    ways: Mapping[str, str]
     assumed: tuple[Assumed, ...]
     in_model: float
     patients: int
@@ -91,10 +94,8 @@ class Demonstration:
 
     def __str__(self) -> str:
         """As it would stand in a report: the range over all cohorts, and what it means."""
-        at = self.ways.index("RPSFTM")
-        low, high = (
-            fixed(x, 2) for x in summary(np.concatenate([one.ratios[:, at] for one in self.assumed]))[1:]
-        )
+        at = list(self.ways).index("RPSFTM")
+        low, high = (fixed(x, 2) for x in summary(np.concatenate([one.ratios[:, at] for one in self.assumed]))[1:])
         met = sum(one.met for one in self.assumed)
         return (
             f"On {met} cohorts that print every published number, over {len(self.assumed)} assumed effects of crossing "
@@ -125,17 +126,17 @@ class Demonstration:
         yield replace(
             group, statistic="hazard ratio in the model, nobody crossing", value=self.in_model,
             text=fixed(self.in_model, 2),
-            method=f"Cox model, Efron ties, {self.patients:,} patients drawn from the model, seed {self.seed}; the same "
-            "whatever is assumed of crossing over",
+            method=f"Cox model, Efron ties, {self.patients:,} patients drawn from the model, seed {self.seed}; the "
+            "same whatever is assumed of crossing over",
         )  # fmt: skip
-        for way, values in zip(self.ways, one.ratios.T, strict=True):
+        for (way, how), values in zip(self.ways.items(), one.ratios.T, strict=True):
             missing = int(np.isnan(values).sum())
             why = f"no cohort of {one.searched} meets every number" if not one.met else ""
             why = why or (f"not estimable in {missing} of {one.met} cohorts" if missing else "")
             for name, value in zip(("median", "smallest", "largest"), summary(values), strict=True):
                 yield replace(
                     group, statistic=f"{way}: hazard ratio, {name}",
-                    method=f"over the {reached} cohorts that meet every number",
+                    method=f"{how}; over the {reached} cohorts that meet every number",
                     **number(value, fixed(value, 2), why),  # type: ignore[arg-type]
                 )  # fmt: skip
 
@@ -193,20 +194,23 @@ def demonstrate(
         )
     if cohorts < 1:
         raise ProtocolError(f"{cohorts} cohorts show nothing", where="cohorts", remedy="Ask for 1 or more.")
-    about = trial.estimands[table.estimand]
     start, ratios = assumed_effects(trial, name)
     record = _record(trial, shown, table.estimand, start)
     found = switching.rpsftm(record, draws=DRAWS, seed=seed)
-    cases = []
-    for k, (label, ratio) in enumerate(ratios.items()):
-        def tell(share: float, done: int = k) -> None:
+    cases: list[Assumed] = []
+    for label, ratio in ratios.items():
+
+        def tell(share: float, done: int = len(cases)) -> None:
             progress((done + share) / len(ratios))
 
-        cases.append(assumed(trial, table.estimand, with_effect(start, ratio), label, tier=tier, seed=seed,
-                             cohorts=cohorts, progress=tell))  # fmt: skip
+        scenario = with_effect(start, ratio)
+        cases.append(assumed(
+            trial, table.estimand, scenario, label, tier=tier, seed=seed, cohorts=cohorts, progress=tell
+        ))  # fmt: skip
+    about = trial.estimands[table.estimand]
     return Demonstration(
         label=table.label,
-        ways=(*WAYS, REPLAYED),
+        ways=MappingProxyType({**_methods(record), REPLAYED: _REPLAYED}),
         assumed=tuple(cases),
         in_model=ratio_in_model(trial, table.estimand, start, seed=seed),
         patients=PARTS * PATIENTS,
@@ -272,7 +276,18 @@ def _ratios(trial: Protocol, estimand: str, scenario: Scenario, found: Found) ->
     """The hazard ratios of one cohort: by every way, then of its patients with nobody crossing over."""
     record = _record(trial, as_patients(trial, found), estimand, scenario)
     none = endpoint(trial, none_crossing(trial, found), estimand=estimand)
-    return [*(_or_nan(way, record) for way in WAYS.values()), _or_nan(_ratio, none)]
+    return [*(_or_nan(way, record) for way in WAYS.values()), _or_nan(cox, none)]
+
+
+def _methods(record: Switches) -> dict[str, str]:
+    """What each way does, by its name; a record without the one way has it under its name alone."""
+    found = {}
+    for name, way in WAYS.items():
+        try:
+            found[name] = way(record).method
+        except EquipoiseError:
+            found[name] = name
+    return found
 
 
 def _record(trial: Protocol, data: Patients, estimand: str, scenario: Scenario) -> Switches:
@@ -301,12 +316,10 @@ def ratio_in_model(trial: Protocol, estimand: str, scenario: Scenario, *, seed: 
     crossing = scenario.crossover.model_copy(update={"probability": 0.0, "by": None, "shares": {}})
     plain = scenario.model_copy(update={"crossover": crossing, "adverse_events": None})
     parts = [
-        endpoint(
-            trial, simulated(trial, plain, seed=seed, number=_ELSEWHERE + j, subjects=PATIENTS), estimand=estimand
-        )
+        endpoint(trial, simulated(trial, plain, seed=seed, number=_ELSEWHERE + j, subjects=PATIENTS), estimand=estimand)
         for j in range(PARTS)
     ]
-    return _ratio(_together(parts))
+    return float(cox(_together(parts)).hazard_ratio)
 
 
 def _together(parts: Sequence[TimeToEvent]) -> TimeToEvent:
@@ -322,17 +335,13 @@ def _together(parts: Sequence[TimeToEvent]) -> TimeToEvent:
     )  # fmt: skip
 
 
-def _ratio(tte: TimeToEvent) -> float:
-    return cox(tte).hazard_ratio
-
-
-def _or_nan(ratio: Callable[[Any], float], of: Any) -> float:
+def _or_nan(way: Callable[[Any], Any], data: Any) -> float:
     """A hazard ratio; nan where the data have none, which is then counted."""
     try:
-        value = ratio(of)
+        value = float(way(data).hazard_ratio)
     except EquipoiseError:
         return math.nan
-    return value if math.isfinite(value) and value > 0 else math.nan
+    return value if 0 < value < math.inf else math.nan
 
 
 def summary(values: NDArray[np.float64]) -> tuple[float, float, float]:

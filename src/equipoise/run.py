@@ -146,9 +146,8 @@ def _with_demonstrations(
     be shown a warning says why, and where no cohort meets every number there is nothing to show."""
     seed = rebuilt.found[0].cohort.seed
     for name in asked(trial) if rebuilt.agrees else ():
-        progress(f"demonstrating {trial.simulation[name].label}")
         try:
-            shown = demonstrate(trial, name, rebuilt.patients, tier=tier, seed=seed)
+            shown = demonstrate(trial, name, rebuilt.patients, tier=tier, seed=seed, progress=progress)
         except EquipoiseError as error:
             text = f"what adjusting for crossover gives is not demonstrated: {error}"
             results = replace(results, warnings=(*results.warnings, text))

@@ -171,7 +171,7 @@ def demonstrate(
     tier: str = "A",
     seed: int = 1,
     cohorts: int = COHORTS,
-    progress: Callable[[float], None] = lambda _: None,
+    progress: Callable[[str], None] = lambda _: None,
 ) -> Demonstration:
     """Hazard ratios without crossover on cohorts that reach every printed number, by what is assumed of crossing over.
 
@@ -197,15 +197,11 @@ def demonstrate(
     start, ratios = assumed_effects(trial, name)
     record = _record(trial, shown, table.estimand, start)
     found = switching.rpsftm(record, draws=DRAWS, seed=seed)
-    cases: list[Assumed] = []
+    cases = []
     for label, ratio in ratios.items():
-
-        def tell(share: float, done: int = len(cases)) -> None:
-            progress((done + share) / len(ratios))
-
-        scenario = with_effect(start, ratio)
+        progress(f"searching {cohorts} cohorts under an assumed effect of crossing over: {label}")
         cases.append(assumed(
-            trial, table.estimand, scenario, label, tier=tier, seed=seed, cohorts=cohorts, progress=tell
+            trial, table.estimand, with_effect(start, ratio), label, tier=tier, seed=seed, cohorts=cohorts
         ))  # fmt: skip
     about = trial.estimands[table.estimand]
     return Demonstration(
@@ -258,13 +254,12 @@ def assumed(
     tier: str = "A",
     seed: int = 1,
     cohorts: int = COHORTS,
-    progress: Callable[[float], None] = lambda _: None,
 ) -> Assumed:
     """Cohorts 0, 1, ... of a seed under one scenario that reach every printed number, and their hazard ratios."""
     assert scenario.crossover is not None
     task = task_of(trial, "", scenario, tier, 0)
     todo = [replace(task, number=_FIRST + j) for j in range(cohorts)]
-    met = [one for one in search_all(trial, todo, seed=seed, progress=progress) if one.agrees]
+    met = [one for one in search_all(trial, todo, seed=seed) if one.agrees]
     ratios = [_ratios(trial, estimand, scenario, one) for one in met]
     return Assumed(
         label=label, death_hazard_ratio=scenario.crossover.death_hazard_ratio, searched=cohorts, met=len(met),

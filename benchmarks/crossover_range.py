@@ -46,7 +46,7 @@ def main() -> int:
         assumed(trial, estimand, with_effect(start, ratio), label, seed=given.seed, cohorts=given.cohorts)
         for label, ratio in effects.items()
     ]
-    model = fixed(ratio_in_model(trial, estimand, start, seed=given.seed), 2)
+    model = fixed(ratio_in_model(trial, estimand, start, seed=given.seed)[0], 2)
     print(f"{estimand}, seed {given.seed}, tier A; median (smallest to largest)\n")
     print("| | " + " | ".join(f"{one.label} ({one.death_hazard_ratio:g})" for one in found) + " |")
     print("|---" * (len(found) + 1) + "|")

@@ -155,9 +155,10 @@ def test_the_model_without_crossing_does_not_know_what_crossing_does(
     monkeypatch.setattr(module, "PARTS", 2)
     monkeypatch.setattr(module, "PATIENTS", 1000)
     start, _ = assumed_effects(trial, TABLE)
-    ratio = ratio_in_model(trial, OS, start, seed=1)
-    assert ratio == ratio_in_model(trial, OS, with_effect(start, 1.0), seed=1)
-    assert ratio != ratio_in_model(trial, OS, start, seed=2)
+    ratio, error = ratio_in_model(trial, OS, start, seed=1)
+    assert (ratio, error) == ratio_in_model(trial, OS, with_effect(start, 1.0), seed=1)
+    assert ratio != ratio_in_model(trial, OS, start, seed=2)[0]
+    assert error == pytest.approx(ratio * 2 / math.sqrt(1500), rel=0.1)  # about three in four of 2,000 die
     assert 0.4 < ratio < 0.6  # deaths after progression have 1 / 1.85, those before none
 
 

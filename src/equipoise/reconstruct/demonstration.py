@@ -77,7 +77,8 @@ class Demonstration:
     """Hazard ratios of survival without crossover on cohorts that print the same digits, by the assumed effect.
 
     ``ways`` are the methods by name, with what they do. ``in_model`` is the hazard ratio of the model itself with
-    nobody crossing over, in ``patients`` drawn patients; it is the same for every assumed effect. ``shown`` is the
+    nobody crossing over, in ``patients`` drawn patients, and its Monte Carlo standard error; it is the same for
+    every assumed effect. ``shown`` is the
     RPSFTM of the cohort that the reconstruction shows, with bootstrap limits. ``context`` says of which simulation
     table, estimand and endpoint all of this is.
     """
@@ -85,7 +86,7 @@ class Demonstration:
     label: str
     ways: Mapping[str, str]
     assumed: tuple[Assumed, ...]
-    in_model: float
+    in_model: tuple[float, float]
     patients: int
     seed: int
     tier: str
@@ -124,10 +125,10 @@ class Demonstration:
             f"{one.death_hazard_ratio:g}",
         )  # fmt: skip
         yield replace(
-            group, statistic="hazard ratio in the model, nobody crossing", value=self.in_model,
-            text=fixed(self.in_model, 2),
-            method=f"Cox model, Efron ties, {self.patients:,} patients drawn from the model, seed {self.seed}; the "
-            "same whatever is assumed of crossing over",
+            group, statistic="hazard ratio in the model, nobody crossing", value=self.in_model[0],
+            text=fixed(self.in_model[0], 2),
+            method=f"Cox model, Efron ties, {self.patients:,} patients drawn from the model, seed {self.seed} "
+            f"(Monte Carlo standard error {fixed(self.in_model[1], 3)}); the same whatever is assumed of crossing over",
         )  # fmt: skip
         for (way, how), values in zip(self.ways.items(), one.ratios.T, strict=True):
             missing = int(np.isnan(values).sum())
@@ -184,6 +185,12 @@ def demonstrate(
 
     Raises ``ProtocolError`` for a table that does not vary crossover, and what ``analyze.switching.switches`` raises
     for an estimand without the intercurrent event.
+
+    >>> from equipoise.protocol import example
+    >>> trial = example("tandem")
+    >>> found = demonstrate(trial, "overall survival by crossover", simulated(trial, seed=1), cohorts=1)
+    >>> [(one.label, one.met) for one in found.assumed]
+    [('no effect', 1), ('half effect', 1), ('full effect', 1), ("the model's own", 1)]
     """
     table = trial.simulation.get(name)
     if table is None or not table.crossover:
@@ -302,11 +309,9 @@ def none_crossing(trial: Protocol, found: Found) -> Patients:
     return patients(trial, replace(drawn, history=history), origin="reconstructed")
 
 
-def ratio_in_model(trial: Protocol, estimand: str, scenario: Scenario, *, seed: int) -> float:
-    """The hazard ratio of an estimand in a large draw from a scenario in which nobody crosses over.
-
-    Its Monte Carlo standard error is about 2 / sqrt(deaths) on the log scale.
-    """
+def ratio_in_model(trial: Protocol, estimand: str, scenario: Scenario, *, seed: int) -> tuple[float, float]:
+    """The hazard ratio of an estimand in a large draw from a scenario in which nobody crosses over, and its standard
+    error."""
     assert scenario.crossover is not None
     crossing = scenario.crossover.model_copy(update={"probability": 0.0, "by": None, "shares": {}})
     plain = scenario.model_copy(update={"crossover": crossing, "adverse_events": None})
@@ -314,7 +319,9 @@ def ratio_in_model(trial: Protocol, estimand: str, scenario: Scenario, *, seed: 
         endpoint(trial, simulated(trial, plain, seed=seed, number=_ELSEWHERE + j, subjects=PATIENTS), estimand=estimand)
         for j in range(PARTS)
     ]
-    return float(cox(_together(parts)).hazard_ratio)
+    whole = cox(_together(parts))
+    ratio = math.exp(float(whole.coef[0]))
+    return ratio, ratio * float(whole.se[0])
 
 
 def _together(parts: Sequence[TimeToEvent]) -> TimeToEvent:

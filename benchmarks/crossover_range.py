@@ -44,7 +44,7 @@ def main() -> int:
     begun = time.perf_counter()
     found = [
         assumed(trial, estimand, with_effect(start, ratio), label, seed=given.seed, cohorts=given.cohorts)
-        for label, ratio in effects.items()
+        for label, ratio in effects
     ]
     model = fixed(ratio_in_model(trial, estimand, start, seed=given.seed)[0], 2)
     print(f"{estimand}, seed {given.seed}, tier A; median (smallest to largest)\n")

@@ -78,10 +78,13 @@ def test_which_protocols_ask_for_it(trial: Protocol) -> None:
 def test_the_own_effect_of_the_model_is_added_once(trial: Protocol) -> None:
     start, ratios = assumed_effects(trial, TABLE)
     assert start is trial.scenario["stated"]
-    assert list(ratios.values()) == [1.0, 0.735, 0.54, 0.45]
+    assert [ratio for _, ratio in ratios] == [1.0, 0.735, 0.54, 0.45]
     table = trial.simulation[TABLE].model_copy(update={"after_crossing": {"its own": 0.45, "none": 1.0}})
     again = trial.model_copy(update={"simulation": {TABLE: table}})
-    assert assumed_effects(again, TABLE)[1] == {"its own": 0.45, "none": 1.0}
+    assert assumed_effects(again, TABLE)[1] == (("its own", 0.45), ("none", 1.0))
+    table = table.model_copy(update={"after_crossing": {"the model's own": 0.6}})  # a label that is taken
+    again = trial.model_copy(update={"simulation": {TABLE: table}})
+    assert assumed_effects(again, TABLE)[1] == (("the model's own", 0.6), ("the model's own", 0.45))
     assert start.crossover is not None
     made = with_effect(start, 0.7)
     assert made.crossover == start.crossover.model_copy(update={"death_hazard_ratio": 0.7})

@@ -125,8 +125,8 @@ class Demonstration:
             f"{one.death_hazard_ratio:g}",
         )  # fmt: skip
         yield replace(
-            group, statistic="hazard ratio in the model, nobody crossing", value=self.in_model[0],
-            text=fixed(self.in_model[0], 2),
+            group, statistic="hazard ratio in the model, nobody crossing",
+            **number(self.in_model[0], fixed(self.in_model[0], 2), "the draw has none"),  # type: ignore[arg-type]
             method=f"Cox model, Efron ties, {self.patients:,} patients drawn from the model, seed {self.seed} "
             f"(Monte Carlo standard error {fixed(self.in_model[1], 3)}); the same whatever is assumed of crossing over",
         )  # fmt: skip
@@ -205,7 +205,7 @@ def demonstrate(
     record = _record(trial, shown, table.estimand, start)
     found = switching.rpsftm(record, draws=DRAWS, seed=seed)
     cases = []
-    for label, ratio in ratios.items():
+    for label, ratio in ratios:
         progress(f"searching {cohorts} cohorts under an assumed effect of crossing over: {label}")
         cases.append(assumed(
             trial, table.estimand, with_effect(start, ratio), label, tier=tier, seed=seed, cohorts=cohorts
@@ -228,21 +228,20 @@ def demonstrate(
     )  # fmt: skip
 
 
-def assumed_effects(trial: Protocol, name: str) -> tuple[Scenario, dict[str, float]]:
-    """The scenario of a simulation table, and hazard ratios of death after crossing over by their label, the scenario's
-    own last unless it is among them.
+def assumed_effects(trial: Protocol, name: str) -> tuple[Scenario, tuple[tuple[str, float], ...]]:
+    """The scenario of a simulation table, and hazard ratios of death after crossing over with their labels, the
+    scenario's own last unless it is among them.
 
     >>> from equipoise.protocol import example
     >>> assumed_effects(example("tandem"), "overall survival by crossover")[1]
-    {'no effect': 1.0, 'half effect': 0.735, 'full effect': 0.54, "the model's own": 0.45}
+    (('no effect', 1.0), ('half effect', 0.735), ('full effect', 0.54), ("the model's own", 0.45))
     """
     table = trial.simulation[name]
     scenario = trial.scenario[table.scenario or stated_scenario(trial)]
-    found = dict(table.after_crossing)
+    found = tuple(table.after_crossing.items())
     assert scenario.crossover is not None  # the protocol was refused otherwise
-    if scenario.crossover.death_hazard_ratio not in found.values():
-        found["the model's own"] = scenario.crossover.death_hazard_ratio
-    return scenario, found
+    own = scenario.crossover.death_hazard_ratio
+    return scenario, found if own in table.after_crossing.values() else (*found, ("the model's own", own))
 
 
 def with_effect(scenario: Scenario, ratio: float) -> Scenario:

@@ -17,6 +17,7 @@ from ..analyze import Results, conventions
 from ..errors import EquipoiseError, UnsupportedError
 from ..protocol import Protocol, describe, null_hypothesis
 from ..results import Row
+from .demonstration import demonstration_figure, demonstrations
 from .figures import INCIDENCE, curves_figure, forest_figure
 from .flow import flow_figure
 from .rebuilt import rebuilt_parts, tie_out_notes, tie_out_table
@@ -94,6 +95,7 @@ def html(trial: Protocol, results: Results) -> str:
             tie_out=tie_out_table(results.rows, results.origin),
             tie_out_notes=tie_out_notes(results.rows),
             parts=(*safety_parts(results.rows, _labels(trial)), *rebuilt_parts(results.rows)),
+            demonstrations=_demonstrations(trial, results),
             sections=[_section(trial, results, name) for name in results.analyses],
             all_results=results_table(results.rows),
             behind=[
@@ -124,6 +126,14 @@ def _flow(trial: Protocol, results: Results) -> dict[str, object] | None:
         "figure": Markup(flow_figure(rows, _labels(trial), _mark(results))),
         "footnotes": flow_footnotes(rows),
     }
+
+
+def _demonstrations(trial: Protocol, results: Results) -> list[dict[str, object]]:
+    """What is made without any published number on it, with its figure."""
+    return [
+        {"shown": shown, "figure": Markup(demonstration_figure(shown, _mark(results)))}
+        for shown in demonstrations(results.rows, _labels(trial))
+    ]
 
 
 def _section(trial: Protocol, results: Results, name: str) -> dict[str, object]:

@@ -125,8 +125,8 @@ def prove_all(trials: int, executor: Executor | None) -> None:
     said = (
         f"equipoise {equipoise.__version__}, seed {SEED}, {trials:,} trials a setting. Made by `python -m "
         f"tests.calibration.switching --ground --trials {trials}`. Of each method the bias of the log hazard ratio "
-        "(root mean square error), the coverage of its own 95% limits in percent, and in how many percent of the trials "
-        "it has an estimate if not in all."
+        "(root mean square error), the coverage of its own 95% limits in percent, and in how many percent of the "
+        "trials it has an estimate if not in all."
     )
     print(
         f"# The proving ground\n\n{said}\n\n| setting | true | {' | '.join(METHODS)} |\n|{'---|' * (2 + len(METHODS))}"

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 Vector = NDArray[np.float64]
 
 _MEDIANS = 100_000  # patients from whose medians the time ratio is taken
+_PATIENTS = 400_000  # from whom the true hazard ratio is
 _SOON, _LATER = 7.0, 28.0  # days between visits: a switch at progression begins a week after it was decided
 _FOUND = 0.95  # share of trials in which a method must have an estimate to be advised
 _BIASED = 0.05  # of the log hazard ratio
@@ -106,7 +107,8 @@ def advise(
     proven: list[Proven] = []
     for i, (label, setting) in enumerate(settings):
         found = prove(
-            ground(lives, setting, seed=seed), trials=trials, draws=draws, label=label, executor=executor,
+            ground(lives, setting, seed=seed, patients=_PATIENTS), trials=trials, draws=draws, label=label,
+            executor=executor,
             progress=lambda share, i=i: progress((i + share) / len(settings)),  # type: ignore[misc]
         )  # fmt: skip
         proven.append(found)

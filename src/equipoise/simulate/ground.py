@@ -15,7 +15,7 @@ from ..data import TimeToEvent
 from ..errors import DesignError
 from ..kernels.history import time_at
 from ..randomize import Purpose, generator
-from ..results import read_only
+from ..results import fixed, read_only
 from ..survival import TimeVarying, cox
 
 Vector = NDArray[np.float64]
@@ -24,7 +24,7 @@ Law = tuple[float, ...]
 
 VISITS = 6  # from progression on, at which somebody may decide to switch
 CONTROL, EXPERIMENTAL = "control", "experimental"
-_MANY, _TRUTH = 20_000, 2_000_000  # patients from whom the chance of switching, and the true hazard ratio, are found
+_MANY = 20_000  # patients from whom the chance of switching is found
 _OWN = 1 << 40  # trial number from which on streams are those of a ground itself
 _STEEP = 2.0  # how steeply what is seen at a visit depends on the time that is left
 
@@ -79,9 +79,7 @@ class Setting:
         if not 0 < self.share < 1:
             raise DesignError(f"share = {self.share!r} is no share", where="share", remedy="Such as 0.7.")
         if not 0 <= self.kept <= 2:
-            raise DesignError(
-                f"kept = {self.kept!r}", where="kept", remedy="0 (no effect after the switch) to 1 (all)."
-            )
+            raise DesignError(f"kept = {self.kept!r} is no share of an effect", where="kept", remedy="Such as 1.")
         if self.timing not in ("at progression", "after progression"):
             raise DesignError(f"unknown timing {self.timing!r}", remedy="'at progression' or 'after progression'.")
 
@@ -168,10 +166,10 @@ class Switched:
         }
 
 
-def ground(lives: Lives, setting: Setting, *, seed: int) -> Ground:
+def ground(lives: Lives, setting: Setting, *, seed: int, patients: int = 2_000_000) -> Ground:
     """The ground on which trials are simulated: its chance of switching and its true hazard ratio.
 
-    The truth is the hazard ratio of a Cox model of two million patients of whom nobody switches, followed as in the
+    The truth is the hazard ratio of a Cox model of so many ``patients`` of whom nobody switches, followed as in the
     trial. Raises ``DesignError`` where nobody progresses, or too few live to switch for the share to be met.
 
     >>> steady = Lives(progression=(1, 1, 300), death_before=(0, 0, 0), death_after=(1, 1, 400), patients=(100, 100),
@@ -187,7 +185,7 @@ def ground(lives: Lives, setting: Setting, *, seed: int) -> Ground:
     found = Ground(lives=lives, setting=setting, seed=seed, intercept=0.0, middle=middle, hazard_ratio=math.nan)
     many = _drawn(found, (_MANY, 0), _OWN)
     found = replace(found, intercept=_intercept(found, many))
-    whole = _drawn(found, (_TRUTH // 2, _TRUTH // 2), _OWN + 1)
+    whole = _drawn(found, (patients // 2, patients // 2), _OWN + 1)
     time = np.minimum(whole.death, whole.end)
     tte = TimeToEvent(time, whole.death <= whole.end, _names(whole.arm), control=CONTROL, experimental=EXPERIMENTAL,
                       unit="days")  # fmt: skip
@@ -275,7 +273,7 @@ def _intercept(ground: Ground, many: _Drawn) -> float:
     low, high = -20.0, 20.0
     if share(high) < ground.setting.share:
         raise DesignError(
-            f"of those who progress {100 * share(high):.0f}% at most live to switch, fewer than "
+            f"of those who progress {fixed(100 * share(high), 0)}% at most live to switch, fewer than "
             f"{100 * ground.setting.share:g}%",
             where="share", remedy="Ask for a smaller share.",
         )  # fmt: skip

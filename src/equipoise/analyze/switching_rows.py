@@ -16,6 +16,7 @@ from .adjusted import Adjusted, Estimate, Factor, estimate_or_reason
 from .curves import figure_rows
 from .switching.naive import Naive, naive_analyses
 from .switching.planned import Planned
+from .switching.weighted_result import Weighted
 from .switching.who_switched import who_switched
 
 HAD_NOT = "had nobody switched"
@@ -33,7 +34,8 @@ def switching_rows(trial: Protocol, data: Patients, name: str, found: Adjusted) 
     estimand = trial.estimands[analysis.estimand]
     unit = trial.endpoints[estimand.variable].unit
     who = who_switched(plan.record)
-    rows = [Row(statistic="who switched", text=str(who), method=who.method), *who.rows(unit)]
+    rows = [Row(statistic="who switched", text=str(who), method=who.method)]
+    rows += [row for row in who.rows(unit) if row.group in ("", *plan.record.may_switch)]
     rows.append(_text(found.estimate.name, "method of the analysis", found.estimate.name, found.estimate.words))
     for naive in naive_analyses(
         plan.record, covariates=plan.covariates, stratified=analysis.stratified, level=analysis.confidence
@@ -105,16 +107,15 @@ def _method_rows(one: Estimate, contrast: str, level: float, against: Sequence[t
     said += [("warning on switching", text) for text in one.warnings]
     said += [*against, *(("note on switching", text) for text in one.notes)]
     yield from (_text(group, statistic, text, words) for statistic, text in said)
-    if one.found is not None and hasattr(one.found, "recensored"):
-        yield from (
-            _text(group, "note on switching", str(lost), words) for lost in one.found.recensored if lost.subjects
-        )
+    if one.found is not None and not isinstance(one.found, Weighted):
+        losses = [str(lost) for lost in one.found.recensored if lost.subjects and str(lost) not in one.warnings]
+        yield from (_text(group, "note on switching", lost, words) for lost in losses)
 
 
 def _factor_rows(one: Estimate, factor: Factor, level: float) -> Iterator[Row]:
     several = len(one.factors) > 1
     name = f"acceleration factor in {factor.arm}" if several else "acceleration factor"
-    method = "time left after switching over that without it"
+    method = "by how much the other arm's treatment multiplies the time that follows"
     yield _number(one.name, name, factor.value, results.fixed(factor.value, 2), method, factor.reason)
     yield from _limits(one.name, name, factor.conf_int, f"{method}, limits of its model or test", factor.limit_reasons,
                        level)  # fmt: skip
@@ -137,7 +138,8 @@ def _against_common_effect(one: Estimate, every: Sequence[Estimate]) -> list[tup
             low, high = factor.conf_int
             value = one.factors[0].value
             shown, theirs, a, b = (results.fixed(x, 2) for x in (value, factor.value, low, high))
-            there = f"{other.name} finds a factor of {theirs} ({a} to {b}) after progression in {factor.arm}, here it is {shown}"
+            there = f"{other.name} finds a factor of {theirs} ({a} to {b}) after progression in {factor.arm}"
+            there += f", here it is {shown}"
             if low <= value <= high:
                 found.append(("note on switching", f"{there}: no sign against a common effect"))
             else:

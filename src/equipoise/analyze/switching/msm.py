@@ -22,6 +22,9 @@ SWITCHED = "switched"
 ASSUMPTION = (
     UNCONFOUNDED + "; and the structural model: switching multiplies the hazard by the same factor from the switch on"
 )
+BEFORE_PROGRESSION = (
+    "; before progression nobody can switch, so that what switching does is known of those alone who progressed"
+)
 
 
 def msm(
@@ -109,7 +112,7 @@ def msm(
         switches,
         outcome,
         tuple(models),
-        (", ".join(words), ASSUMPTION),
+        (", ".join(words), ASSUMPTION + (BEFORE_PROGRESSION if since == "progression" else "")),
         (stabilized, cut, ties, by_stratum, level),
     )
     paths = paths_of(switches.tte, varying)

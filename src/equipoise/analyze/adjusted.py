@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from .. import results
-from ..data import Patients
+from ..data import Patients, TimeToEvent
 from ..errors import EquipoiseError
 from ..protocol import Analysis, Protocol, SwitchingMethod
 from ..protocol.switching import NAMES
@@ -87,9 +87,14 @@ class Estimate:
         return drawn.conf_int, "bootstrap", drawn.reason or self.reason
 
     @property
-    def curves(self) -> KaplanMeier | None:
-        """Kaplan-Meier of both arms had nobody switched, where the method gives times."""
-        return None if self.found is None or isinstance(self.found, Weighted) else self.found.curves
+    def unswitched(self) -> TimeToEvent | None:
+        """Both arms' times had nobody switched, where the method gives them."""
+        return None if self.found is None or isinstance(self.found, Weighted) else self.found.unswitched
+
+    @property
+    def no_curve(self) -> str:
+        """Why there are no curves had nobody switched."""
+        return NO_CURVE if isinstance(self.found, Weighted) else self.reason
 
 
 def estimate_of(plan: Planned, method: SwitchingMethod, draws: int | None = None) -> Estimate:
@@ -176,13 +181,13 @@ def adjusted(trial: Protocol, data: Patients, analysis: Analysis, rows: pl.DataF
     plan = planned(trial, data, analysis, rows)
     estimate = estimate_of(plan, analysis.switching.method)
     curves = None
-    if estimate.curves is not None and estimate.found is not None and not isinstance(estimate.found, Weighted):
-        assert estimate.found.unswitched is not None
+    if estimate.unswitched is not None:
         curves = kaplan_meier(
-            estimate.found.unswitched, level=analysis.confidence, conf_type=analysis.conf_type,
+            estimate.unswitched, level=analysis.confidence, conf_type=analysis.conf_type,
             convention=analysis.convention,
         )  # fmt: skip
-        curves = replace(curves, method=f"{curves.method}; times had nobody switched, by {estimate.name}")
+        said = f"times had nobody switched, by {estimate.name}, whose effect of switching the limits take for known"
+        curves = replace(curves, method=f"{curves.method}; {said}")
     effect = _effect(plan, estimate)
     return Adjusted(plan=plan, estimate=estimate, effect=effect, test=_test(estimate, effect), curves=curves)
 
@@ -245,7 +250,7 @@ def _test(estimate: Estimate, effect: Effect) -> Tested:
 def without_curves(found: Adjusted) -> Iterator[Row]:
     """Subjects and events by arm where there is no curve had nobody switched, and why."""
     tte = found.plan.record.tte
-    why = NO_CURVE if isinstance(found.estimate.found, Weighted) else found.estimate.reason
+    why = found.estimate.no_curve
     for code, arm in enumerate(tte.arms):
         mine = tte.arm == code
         events = int((tte.event[mine] > 0).sum())

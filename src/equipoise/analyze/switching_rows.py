@@ -73,7 +73,7 @@ def _limits(
 
 
 def _naive_rows(found: Naive) -> Iterator[Row]:
-    group, method = found.way, found.method
+    group, method = found.way, "Cox model" if found.model is None else found.model.method
     yield _number(group, "hazard ratio", found.hazard_ratio, results.fixed(found.hazard_ratio, 2), method, found.reason)
     yield from _limits(group, "hazard ratio", found.conf_int, method, (found.reason,) * 2, found.level)
     test = "Wald" if found.test is None else "log-rank"
@@ -158,5 +158,7 @@ def _curves(plan: Planned, found: Adjusted, unit: Any) -> list[Row]:
     curves: dict[str, Curve] = {arm: observed[arm] for arm in (experimental, control)}
     if found.curves is not None:
         curves |= {f"{arm}, {HAD_NOT}": found.curves[arm] for arm in record.may_switch}
-    method = f"as observed; {HAD_NOT}: {found.estimate.name}"
-    return [replace(row, method=row.method or method) for row in figure_rows(curves, unit)]
+        said = f"curves {HAD_NOT} are of times put back by {found.estimate.name}, whose factor is not certain"
+    else:
+        said = f"no curve {HAD_NOT}: {found.estimate.no_curve}"
+    return [Row(statistic="note on the curves", text=said), *figure_rows(curves, unit)]

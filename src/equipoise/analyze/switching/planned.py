@@ -134,10 +134,20 @@ def planned(trial: Protocol, data: Patients, analysis: Analysis, rows: pl.DataFr
     switching = analysis.switching
     assert switching is not None
     covariates_of(trial, data, analysis, rows)  # refuses what is no covariate
-    record = switches(
-        trial, data, estimand=analysis.estimand, event=switching_event(trial, analysis),
-        may_switch=switching.may_switch, covariates=analysis.covariates, strata=analysis.strata,
-    )  # fmt: skip
+    event = switching_event(trial, analysis)
+    try:
+        record = switches(
+            trial, data, estimand=analysis.estimand, event=event, may_switch=switching.may_switch,
+            covariates=analysis.covariates, strata=analysis.strata,
+        )  # fmt: skip
+    except DataError as error:
+        if error.column != "switch":
+            raise
+        date = trial.estimands[analysis.estimand].intercurrent_events[event].date or ""
+        raise DataError(
+            error.what, file=data.file_of("adsl"), column=date.upper(), subjects=error.subjects,
+            remedy="Mend the dates; if people may switch in both arms, name both: switching.may_switch.",
+        ) from None  # fmt: skip
     visit = None if switching.visits is None else trial.visits[switching.visits]
     return Planned(
         analysis=analysis,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -251,6 +251,47 @@ def test_both_arms_may_switch(tmp_path: Path) -> None:
     factors = {r.statistic for r in found.of("switching") if r.statistic.startswith("acceleration factor in")}
     assert {"acceleration factor in A", "acceleration factor in T+A"} <= factors
     eq.report.html(trial, found)
+
+
+def test_dummy_labels(tmp_path: Path) -> None:
+    """A dry run: those who switched are in both arms, and may."""
+    trial = asked(tmp_path, "draws = 0")
+    found = eq.analyze.run(trial, switching_trial.patients().with_dummy_labels(4))
+    assert {r.group for r in found.of("switching") if r.statistic == "switched"} == {"A", "T+A"}
+    assert {r.origin for r in found.of("switching")} == {"dummy"}
+    assert "DUMMY" in eq.report.html(trial, found)
+
+
+def test_at_a_data_cut(tmp_path: Path) -> None:
+    """Whoever switched after the cut has not switched yet, and administrative censoring falls on it."""
+    trial, data = asked(tmp_path, "draws = 0", "beside = []"), switching_trial.patients().cut(date(2003, 6, 1))
+    record = switching.planned(trial, data, trial.analyses[NAME]).record
+    assert data.adsl is not None
+    assert int(record.switched.sum()) == data.adsl.filter(pl.col("XODT") <= date(2003, 6, 1)).height
+    assert record.administrative is not None
+    assert (record.administrative >= record.tte.time).all()
+    close(value(eq.analyze.run(trial, data), "hazard ratio", "RPSFTM"), switching.rpsftm(record).hazard_ratio)
+
+
+def test_a_switch_on_the_day_of_death(tmp_path: Path) -> None:
+    """Death and the event of PFS on one day are the death, but for who switched on that day: they had progressed."""
+    data, trial = switching_trial.patients(), asked(tmp_path, "draws = 0")
+    assert data.adsl is not None
+    died = data.adsl.filter(CONTROL & pl.col("DTHDT").is_not_null() & pl.col("XODT").is_null())["USUBJID"][:2].to_list()
+    end = {row["USUBJID"]: row for row in data.adtte.filter(pl.col("PARAMCD") == "OS").iter_rows(named=True)}
+    rows = pl.col("USUBJID").is_in(died) & (pl.col("PARAMCD") == "PFS")
+    moved = data.adtte.with_columns(*(
+        pl.when(rows).then(pl.col("USUBJID").replace_strict({s: end[s][c] for s in died}, default=None))
+        .otherwise(pl.col(c)).alias(c) for c in ("AVAL", "ADT", "CNSR")
+    ))  # fmt: skip
+    switched = pl.when(pl.col("USUBJID") == died[0]).then(pl.col("DTHDT")).otherwise(pl.col("XODT"))
+    patients = with_dates(replace(data, adtte=moved), switched)
+    record = switching.switches(trial, patients, estimand="OS, had nobody switched")
+    where = [record.tte.subject.tolist().index(s) for s in died]
+    assert record.progression is not None
+    assert record.progression[where].tolist() == [record.tte.time[where[0]], math.inf]
+    assert record.switch[where[0]] == record.tte.time[where[0]]
+    assert eq.analyze.run(trial, patients).of("switching")
 
 
 def test_a_switch_after_another_event_that_ends_follow_up_is_none(tmp_path: Path) -> None:

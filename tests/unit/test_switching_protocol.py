@@ -58,6 +58,7 @@ def test_the_bundled_protocol_has_no_adjusted_analysis() -> None:
         (['beside = ["rpsftm"]'], "", "the method 'rpsftm' is named twice"),
         (['beside = ["ipe", "ipe"]'], "", "named twice"),
         (["draws = 1"], "", "more than one sample"),
+        (["draws = 38"], ".draws", "38 bootstrap samples have no limits at 95% (analyses"),
         (["draws = -1"], ".draws", "greater than or equal to 0"),
         (["draws = 0", "seed = 3"], "", "seed would do nothing"),
         (['beside = ["ipe"]', 'at_progression = ["ECOG"]'], "", "at_progression would do nothing"),

@@ -11,8 +11,8 @@ import polars as pl
 from .. import results
 from ..data import Patients, TimeToEvent
 from ..errors import EquipoiseError
-from ..protocol import Analysis, Protocol, SwitchingMethod
-from ..protocol.switching import NAMES
+from ..protocol import Analysis, Protocol
+from ..protocol.switching import NAMES, SwitchingMethod
 from ..results import Row
 from ..survival import Cox, KaplanMeier, LogRank, kaplan_meier
 from .effect import Effect, Tested, landmark_marks

@@ -30,7 +30,6 @@ from .section import quoted
 from .simulations import Simulation
 from .switching import (
     Switching,
-    SwitchingMethod,
     endpoint_of_progression,
     switching_event,
     switching_from,
@@ -81,7 +80,6 @@ __all__ = [
     "Strata",
     "Subgroup",
     "Switching",
-    "SwitchingMethod",
     "Testing",
     "Visit",
     "Weight",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -183,6 +184,13 @@ def _check_estimand(protocol: Protocol, analysis: Analysis, switching: Switching
 
 
 def _check_names(protocol: Protocol, analysis: Analysis, switching: Switching, path: str) -> None:
+    needed = math.ceil(2 / (1 - analysis.confidence) - 1 - 1e-9)
+    if switching.draws and switching.draws < needed:
+        raise ProtocolError(
+            f"{switching.draws} bootstrap samples have no limits at {100 * analysis.confidence:g}%",
+            where=f"{path}.draws",
+            remedy=f"Give {needed} or more, such as 1000, or 0 for the limits of the method.",
+        )
     t = protocol.estimands[analysis.estimand].treatment
     for i, arm in enumerate(switching.may_switch):
         known(arm, (t.experimental, t.control), "arm of the estimand", f"{path}.may_switch[{i}]")

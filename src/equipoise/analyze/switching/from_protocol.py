@@ -72,7 +72,9 @@ def switches(
     if missing:
         raise DataError("the covariate is not in the data", column=missing[0])
     switch = _day(rows, data, (rule.date or SWITCH_DATE).upper(), tte.time, f"date of switching ({name})")
-    progression = _progression(trial, data, rows, tte.time, tte.event)
+    # Where people switch at progression, somebody who switched on the day of death had progressed on it.
+    died = (tte.event > 0) & (switch != tte.time)
+    progression = _progression(trial, data, rows, tte.time, died)
     if any(r.strategy != "treatment policy" for r in observed.intercurrent_events.values()):
         # What another intercurrent event cut off was seen, and does not belong to the follow-up any more.
         cut = _followed(plain, data, estimand) > tte.time
@@ -156,8 +158,9 @@ def _administrative(rows: pl.DataFrame, data: Patients, time: Vector) -> Vector:
     return _day(rows, data, CUTOFF_DATE, time, "date of the data cut")
 
 
-def _progression(trial: Protocol, data: Patients, rows: pl.DataFrame, time: Vector, event: np.ndarray) -> Vector | None:
-    """The day of progression of each subject; None where no endpoint tells."""
+def _progression(trial: Protocol, data: Patients, rows: pl.DataFrame, time: Vector, died: np.ndarray) -> Vector | None:
+    """The day of progression of each subject, who ``died`` before it if both are on one day; None where no endpoint
+    tells."""
     names = data.names
     found = endpoint_of_progression(trial)
     if found is None or not (data.adtte[names.parameter] == trial.parameter(found)).any():
@@ -169,5 +172,5 @@ def _progression(trial: Protocol, data: Patients, rows: pl.DataFrame, time: Vect
     day = joined["__day__"].cast(pl.Float64).fill_null(np.inf).to_numpy()
     day = _near(day, time, names.time_unit != "days")
     if "death" in (trial.endpoints[found].events or ("death",)):
-        day = np.where((day >= time) & (event > 0), np.inf, day)  # the event was the death
+        day = np.where((day >= time) & died, np.inf, day)  # the event was the death
     return day

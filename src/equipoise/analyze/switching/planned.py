@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from ...data import Patients
 from ...errors import DataError
-from ...protocol import Analysis, Protocol, Switching, SwitchingMethod, Visit, switching_event, switching_from
+from ...protocol import Analysis, Protocol, Switching, Visit, switching_event, switching_from
+from ...protocol.switching import SwitchingMethod
 from ...survival import TimeVarying
 from ...units import days
 from ..covariates import covariates_of
@@ -135,9 +136,12 @@ def planned(trial: Protocol, data: Patients, analysis: Analysis, rows: pl.DataFr
     assert switching is not None
     covariates_of(trial, data, analysis, rows)  # refuses what is no covariate
     event = switching_event(trial, analysis)
+    contrast = trial.estimands[analysis.estimand].treatment
+    # Where arm labels are dummies those who switched are in both arms.
+    may_switch = (contrast.control, contrast.experimental) if data.origin == "dummy" else switching.may_switch
     try:
         record = switches(
-            trial, data, estimand=analysis.estimand, event=event, may_switch=switching.may_switch,
+            trial, data, estimand=analysis.estimand, event=event, may_switch=may_switch,
             covariates=analysis.covariates, strata=analysis.strata,
         )  # fmt: skip
     except DataError as error:

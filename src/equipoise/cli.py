@@ -2,20 +2,38 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Sequence
 from importlib.metadata import version  # noqa: TID251 - reads the version number, imports nothing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-import cyclopts
-from cyclopts import App, Parameter, Token
+from cyclopts import App, Parameter
 
 from .errors import EquipoiseError
+from .leaving import leave, refuse
+from .options import (
+    AuditOut,
+    Cluster,
+    Cohorts,
+    Compare,
+    Cut,
+    Data,
+    Draws,
+    Dummy,
+    Json,
+    Keep,
+    Out,
+    ProtocolName,
+    Seed,
+    Shares,
+    Tier,
+    Trials,
+    whole,
+)
 from .printing import (
     in_tenths,
     name_files,
+    print_advice,
     print_audit,
     print_comparison,
     print_design,
@@ -26,7 +44,6 @@ from .printing import (
     print_sections,
     print_simulation,
     progress,
-    unforeseen,
 )
 
 if TYPE_CHECKING:
@@ -45,71 +62,9 @@ app = App(
 )
 
 
-def _whole(_: object, tokens: Sequence[Token]) -> int:
-    """A whole number as it is written: 10.5 is none, and is not cut to 10."""
-    text = tokens[0].value
-    try:
-        return int(text)
-    except ValueError:
-        where = tokens[0].keyword or ""
-        raise EquipoiseError(f"{text!r} is not a whole number", where=where, remedy="Such as 1000.") from None
-
-
-ProtocolName = Annotated[str, Parameter(help="A protocol file, or the name of a bundled example.")]
-Data = Annotated[str | None, Parameter(help="Folder of ADaM files; default: the protocol's [data] path.")]
-Cut = Annotated[str | None, Parameter(help="Data cut (YYYY-MM-DD): the data as they stood on that day.")]
-Dummy = Annotated[
-    str | None,
-    Parameter(help="Seed: permute the arm labels for a dry run; all output says DUMMY."),
-]
-Json = Annotated[bool, Parameter(name="--json", negative="", help="One JSON document on standard output.")]
-Out = Annotated[str, Parameter(help="Folder to write into.")]
-AuditOut = Annotated[str | None, Parameter(help="Folder for audit.csv and audit.html.")]
-Tier = Annotated[
-    Literal["A", "B", "C"],
-    Parameter(help="Published numbers to meet: A the trial's main source, B and C further ones too."),
-]
-Seed = Annotated[int, Parameter(converter=_whole, help="Seed of a reconstruction.")]
-Compare = Annotated[
-    bool, Parameter(negative="", help="Simulate trials of every formula: which keeps the power with the fewest events.")
-]
-Trials = Annotated[
-    int | None, Parameter(converter=_whole, help="Trials that --compare simulates for each formula (10000).")
-]
-Cohorts = Annotated[int, Parameter(converter=_whole, help="Cohorts in the ensemble of a reconstruction.")]
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point: run a command and leave with its exit code."""
-    try:
-        code = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
-    except EquipoiseError as error:
-        code = _refuse(str(error))
-    except cyclopts.CycloptsError as error:
-        code = _refuse(" ".join(str(error).split()) + ' See "equipoise --help".')
-    except KeyboardInterrupt:
-        code = _refuse("stopped; nothing was written half")
-    except BrokenPipeError:
-        code = _hush()
-    except OSError as error:
-        code = _refuse(f"the output cannot be written: {error.strerror}")
-    except Exception as error:  # with exit code 1 it would look as if the work were done
-        code = _refuse(unforeseen(error))
-    try:
-        sys.stdout.flush()
-    except OSError as error:
-        code = (
-            _hush()
-            if isinstance(error, BrokenPipeError)
-            else _refuse(f"the output cannot be written: {error.strerror}")
-        )
-    sys.exit(code if isinstance(code, int) else 0)
-
-
-def _hush() -> int:
-    """The reader of the output has gone (as `| head` does): nothing more is said, and nothing has failed."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 0
+    leave(app, arguments)
 
 
 @app.command
@@ -146,7 +101,7 @@ def check(
         found = [] if patients is None else [*patients.notes, *stops, *doubts, *rest] or ["no finding"]
         print_sections([*sections, *([] if patients is None else [("Data", [str(patients), *found])])])
     if stops:
-        return _refuse(f"{len(stops)} finding{'s' * (len(stops) > 1)} would stop the analysis: {stops[0]}")
+        return refuse(f"{len(stops)} finding{'s' * (len(stops) > 1)} would stop the analysis: {stops[0]}")
     return 1 if doubts else 0
 
 
@@ -244,7 +199,7 @@ def design(
     *,
     compare: Compare = False,
     trials: Trials = None,
-    seed: Annotated[int | None, Parameter(converter=_whole, help="Seed of what --compare simulates (1).")] = None,
+    seed: Annotated[int | None, Parameter(converter=whole, help="Seed of what --compare simulates (1).")] = None,
     out: Annotated[str | None, Parameter(help="Folder for plan.json, looks.csv and design.html.")] = None,
     json_: Json = False,
 ) -> int:
@@ -287,10 +242,10 @@ def _compared(trial: Protocol, trials: int | None, seed: int | None, tell: Calla
 def simulate(
     protocol: ProtocolName,
     *,
-    trials: Annotated[int, Parameter(converter=_whole, help="Trials of each setting.")] = 10_000,
-    seed: Annotated[int, Parameter(converter=_whole, help="Seed of the simulated trials.")] = 1,
-    keep: Annotated[str | None, Parameter(help="Folder that keeps every trial, so that a run can go on.")] = None,
-    cluster: Annotated[str | None, Parameter(help="Scheduler of a Dask cluster (tcp://...) that simulates.")] = None,
+    trials: Annotated[int, Parameter(converter=whole, help="Trials of each setting.")] = 10_000,
+    seed: Annotated[int, Parameter(converter=whole, help="Seed of the simulated trials.")] = 1,
+    keep: Keep = None,
+    cluster: Cluster = None,
     out: Annotated[str | None, Parameter(help="Folder for simulation.csv and simulation.html.")] = None,
     json_: Json = False,
 ) -> int:
@@ -317,6 +272,41 @@ def simulate(
 
 
 @app.command
+def switching(
+    protocol: ProtocolName,
+    *,
+    trials: Annotated[int, Parameter(converter=whole, help="Trials of each setting.")] = 200,
+    seed: Annotated[int, Parameter(converter=whole, help="Seed of the simulated trials.")] = 1,
+    share: Shares = (),
+    draws: Draws = 0,
+    out: Annotated[str | None, Parameter(help="Folder for switching.csv and switching.html.")] = None,
+    json_: Json = False,
+) -> int:
+    """Say which adjustment for treatment switching errs least in trials like the protocol's, to be pre-specified."""
+    trial = _protocol(protocol)
+    files: tuple[Path, ...] = ()
+    with progress(quiet=json_) as tell:
+        tell("compiling the kernels (the first run only)")
+        from .simulate import advise, on_cores
+
+        with on_cores() as executor:
+            found = advise(
+                trial, trials=trials, seed=seed, shares=share, draws=draws, executor=executor, progress=in_tenths(tell)
+            )
+        if out is not None:
+            tell("writing the report")
+            from .report import write_advice
+
+            files = write_advice(trial, found, out)
+    if json_:
+        print_json(trial, None, found.rows(), list(found.notes))
+    else:
+        print_advice(found)
+        name_files(files)
+    return 0
+
+
+@app.command
 def audit(protocol: ProtocolName, *, out: AuditOut = None, json_: Json = False) -> int:
     """Say whether the published numbers of the protocol can all be true, by arithmetic alone."""
     from .reconstruct import audit as audit_numbers
@@ -335,8 +325,8 @@ def reconstruct(
     ] = False,
     estimand: Annotated[str | None, Parameter(help="With --curves: whose, where there are curves of several.")] = None,
     tier: Tier = "A",
-    seed: Annotated[int | None, Parameter(converter=_whole, help="Seed of the search (1).")] = None,
-    cohorts: Annotated[int | None, Parameter(converter=_whole, help="Cohorts in the ensemble (20).")] = None,
+    seed: Annotated[int | None, Parameter(converter=whole, help="Seed of the search (1).")] = None,
+    cohorts: Annotated[int | None, Parameter(converter=whole, help="Cohorts in the ensemble (20).")] = None,
     out: Out = "out",
     json_: Json = False,
 ) -> int:
@@ -387,11 +377,6 @@ def _patients(trial: Protocol, data: str | None, cut: str | None, dummy: str | N
     if not dummy.isascii() or not dummy.isdigit():
         raise EquipoiseError(f"the seed {dummy!r} is not a whole number", where="--dummy", remedy="Write --dummy 1.")
     return patients.with_dummy_labels(int(dummy))
-
-
-def _refuse(sentence: str) -> int:
-    print(f"equipoise: {sentence}", file=sys.stderr)
-    return 2
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-import traceback
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version  # noqa: TID251 - reads the version number, imports nothing
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from .report import Table
     from .results import Row
     from .run import Run
-    from .simulate import Comparison, Study
+    from .simulate import Advice, Comparison, Study
 
 
 def print_results(trial: Protocol, results: Results) -> None:
@@ -113,6 +112,22 @@ def print_simulation(found: Study) -> None:
     for table in simulation_tables(found):
         console.print(f"\n[bold]{escape(table.title)}[/bold]", soft_wrap=True)
         console.print(rich_table(table))
+    console.print()
+    print_remarks(found.notes, ())
+
+
+def print_advice(found: Advice) -> None:
+    """What each adjustment for switching makes of simulated trials, and which one to pre-specify."""
+    from .report import advice_tables
+
+    console = console_of()
+    console.print("[bold reverse] SIMULATED TRIALS [/bold reverse]")
+    for table in advice_tables(found.rows()):
+        console.print(f"\n[bold]{escape(table.title)}[/bold]", soft_wrap=True)
+        console.print(rich_table(table))
+    console.print()
+    for i, sentence in enumerate(found.sentences):
+        console.print(f"[bold]{escape(sentence)}[/bold]" if not i else escape(sentence), soft_wrap=True)
     console.print()
     print_remarks(found.notes, ())
 
@@ -256,12 +271,3 @@ def print_draft(found: Draft, out: str | None) -> int:
     for line in found.remarks:
         print(f"equipoise: {line}", file=sys.stderr)
     return 1 if found.remarks else 0
-
-
-def unforeseen(error: Exception) -> str:
-    """One sentence for an error that nobody foresaw, with the line that raised it."""
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [f for f in frames if Path(f.filename).is_relative_to(Path(__file__).parent)]
-    where = f" ({Path(own[-1].filename).name}, line {own[-1].lineno})" if own else ""
-    what = " ".join(f"{type(error).__name__}: {error}".split())
-    return f"the program itself failed{where}: {what}. Please report it."

@@ -196,6 +196,7 @@ TWINS = {
     "batch.py": ("twins_batch.py", "batch_trial"),
     "batch_arms.py": ("twins_batch.py", "batch_trial"),
     "concordance.py": ("twins.py", "concordance"),
+    "copies.py": ("twins_copies.py", "weibull"),
     "counting.py": ("twins.py", "km"),
     "entering.py": ("twin_trials.py", "patient"),
     "firth.py": ("twins_cox.py", "cox_derivatives"),

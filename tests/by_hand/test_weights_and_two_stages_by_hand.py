@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from equipoise.analyze.switching import Switches, ipcw, ipe, msm, two_stage
-from equipoise.analyze.switching.g_estimation import martingale
 from equipoise.analyze.switching.logistic import pooled_logistic
+from equipoise.analyze.switching.switching_of_psi import martingale
+from equipoise.kernels import accelerated_draws, ratio_draws
 from equipoise.survival import TimeToEvent, TimeVarying, accelerated
 
 INF = math.inf
@@ -214,3 +215,27 @@ def test_martingale_residuals() -> None:
     jump, own = F(1, 3) + F(1, 2), F(1, 3) + F(1, 4)
     close(found, [F(0), 1 - own, 1 - own, 1 - jump - 1, F(0)])
     assert found.sum() == pytest.approx(0, abs=1e-15)
+
+
+def test_exponential_model_of_copies() -> None:
+    """Twice 2 and once 4 days, three events, against once 3 and three times 5 days, one event: means 8/3 and 18."""
+    time, event, arm = np.array([2.0, 4.0, 3.0, 5.0]), np.array([True, True, True, False]), np.array([0, 0, 1, 1])
+    a = np.column_stack([-np.ones(4), -arm, np.log(time)])
+    coef, rate = accelerated_draws(2, a, event, np.array([[2, 1, 1, 3]]), np.array([0.0, 0.0, 1.0]))
+    close(rate, [1])
+    close(coef[0], math.log(F(3 + 3 * 5, 1) / F(2 * 2 + 4, 3)))
+
+
+def test_ratio_of_copies() -> None:
+    """Two copies of a death on day 1 in A, one on day 2 in B, two left in B and one in A.
+
+    Efron's terms have 3, 2 and 1 of A and 3 of B at risk: 1 = 3r/(3 + 3r) + 3r/(2 + 3r) + 3r/(1 + 3r). Without the one
+    left in A the death in B is no term, and there is no maximum.
+    """
+    copies, order = np.array([[2, 1, 2]]), np.array([[0, 1, 2]])
+    u, dead, arm = np.array([[1.0, 2.0, 3.0]]), np.array([[True, True, False]]), np.array([0, 1, 1])
+    assert np.isnan(ratio_draws(copies, u, dead, arm, np.array([0, 3]), order)[0])
+    copies, order, arm = np.array([[2, 1, 2, 1]]), np.array([[0, 1, 2, 3]]), np.array([0, 1, 1, 0])
+    u, dead = np.array([[1.0, 2.0, 3.0, 3.0]]), np.array([[True, True, False, False]])
+    r = math.exp(float(ratio_draws(copies, u, dead, arm, np.array([0, 4]), order)[0]))
+    close(3 * r / (3 + 3 * r) + 3 * r / (2 + 3 * r) + 3 * r / (1 + 3 * r), 1, rel=1e-9)

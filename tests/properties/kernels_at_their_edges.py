@@ -114,8 +114,33 @@ def batches() -> None:
     a_batch([], [0], 1, [1.0, 1.0])
 
 
+def copies() -> None:
+    """Models of bootstrap samples of nobody, of one subject, of one arm, and of some."""
+    for n, drawn in ((1, [0]), (1, [2]), (2, [1, 0]), (4, [1, 1, 0, 2]), (4, [0, 3, 1, 1])):
+        time, event = fenced([5.0, 5.0, 3.0, 8.5][:n]), fenced([1, 0, 1, 1][:n], bool)
+        arm, some = fenced([0, 1, 1, 0][:n], np.int64), fenced([drawn], np.int64)
+        on, end, order = fenced([0, 5, 3, 2][:n]), fenced([9, math.inf, 3, 9][:n]), np.argsort(time, kind="stable")
+        a = fenced(np.column_stack([-np.ones(n), -arm, np.log(time)]))
+        for size in (2, 3):
+            kernels.accelerated_draws(size, a, event, some, fenced([0, 0, 1.0]))
+            kernels.accelerated_again(
+                fenced([-0.3, 0.4]), size, time, on, end, event, arm, some[0], 0.0, 1.0, a, fenced([0, 0, 1.0])
+            )
+        of = fenced(np.repeat(np.arange(n), 2), np.int64)
+        for rows in (0, len(of)):
+            x = fenced(np.column_stack([np.ones(rows), np.zeros(rows), np.arange(rows)]))
+            kernels.switching_tests(
+                fenced([-0.4, 0.0, 0.5]), time, on, end, event, some[0], fenced([order] * 2, np.int64), of[:rows],
+                fenced(np.arange(rows) % 2, bool), x, fenced(np.zeros((2, 3))),
+            )  # fmt: skip
+        kernels.ratio_draws(
+            some, fenced([time]), fenced([event], bool), arm, fenced([0, n], np.int64), fenced([order], np.int64)
+        )
+
+
 def main() -> None:
     batches()
+    copies()
     for n, visits in ((1, 0), (2, 0), (1, 9), (7, 0), (7, 9)):
         nobody, control, treated = [-1] * n, [0] * n, [1] * n
         both = [i % 2 for i in range(n)]

@@ -18,8 +18,8 @@ from tests.properties.examples import plenty
 from tests.properties.test_survival_against_twins import Awkward, awkward
 
 from equipoise.analyze.switching import Switches, Weighted, ipcw, ipe, msm, two_stage, two_stage_g
-from equipoise.analyze.switching.g_estimation import martingale
 from equipoise.analyze.switching.natural_spline import Knots, natural_spline
+from equipoise.analyze.switching.switching_of_psi import martingale
 from equipoise.analyze.switching.weighted_logrank import weighted_logrank
 from equipoise.survival import TimeToEvent, TimeVarying, accelerated, cox
 from equipoise.survival.accelerated import NO_MAXIMUM

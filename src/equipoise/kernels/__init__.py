@@ -41,6 +41,7 @@ numba.config.CACHE_DIR = str(_cache_directory())  # type: ignore[attr-defined]
 try:
     from .batch import analyze_trials, pack_keys
     from .concordance import concordance_pairs
+    from .copies import accelerated_again, accelerated_draws, ratio_draws, switching_tests
     from .counting import death_counts, kaplan_meier_steps, logrank_sums
     from .firth import log_det_gradient
     from .group_sequential import carry, quadrature, tail
@@ -60,6 +61,8 @@ finally:
 
 __all__ = [
     "SAME_Z",
+    "accelerated_again",
+    "accelerated_draws",
     "adverse_event_days",
     "allocate_in_blocks",
     "allocate_simply",
@@ -83,10 +86,12 @@ __all__ = [
     "partial_likelihood",
     "philox",
     "quadrature",
+    "ratio_draws",
     "simulate_trials",
     "structural_crossing",
     "structural_draws",
     "structural_tests",
+    "switching_tests",
     "tail",
     "two_group_likelihood",
 ]

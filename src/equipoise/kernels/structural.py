@@ -226,6 +226,18 @@ def _deaths(order, code, copies, starts, table):
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
+def _ratio(order, code, copies, starts, table, odds, weight):
+    """Log hazard ratio of a Cox model, Efron's ties; nan where it has no maximum."""
+    k = _deaths(order, code, copies, starts, table)
+    m, c0, c1 = _terms(table, k, True, odds, weight)
+    if m == 0 or c0 == 0.0 or c1 == 0.0:
+        return np.nan
+    score, variance = _stratified(order, code, copies, starts)
+    start = -score / variance if variance > 0.0 else 0.0
+    return _maximum(start, c1, odds, weight, m)[0]
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def structural_draws(grid, refine, visit, copies, time, on, end, event, arm, starts, orders, codes):
     """psi and log hazard ratio of each bootstrap sample: the root nearest to 0 of those that the grid brackets.
 
@@ -292,12 +304,7 @@ def structural_draws(grid, refine, visit, copies, time, on, end, event, arm, sta
         for s in range(starts.shape[0] - 1):
             _merged(orders[nearest], arm, starts[s], starts[s + 1], u, apart, order)
         _code(order, u, dead, arm, starts, code)
-        k = _deaths(order, code, copies[b], starts, table)
-        m, c0, c1 = _terms(table, k, True, odds, weight)
-        if m == 0 or c0 == 0.0 or c1 == 0.0:
+        ratio[b] = _ratio(order, code, copies[b], starts, table, odds, weight)
+        if np.isnan(ratio[b]):
             status[b] = NO_RATIO
-            continue
-        score, variance = _stratified(order, code, copies[b], starts)
-        start = -score / variance if variance > 0.0 else 0.0
-        ratio[b] = _maximum(start, c1, odds, weight, m)[0]
     return psi, ratio, status

@@ -38,6 +38,7 @@ class Purpose(IntEnum):
     DISCONTINUATION = 10
     BOOTSTRAP = 11
     RESPONSE = 12
+    PROVING = 13
 
 
 def generator(seed: int, *, trial: int = 0, purpose: Purpose) -> np.random.Generator:

@@ -5,6 +5,7 @@ from .design import design_html, write_design
 from .design_tables import comparison_tables, design_tables
 from .digitized import digitized_html, write_digitized
 from .document import FORMATS, html, write
+from .proving import advice_html, advice_tables, write_advice
 from .rebuilt import tie_out_table
 from .simulation import simulation_html, simulation_tables, write_simulation
 from .tables import Table, primary_table, results_table
@@ -12,6 +13,8 @@ from .tables import Table, primary_table, results_table
 __all__ = [
     "FORMATS",
     "Table",
+    "advice_html",
+    "advice_tables",
     "audit_html",
     "audit_table",
     "comparison_tables",
@@ -26,6 +29,7 @@ __all__ = [
     "taken_for_granted",
     "tie_out_table",
     "write",
+    "write_advice",
     "write_audit",
     "write_design",
     "write_digitized",

@@ -1,11 +1,13 @@
 """How nature behaves: a scenario as arrays, its patients, one trial and many, and what these say of a design."""
 
+from .advice import Advice, advise, lives_of, settings_of
 from .arbiter import compare
 from .characteristics import Estimated, Operating
 from .cluster import on_cluster
 from .cohort import FIELDS, Baseline, Cohort, cohort, draw_baseline, draw_columns, draw_uniforms
 from .comparison import Comparison
 from .curves import TRUTH, Curves, curves
+from .ground import Ground, Lives, Setting, Switched, ground, switched_trial
 from .looks import Cut, Looks, looks_of
 from .many import Trials, run_trials
 from .model import Model, model, without_effect
@@ -13,12 +15,15 @@ from .nature import Nature, nature, nature_of
 from .operating import operating
 from .paired import Paired, compare_designs
 from .patients import marked_subjects, patients
+from .proving import METHODS, Proven, on_cores, prove
 from .study import Cell, Grid, Study, study
 from .trial import trial
 
 __all__ = [
     "FIELDS",
+    "METHODS",
     "TRUTH",
+    "Advice",
     "Baseline",
     "Cell",
     "Cohort",
@@ -27,13 +32,19 @@ __all__ = [
     "Cut",
     "Estimated",
     "Grid",
+    "Ground",
+    "Lives",
     "Looks",
     "Model",
     "Nature",
     "Operating",
     "Paired",
+    "Proven",
+    "Setting",
     "Study",
+    "Switched",
     "Trials",
+    "advise",
     "cohort",
     "compare",
     "compare_designs",
@@ -41,16 +52,22 @@ __all__ = [
     "draw_baseline",
     "draw_columns",
     "draw_uniforms",
+    "ground",
+    "lives_of",
     "looks_of",
     "marked_subjects",
     "model",
     "nature",
     "nature_of",
     "on_cluster",
+    "on_cores",
     "operating",
     "patients",
+    "prove",
     "run_trials",
+    "settings_of",
     "study",
+    "switched_trial",
     "trial",
     "without_effect",
 ]

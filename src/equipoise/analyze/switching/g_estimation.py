@@ -4,25 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ...errors import EquipoiseError
 from ...survival import TimeVarying
 from ...survival.convention import ArgumentError, check_level, resolve_stratified
 from .bootstrap import checked_draws
-from .counterfactual import Recensor, cut_times, cuts, recensored_words
+from .counterfactual import Recensor, cuts, recensored_words
 from .ipcw import checked_df
-from .logistic import pooled_logistic
-from .natural_spline import knots_of
-from .panel import Panel, panel
-from .psi_search import Psi, Search, checked_grid, halved, search_psi
+from .panel import panel
+from .psi_search import Psi, Search, checked_grid, nearest_root, search_psi
 from .record import Switches, Vector
 from .redraw import Rows, paths_of, sample_of, with_bootstrap
-from .switching_model import spline_columns
+from .restored_draws import Copies, restored_draws, with_all_switches
+from .switching_of_psi import SwitchingOfPsi, switching_of_psi
 from .two_stage import arms_with_switches, restored, secondary_baseline, two_stage_result
 from .without_switching import SwitchEffect, WithoutSwitching, compared
 
@@ -88,10 +85,11 @@ def two_stage_g(
     rows = panel(switches, varying, covariates, visits=True)
     ends = cuts(switches, recensor)
     effects: dict[int, SwitchEffect] = {}
+    statistics: dict[int, tuple[SwitchingOfPsi, NDArray[np.int64]]] = {}
     for arm in arms_with_switches(switches):
         name = switches.tte.arms[arm]
-        statistic = _statistic(switches, rows, arm, base, ends, (df, by_stratum))
-        found = search_psi(statistic, points, level, search)
+        statistics[arm] = switching_of_psi(switches, rows, arm, base, ends, (df, by_stratum))
+        found = search_psi(statistics[arm][0], points, level, search)
         effects[arm] = SwitchEffect(
             arm=name, psi=found.psi, psi_conf_int=found.conf_int, reason=_why(found), limit_reasons=found.limit_reasons,
             search=found,
@@ -117,7 +115,10 @@ def two_stage_g(
             grid=points, recensor=recensor, stratified=by_stratum, level=level,
         )  # fmt: skip
 
-    return with_bootstrap(whole, again, switches.tte, samples, seed, level)
+    def drawn(copies: Copies) -> tuple[Vector, Vector, NDArray[np.bool_]]:
+        return g_draws(switches, copies, statistics, (points, search), (recensor, by_stratum, chosen))
+
+    return with_bootstrap(whole, again, switches.tte, samples, seed, level, drawn)
 
 
 def _why(found: Psi) -> str:
@@ -126,95 +127,22 @@ def _why(found: Psi) -> str:
     return found.reason
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class SwitchingOfPsi:
-    """Z of the time without a switch in a model of who switches, as a function of psi.
+def g_draws(
+    switches: Switches, copies: Copies, statistics: Mapping[int, tuple[SwitchingOfPsi, NDArray[np.int64]]],
+    where: tuple[Vector, Search], asked: tuple[Recensor, bool, dict[str, Any] | None],
+) -> tuple[Vector, Vector, NDArray[np.bool_]]:  # fmt: skip
+    """psi and log hazard ratio of samples given by their copies of each subject (draws, n), and which are settled.
 
-    By subject who progressed (k,): ``left`` since progression, ``on`` of it since the switch, ``end`` to administrative
-    censoring (inf: no recensoring) and ``event``; by visit (m,) the subject's place ``of``, whether it ``crossed``, and
-    the other columns ``x``, the constant first.
+    ``statistics``: Z by arm in the data, and which subjects it is of; ``where``: grid and search. Z is looked at no
+    farther from 0 than the nearest root.
     """
-
-    left: Vector
-    on: Vector
-    end: Vector
-    event: NDArray[np.bool_]
-    of: NDArray[np.int64]
-    crossed: NDArray[np.bool_]
-    x: Vector
-
-    def residuals(self, psi: float) -> Vector:
-        """Martingale residuals of the time without a switch, (k,)."""
-        time, event = cut_times(self.left, self.on, np.full(len(self.left), math.expm1(psi)), self.end, self.event)
-        return martingale(time, event)
-
-    def z(self, psi: float) -> float:
-        """Z at one psi; nan where the model has no finite coefficient."""
-        x = np.column_stack([self.x[:, :1], self.residuals(psi)[self.of], self.x[:, 1:]])
-        try:
-            fit = pooled_logistic(self.crossed, x, self.of)
-        except EquipoiseError:  # no maximum is found: no statistic at this psi
-            return math.nan
-        se = float(fit.robust_se[1])
-        return float(fit.coef[1]) / se if not fit.reasons[1] and se > 0 else math.nan
-
-    def at(self, psi: Vector) -> Vector:
-        """Z at each psi of a grid."""
-        return np.array([self.z(float(p)) for p in psi])
-
-    def crossing(self, low: float, high: float, target: float) -> float:
-        """Where Z passes a target between two psi; nan if it cannot be told."""
-        return halved(self.z, low, high, target)
-
-
-def _statistic(
-    switches: Switches, rows: Panel, arm: int, base: Vector, ends: Vector, asked: tuple[int, bool]
-) -> SwitchingOfPsi:
-    """The visits of an arm from progression on: those that end at it or later, up to the switch.
-
-    As in the models of ``ipcw`` the row in which follow-up of somebody who never switched ends is left out.
-    """
-    df, by_stratum = asked
-    tte = switches.tte
-    who = np.flatnonzero((tte.arm == arm) & np.isfinite(base))
-    place = np.full(tte.n, -1)
-    place[who] = np.arange(len(who))
-    picked = np.flatnonzero(
-        (place[rows.owner] >= 0) & (rows.tte.time >= base[rows.owner]) & ~rows.after & (rows.crossed | ~rows.last)
-    )
-    times, crossed = rows.tte.time[picked], rows.crossed[picked]
-    shape, _ = spline_columns(times, knots_of(times[crossed], df))
-    strata = rows.stratum_indicators()[picked] if by_stratum else np.empty((len(picked), 0))
-    return SwitchingOfPsi(
-        left=tte.time[who] - base[who],
-        on=(tte.time - np.minimum(switches.switch, tte.time))[who],
-        end=ends[who] - base[who],
-        event=(tte.event > 0)[who],
-        of=place[rows.owner[picked]],
-        crossed=crossed,
-        x=np.column_stack([np.ones(len(picked)), rows.baseline[picked], rows.varying[picked], strata, shape]),
-    )
-
-
-def martingale(time: Vector, event: NDArray[np.bool_]) -> Vector:
-    """Events less the hazard met by each subject, (n,), of one group without covariates, with Efron's ties.
-
-    With d of n dying together the hazard jumps by 1/n + 1/(n-1) + ... + 1/(n-d+1); each of the d meets the r-th of
-    these terms with a share 1 - r/d, r from 0 on.
-
-    >>> martingale(np.array([1.0, 2.0, 2.0]), np.array([True, True, False])).round(6).tolist()  # 2/3, 1/6, -5/6
-    [0.666667, 0.166667, -0.833333]
-    """
-    times, deaths = np.unique(time[event], return_counts=True)
-    if not len(times):
-        return np.zeros(len(time))
-    ordered = np.sort(time)
-    at_risk = len(time) - np.searchsorted(ordered, times, side="left")
-    sums = np.concatenate([[0.0], np.cumsum(1.0 / np.arange(1, len(time) + 1))])
-    jump = sums[at_risk] - sums[at_risk - deaths]
-    own = 1.0 - (at_risk - deaths) / deaths * jump
-    total = np.concatenate([[0.0], np.cumsum(jump)])
-    met = total[np.searchsorted(times, time, side="right")]
-    step = np.searchsorted(times, time[event])
-    met[event] = total[step] + own[step]
-    return np.asarray(event - met, dtype=np.float64)
+    settled = with_all_switches(switches, copies)
+    psi = {arm: np.full(len(copies), math.nan) for arm in statistics}
+    if not psi:
+        none = np.full(len(copies), math.nan)
+        return none, none.copy(), np.zeros(len(copies), dtype=np.bool_)
+    for b in np.flatnonzero(settled):
+        for arm, (statistic, who) in statistics.items():
+            psi[arm][b] = nearest_root(statistic.sample(copies[b][who]), *where)
+    first, ratio, _ = restored_draws(switches, copies, psi, switches.switch, asked)
+    return first, ratio, settled & (ratio != -math.inf)

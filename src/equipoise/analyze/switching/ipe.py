@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.optimize import brentq
 
 from ...data.columns import refuse
-from ...errors import ConvergenceError
+from ...errors import ConvergenceError, EquipoiseError
 from ...survival import logrank
-from ...survival.accelerated import Distribution, fitted
+from ...survival.accelerated import Distribution
 from ...survival.convention import ArgumentError, check_level, resolve_stratified, strata_words
-from ...survival.model_matrix import model_matrix
 from .bootstrap import checked_draws
-from .counterfactual import Recensor, losses, recensored_words, unswitched
-from .record import Switches
+from .counterfactual import Recensor, losses, recensored_words, unswitched, unswitched_shares
+from .ipe_steps import Asked, Steps, plain_step, steps_of
+from .record import Switches, Vector
 from .redraw import Rows, sample_of, with_bootstrap
+from .restored_draws import Copies, restored_ratios, with_all_switches
 from .rpsftm import OPPOSED, inversion_limits
 from .without_switching import SwitchEffect, WithoutSwitching, compared, what_speaks_against
 
@@ -76,8 +79,9 @@ def ipe(
     refuse(
         tte.time <= 0, "a time is zero, and has no logarithm", "time", tte.subject, "Count the day itself: add 1 day."
     )
-    next_psi = _step(switches, chosen, by_stratum, recensor, distribution)
-    psi, path, reason = iterated(next_psi)
+    asked = (by_stratum, recensor, distribution)
+    steps = steps_of(switches, chosen, *asked)
+    psi, path, reason = iterated(_step(steps, switches, None, chosen, asked))
     observed = logrank(tte, stratified=by_stratum)
     data = None if reason else unswitched(switches, psi, recensor=recensor)
     found = compared(data, chosen, by_stratum, level, reason)
@@ -128,7 +132,10 @@ def ipe(
             stratified=by_stratum, recensor=recensor, level=level,
         )  # fmt: skip
 
-    return with_bootstrap(found_all, again, tte, samples, seed, level)
+    def drawn(copies: Copies) -> tuple[Vector, Vector, NDArray[np.bool_]]:
+        return ipe_draws(steps, switches, copies, chosen, asked)
+
+    return with_bootstrap(found_all, again, tte, samples, seed, level, drawn)
 
 
 def iterated(next_psi: Callable[[float], float]) -> tuple[float, tuple[float, ...], str]:
@@ -166,15 +173,48 @@ def iterated(next_psi: Callable[[float], float]) -> tuple[float, tuple[float, ..
 
 
 def _step(
-    switches: Switches, chosen: dict[str, Any] | None, by_stratum: bool, recensor: Recensor, law: Distribution
+    steps: Steps | None, switches: Switches, copies: Copies | None, chosen: dict[str, Any] | None, asked: Asked
 ) -> Callable[[float], float]:
-    """From psi to the psi of the accelerated failure time model of the times that it restores."""
-    tte = switches.tte
-    strata = [tte.stratum == s for s in range(1, len(tte.strata))] if by_stratum else []
-    x = np.column_stack([np.ones(tte.n), tte.arm == 1, *strata, *model_matrix(tte, chosen).covariates])
+    """The step of the data, or of a sample given by its copies of each subject (n,)."""
 
-    def following(psi: float) -> float:
-        data = unswitched(switches, psi, recensor=recensor)
-        return -float(fitted(np.log(data.time), data.event > 0, x.astype(np.float64), law).coef[1])
+    def plain() -> Callable[[float], float]:
+        if copies is None:
+            return plain_step(switches, chosen, *asked)
+        rows = np.repeat(np.arange(switches.n), copies)
+        own = chosen and {name: column[rows] for name, column in chosen.items()}
+        return plain_step(sample_of(switches, rows, ()), own, *asked)
 
-    return following
+    if steps is None:
+        return plain()
+    return steps.of(np.ones(switches.n, dtype=np.int64) if copies is None else copies, plain)[0]
+
+
+def ipe_draws(
+    steps: Steps | None, switches: Switches, copies: Copies, chosen: dict[str, Any] | None, asked: Asked
+) -> tuple[Vector, Vector, NDArray[np.bool_]]:
+    """psi and log hazard ratio of samples given by their copies of each subject (draws, n), and which are settled.
+
+    Each sample goes through the iterations of ``ipe``, so that of several psi that stay it finds the same one. Samples
+    in which nobody of an arm switched, whose Cox model cannot be fitted or whose law has no kernel are left.
+    """
+    by_stratum, recensor, _ = asked
+    psi, ratio = np.full(len(copies), math.nan), np.full(len(copies), math.nan)
+    if steps is None:
+        return psi, ratio, np.zeros(len(copies), dtype=np.bool_)
+    settled = with_all_switches(switches, copies)
+    step, end = steps.of(np.ones(switches.n, dtype=np.int64), lambda: lambda _: math.nan)
+    if not math.isnan(step(0.0)):
+        steps = replace(steps, start=end)
+    for b in np.flatnonzero(settled):
+        try:
+            psi[b] = iterated(_step(steps, switches, copies[b], chosen, asked))[0]
+        except EquipoiseError:
+            settled[b] = False
+    known = np.flatnonzero(np.isfinite(psi))
+    factors = np.array([[math.expm1(p), math.expm1(-p)] for p in psi[known]]).reshape(-1, 2)
+    share, _ = unswitched_shares(switches, 0.0)
+    ratio[known] = restored_ratios(
+        switches, copies[known], share, factors[:, switches.tte.arm], (recensor, by_stratum, chosen)
+    )
+    settled &= ratio != -math.inf
+    return psi, ratio, settled

@@ -67,7 +67,7 @@ def pooled_logistic(y: NDArray[np.bool_], x: Vector, cluster: NDArray[np.int64])
             coef=none, se=none.copy(), robust_se=none.copy(), reasons=(why,) * p, log_kept=kept, log_left=left,
             loglik=(0.0, 0.0), rows=n, events=events,
         )  # fmt: skip
-    columns, middle, size = _comparable(x[:, 1:])
+    columns, middle, size = comparable(x[:, 1:])
     a = np.column_stack([np.ones(n), columns])
 
     def likelihood(beta: Vector) -> Evaluated:
@@ -110,7 +110,7 @@ def pooled_logistic(y: NDArray[np.bool_], x: Vector, cluster: NDArray[np.int64])
     )
 
 
-def _comparable(x: Vector) -> tuple[Vector, Vector, Vector]:
+def comparable(x: Vector) -> tuple[Vector, Vector, Vector]:
     """Columns of one scale, what was taken from each and what it was then divided by; indicators as they are."""
     plain = np.isin(x, (0.0, 1.0)).all(axis=0)
     columns, size = standardize(x)

@@ -15,6 +15,7 @@ from ...errors import EquipoiseError
 from ...survival import TimeVarying
 from .bootstrap import bootstrapped, resampled
 from .record import Switches
+from .restored_draws import Draws
 from .rpsftm import MANY_FAILED
 from .weighted_result import Weighted
 from .without_switching import WithoutSwitching
@@ -26,20 +27,26 @@ A = TypeVar("A", Weighted, WithoutSwitching)
 
 
 def with_bootstrap(
-    found: A, again: Callable[[Rows], A], tte: TimeToEvent, draws: int, seed: int | None, level: float
-) -> A:
+    found: A, again: Callable[[Rows], A], tte: TimeToEvent, draws: int, seed: int | None, level: float,
+    drawn_at_once: Draws | None = None,
+) -> A:  # fmt: skip
     """The analysis with limits of its hazard ratio from ``draws`` samples of its subjects, each analyzed ``again``.
 
     ``again`` takes the rows of a sample's subjects, one as often as it was drawn, and does everything anew: weights,
     factors and roots vary from sample to sample, as they do from trial to trial. A sample that is refused or has no
-    hazard ratio has failed. Without draws the analysis stays as it is.
+    hazard ratio has failed. ``drawn_at_once`` gives the same estimates sooner, of the samples that it settles; the
+    others are analyzed again. Without draws the analysis stays as it is.
     """
     if not draws or seed is None:
         return found
-    psi, ratio = np.full(draws, math.nan), np.full(draws, math.nan)
-    for i, copies in enumerate(resampled(tte, draws, seed)):
+    psi, ratio, settled = np.full(draws, math.nan), np.full(draws, math.nan), np.zeros(draws, dtype=np.bool_)
+    copies = resampled(tte, draws, seed)
+    if drawn_at_once is not None:
+        psi, ratio, settled = drawn_at_once(copies)
+    for i in np.flatnonzero(~settled):
+        psi[i] = ratio[i] = math.nan
         try:
-            sample = again(np.repeat(np.arange(tte.n), copies))
+            sample = again(np.repeat(np.arange(tte.n), copies[i]))
         except EquipoiseError:  # a failed sample, counted as such
             continue
         psi[i], ratio[i] = sample.psi, math.log(sample.hazard_ratio)

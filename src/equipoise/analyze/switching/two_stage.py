@@ -13,13 +13,17 @@ from ...data import TimeToEvent
 from ...data.columns import as_array, refuse
 from ...design.given import real_number
 from ...errors import DataError
+from ...kernels import accelerated_draws
 from ...survival import accelerated, logrank
 from ...survival.accelerated import Distribution
 from ...survival.convention import ArgumentError, check_level, resolve_stratified, strata_words
+from ...survival.model_matrix import model_matrix
 from .bootstrap import checked_draws
 from .counterfactual import Recensor, lost_between, recensored_words, scaled
+from .logistic import comparable
 from .record import Switches, Vector
 from .redraw import Rows, sample_of, with_bootstrap
+from .restored_draws import Copies, restored_draws, with_all_switches
 from .without_switching import SwitchEffect, WithoutSwitching, by_arm, compared, what_speaks_against
 
 Since = Literal["progression", "switch"]
@@ -108,7 +112,12 @@ def two_stage(
             offset=offset, recensor=recensor, stratified=by_stratum, level=level,
         )  # fmt: skip
 
-    return with_bootstrap(whole, again, tte, samples, seed, level)
+    def drawn(copies: Copies) -> tuple[Vector, Vector, NDArray[np.bool_]]:
+        return two_stage_draws(
+            switches, copies, base, columns, start, (distribution, extra, by_stratum, recensor, chosen)
+        )
+
+    return with_bootstrap(whole, again, tte, samples, seed, level, drawn)
 
 
 def arms_with_switches(switches: Switches) -> list[int]:
@@ -157,23 +166,11 @@ def _effect(
 ) -> SwitchEffect:
     """The factor of one arm: time after progression of those who switched over that of those who did not."""
     distribution, offset, by_stratum, level = asked
-    tte, name = switches.tte, switches.tte.arms[arm]
-    rows = (tte.arm == arm) & np.isfinite(base)
-    switched = switches.switched[rows]
+    name, switched = switches.tte.arms[arm], switches.switched[_progressed(switches, arm, base)]
     if switched.all():
         why = f"everybody in {name} who progressed switched, so that there is nobody to compare them with"
         return SwitchEffect(arm=name, psi=math.nan, psi_conf_int=(math.nan, math.nan), reason=why)
-    left = (tte.time - base)[rows] + offset
-    refuse(
-        left <= 0, "progression lies on the day of the event or the last follow-up: no time is left after it",
-        "progression", tte.subject[rows], "offset=1 counts the day itself, as one day.",
-    )  # fmt: skip
-    after = TimeToEvent(
-        left, (tte.event > 0)[rows], np.where(switched, "switched", "not switched"), control="not switched",
-        experimental="switched", unit="days", subject=tte.subject[rows],
-        strata=np.array(tte.strata)[tte.stratum[rows]] if by_stratum else None, settle_near_ties=False,
-    )  # fmt: skip
-    given = {column: values[rows] for column, values in columns.items()}
+    after, given = after_progression(switches, arm, base, columns, (offset, by_stratum))
     fit = accelerated(after, given or None, distribution=distribution, stratified=by_stratum, level=level)
     reason = fit.reasons[1]
     psi = math.nan if reason else -float(fit.coef[1])
@@ -182,6 +179,69 @@ def _effect(
         arm=name, psi=psi, psi_conf_int=(-float(high), -float(low)), reason=reason, limit_reasons=(reason, reason),
         model=fit,
     )  # fmt: skip
+
+
+def _progressed(switches: Switches, arm: int, base: Vector) -> NDArray[np.bool_]:
+    """Who of an arm progressed, (n,)."""
+    return np.asarray((switches.tte.arm == arm) & np.isfinite(base))
+
+
+def after_progression(
+    switches: Switches, arm: int, base: Vector, columns: Mapping[str, NDArray[Any]], asked: tuple[float, bool]
+) -> tuple[TimeToEvent, dict[str, NDArray[Any]]]:
+    """Time from progression to death of those of an arm who progressed, by whether they switched; their covariates."""
+    offset, by_stratum = asked
+    tte, rows = switches.tte, _progressed(switches, arm, base)
+    left = (tte.time - base)[rows] + offset
+    refuse(
+        left <= 0, "progression lies on the day of the event or the last follow-up: no time is left after it",
+        "progression", tte.subject[rows], "offset=1 counts the day itself, as one day.",
+    )  # fmt: skip
+    after = TimeToEvent(
+        left, (tte.event > 0)[rows], np.where(switches.switched[rows], "switched", "not switched"),
+        control="not switched", experimental="switched", unit="days", subject=tte.subject[rows],
+        strata=np.array(tte.strata)[tte.stratum[rows]] if by_stratum else None, settle_near_ties=False,
+    )  # fmt: skip
+    return after, {column: values[rows] for column, values in columns.items()}
+
+
+def two_stage_draws(
+    switches: Switches, copies: Copies, base: Vector, columns: Mapping[str, NDArray[Any]], start: Vector,
+    asked: tuple[Distribution, float, bool, Recensor, dict[str, Any] | None],
+) -> tuple[Vector, Vector, NDArray[np.bool_]]:  # fmt: skip
+    """psi and log hazard ratio of samples given by their copies of each subject (draws, n), and which are settled.
+
+    By a kernel, under a Weibull law or an exponential one; samples in which it is in doubt are left.
+    """
+    distribution, offset, by_stratum, recensor, chosen = asked
+    settled, psi = with_all_switches(switches, copies), {}
+    for arm in arms_with_switches(switches):
+        rows = np.flatnonzero(_progressed(switches, arm, base))
+        psi[arm] = np.full(len(copies), math.nan)
+        if distribution in ("weibull", "exponential") and not switches.switched[rows].all():
+            after, given = after_progression(switches, arm, base, columns, (offset, by_stratum))
+            psi[arm][settled] = -effects_drawn(after, given, copies[settled][:, rows], distribution, by_stratum)
+    if not psi:
+        none = np.full(len(copies), math.nan)
+        return none, none.copy(), np.zeros(len(copies), dtype=np.bool_)
+    return restored_draws(switches, copies, psi, start, (recensor, by_stratum, chosen))
+
+
+def effects_drawn(
+    after: TimeToEvent, given: Mapping[str, NDArray[Any]], copies: Copies, law: Distribution, by_stratum: bool
+) -> Vector:
+    """Log time ratio of those who switched in each sample, copies (draws, k); nan where the kernel is in doubt."""
+    matrix = model_matrix(after, given or None)
+    strata = [after.stratum == s for s in range(1, len(after.strata))] if by_stratum else []
+    columns = np.column_stack([after.arm == 1, *strata, *matrix.covariates]).astype(np.float64)
+    logs = np.log(after.time)
+    center, unit = float(logs.mean()), float(logs.std()) or 1.0
+    a = np.column_stack([-np.ones(after.n), -comparable(columns)[0], (logs - center) / unit])
+    free, p, event = law == "weibull", a.shape[1], after.event > 0
+    start = np.zeros(p)
+    start[-1] = 1.0 if free else unit
+    coef, rate = accelerated_draws(p - (not free), a, event, copies, start)
+    return np.asarray(unit * coef / rate, dtype=np.float64)
 
 
 def restored(

@@ -1,0 +1,55 @@
+"""What the commands may be asked: their parameters with the sentences of --help."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+from cyclopts import Parameter, Token
+
+from .errors import EquipoiseError
+
+
+def whole(_: object, tokens: Sequence[Token]) -> int:
+    """A whole number as it is written: 10.5 is none, and is not cut to 10."""
+    text = tokens[0].value
+    try:
+        return int(text)
+    except ValueError:
+        where = tokens[0].keyword or ""
+        raise EquipoiseError(f"{text!r} is not a whole number", where=where, remedy="Such as 1000.") from None
+
+
+ProtocolName = Annotated[str, Parameter(help="A protocol file, or the name of a bundled example.")]
+Data = Annotated[str | None, Parameter(help="Folder of ADaM files; default: the protocol's [data] path.")]
+Cut = Annotated[str | None, Parameter(help="Data cut (YYYY-MM-DD): the data as they stood on that day.")]
+Dummy = Annotated[
+    str | None,
+    Parameter(help="Seed: permute the arm labels for a dry run; all output says DUMMY."),
+]
+Json = Annotated[bool, Parameter(name="--json", negative="", help="One JSON document on standard output.")]
+Out = Annotated[str, Parameter(help="Folder to write into.")]
+AuditOut = Annotated[str | None, Parameter(help="Folder for audit.csv and audit.html.")]
+Tier = Annotated[
+    Literal["A", "B", "C"],
+    Parameter(help="Published numbers to meet: A the trial's main source, B and C further ones too."),
+]
+Seed = Annotated[int, Parameter(converter=whole, help="Seed of a reconstruction.")]
+Compare = Annotated[
+    bool, Parameter(negative="", help="Simulate trials of every formula: which keeps the power with the fewest events.")
+]
+Trials = Annotated[
+    int | None, Parameter(converter=whole, help="Trials that --compare simulates for each formula (10000).")
+]
+Cohorts = Annotated[int, Parameter(converter=whole, help="Cohorts in the ensemble of a reconstruction.")]
+Keep = Annotated[str | None, Parameter(help="Folder that keeps every trial, so that a run can go on.")]
+Cluster = Annotated[str | None, Parameter(help="Scheduler of a Dask cluster (tcp://...) that simulates.")]
+Shares = Annotated[
+    tuple[float, ...],
+    Parameter(
+        negative="", help="Share of those who progress and switch, above 0 and below 1; may be given several times."
+    ),
+]
+Draws = Annotated[
+    int, Parameter(converter=whole, help="Bootstrap samples a trial (0: none), of the methods that take some; slow.")
+]

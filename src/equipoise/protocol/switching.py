@@ -38,7 +38,8 @@ class Switching(Section):
     others; 0: the method's own limits), seeded by ``seed`` (default 1). ``at_progression`` are columns of ADSL measured
     at progression, for "two-stage"; ``recensor`` is that of the methods that put times back. ``visits`` names the
     protocol's schedule of visits at which people may switch (default: every 4 weeks), ``since`` from when they may: by
-    default progression, if the protocol has an endpoint of it. Both are for "ipcw" and "msm", and the visits for
+    default progression, if the protocol has an endpoint of it. ``varying`` are PARAMCDs of ``[data] measurements``
+    that tell of who switches, beside progression. These are for "ipcw" and "msm", visits and measurements also for
     "two-stage g-estimation".
     """
 
@@ -49,6 +50,7 @@ class Switching(Section):
     draws: Annotated[int, Field(ge=0)] | None = None
     seed: Annotated[int, Field(ge=0)] | None = None
     at_progression: Many[Text] = ()
+    varying: Many[Text] = ()
     recensor: bool | Literal["all arms"] | None = None
     visits: Text | None = None
     since: Literal["randomization", "progression"] | None = None
@@ -70,7 +72,11 @@ class Switching(Section):
         for method in named:
             if named.count(method) > 1:
                 raise ValueError(f"the method {method!r} is named twice")
-        for key, names in (("may_switch", self.may_switch), ("at_progression", self.at_progression)):
+        for key, names in (
+            ("may_switch", self.may_switch),
+            ("at_progression", self.at_progression),
+            ("varying", self.varying),
+        ):
             for name in names:
                 if [n.upper() for n in names].count(name.upper()) > 1:
                     raise ValueError(f"{key} name {name!r} twice")
@@ -81,6 +87,7 @@ class Switching(Section):
             "seed": self.seed is not None and self.draws == 0,
             "at_progression": bool(self.at_progression) and "two-stage" not in all_of_them,
             "recensor": self.recensor is not None and all_of_them <= set(WEIGHTING),
+            "varying": bool(self.varying) and not all_of_them & set(OF_VISITS),
             "visits": self.visits is not None and not all_of_them & set(OF_VISITS),
             "since": self.since is not None and not all_of_them & set(WEIGHTING),
         }
@@ -202,6 +209,12 @@ def _check_names(protocol: Protocol, analysis: Analysis, switching: Switching, p
                 where=f"visits.{quoted(switching.visits)}.every",
                 remedy="Give one, or leave `visits` out: then people may switch every 4 weeks.",
             )
+    if switching.varying and protocol.data.measurements is None:
+        raise ProtocolError(
+            "the data name no measurements on visits",
+            where=f"{path}.varying",
+            remedy='Name the data set: [data] measurements = "adqs".',
+        )
     if endpoint_of_progression(protocol) is not None:
         return
     for key, needs in (

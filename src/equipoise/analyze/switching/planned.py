@@ -21,6 +21,7 @@ from .from_protocol import switches
 from .g_estimation import two_stage_g
 from .ipcw import ipcw
 from .ipe import ipe
+from .measured import SAME_DAY, measured
 from .msm import msm
 from .record import Switches, Vector
 from .rpsftm import rpsftm
@@ -36,19 +37,19 @@ ONLY_PROGRESSION = (
     "adjusted for"
 )
 _EVERY_DAYS = 28.0
-_SAME_DAY = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Planned:
     """An analysis adjusted for switching, before any of its methods is run: the ``record`` of switching, baseline
-    ``covariates`` by name, those at progression as arrays (n,), and what varies with time from visit to visit."""
+    ``covariates`` by name, those at progression as arrays (n,), and what was ``measured`` from visit to visit."""
 
     analysis: Analysis
     switching: Switching
     record: Switches
     covariates: tuple[str, ...]
     at_progression: dict[str, NDArray[Any]] | None
+    measured: dict[str, TimeVarying]
     visits: Vector
     since: Literal["randomization", "progression"]
 
@@ -81,7 +82,7 @@ class Planned:
 
     def warnings_of(self, method: SwitchingMethod) -> tuple[str, ...]:
         """What speaks against a method as it is planned, whatever it finds."""
-        return () if method in ("rpsftm", "ipe", "two-stage") else (ONLY_PROGRESSION,)
+        return () if method in ("rpsftm", "ipe", "two-stage") or self.measured else (ONLY_PROGRESSION,)
 
     def _known(self) -> Vector:
         if self.record.progression is None:
@@ -94,7 +95,7 @@ class Planned:
 
     def _day_before(self) -> Switches:
         """The record with progression half a day earlier, so that a switch on its day comes after it."""
-        return replace(self.record, progression=np.maximum(self._known() - _SAME_DAY, 0.0))
+        return replace(self.record, progression=np.maximum(self._known() - SAME_DAY, 0.0))
 
     def _visits(self) -> tuple[NDArray[np.int64], Vector]:
         """Each subject's visits while followed: the subject's row, and the day."""
@@ -107,15 +108,18 @@ class Planned:
         progression, (owner, start) = self._known(), self._visits()
         weeks = np.maximum(start - progression[owner], 0.0) / 7.0
         subject = self.record.tte.subject[owner]
-        return {SINCE: TimeVarying(subject=subject, start=start, value=weeks, unit="days")}
+        return {SINCE: TimeVarying(subject=subject, start=start, value=weeks, unit="days"), **self.measured}
 
     def _progressed(self) -> dict[str, TimeVarying]:
+        if self.measured and self.record.progression is None:
+            return self.measured
         progression, (owner, start) = self._known(), self._visits()
         some = np.flatnonzero(np.isfinite(progression) & ~np.isin(progression, self.visits))
         owner = np.concatenate([owner, some])
         start = np.concatenate([start, progression[some]])
         value = (start >= progression[owner]).astype(np.float64)
-        return {PROGRESSED: TimeVarying(subject=self.record.tte.subject[owner], start=start, value=value, unit="days")}
+        subject = self.record.tte.subject[owner]
+        return {PROGRESSED: TimeVarying(subject=subject, start=start, value=value, unit="days"), **self.measured}
 
 
 def planned(trial: Protocol, data: Patients, analysis: Analysis, rows: pl.DataFrame | None = None) -> Planned:
@@ -159,6 +163,7 @@ def planned(trial: Protocol, data: Patients, analysis: Analysis, rows: pl.DataFr
         record=record,
         covariates=tuple(c.upper() for c in analysis.covariates),
         at_progression=_at_progression(trial, data, analysis, rows),
+        measured=measured(trial, data, analysis, rows),
         visits=visit_days(visit, float(record.tte.time.max())),
         since=switching_from(trial, switching),
     )

@@ -147,9 +147,33 @@ def test_settings_reach_the_methods(tmp_path: Path) -> None:
     assert isinstance(weighted, switching.Weighted)
     assert weighted.models[0].terms[:3] == ("intercept", "HRCONFFL: Y v N", "progressed")
     close(value(found, "hazard ratio", "IPCW"), weighted.hazard_ratio)
+    words = next(r.method for r in found.of("switching") if (r.group, r.statistic) == ("IPCW", "hazard ratio"))
+    assert words.endswith("; visits as scheduled (tumor); who switches may depend on progressed")
     limit = next(r for r in found.of(NAME) if r.statistic == "median lower limit" and r.group == "A")
     assert limit.level == 0.9
     assert "log limits" in limit.method
+
+
+def test_strata_and_one_sided_tests(tmp_path: Path) -> None:
+    """In the testing order, one-sided, within strata: the P of the stratified log-rank test as observed."""
+    text = switching_trial.text('\n[analyses."OS, adjusted".switching]\nmethod = "rpsftm"\ndraws = 0\nbeside = []\n')
+    text = text.replace('order = ["PFS, ITT"]', 'order = ["PFS, ITT", "OS, adjusted"]')
+    text = text.replace("sided = { value = 2", "sided = { value = 1", 1)
+    path = tmp_path / "strata.toml"
+    path.write_text(f'{text}\n[data]\nstrata = {{ as_randomized = ["HRCONFFL"] }}\n', encoding="utf-8")
+    trial = eq.protocol.read(path)
+    data = replace(switching_trial.patients(), names=trial.data)
+    found = eq.analyze.run(trial, data)
+    record = switching.switches(trial, data, estimand="OS, had nobody switched")
+    assert record.tte.strata == ("N", "Y")
+    direct = switching.rpsftm(record)
+    close(value(found, "hazard ratio", "RPSFTM"), direct.hazard_ratio)
+    one_sided = eq.survival.logrank(record.tte).p_one_sided
+    close(value(found, "test P", "", NAME), one_sided)
+    said = next(r.text for r in found.of(NAME) if r.statistic == "sentence")
+    assert "log-rank one-sided P = " in said
+    assert said.endswith(" as observed")
+    assert "strata" in {r.statistic for r in found.of(NAME) if r.text != "none"}
 
 
 def with_dates(data: Patients, switch: pl.Expr) -> Patients:

@@ -100,7 +100,7 @@ class Estimate:
 def estimate_of(plan: Planned, method: SwitchingMethod, draws: int | None = None) -> Estimate:
     """One method's result; raises what the method refuses."""
     found = plan.found(method, draws)
-    warnings = (*found.warnings, *plan.warnings_of(method))
+    warnings, words = (*found.warnings, *plan.warnings_of(method)), f"{found.method}{plan.words_of(method)}"
     if isinstance(found, RPSFTM):
         low, high = found.limit_reasons
         factor = Factor(
@@ -113,7 +113,7 @@ def estimate_of(plan: Planned, method: SwitchingMethod, draws: int | None = None
             limits_by="inversion of the log-rank test as observed", p_value=found.p_value,
             p_one_sided=found.observed.p_one_sided, kept=found.observed, factors=(factor,),
             reason=found.hazard_ratio_reason if no_ratio else "", limit_reason=found.hazard_ratio_reason,
-            assumption=COMMON_EFFECT, warnings=warnings, notes=found.notes, words=found.method, found=found,
+            assumption=COMMON_EFFECT, warnings=warnings, notes=found.notes, words=words, found=found,
         )  # fmt: skip
     if isinstance(found, Weighted):
         return Estimate(
@@ -122,7 +122,7 @@ def estimate_of(plan: Planned, method: SwitchingMethod, draws: int | None = None
             p_one_sided=found.p_one_sided, kept=None, factors=(), reason=found.reason, limit_reason=found.reason,
             assumption=found.assumption, warnings=warnings,
             notes=(*found.notes, *(str(s) for s in found.summaries if s.arm in plan.record.may_switch)),
-            words=found.method, found=found,
+            words=words, found=found,
         )  # fmt: skip
     own = None if found.limits_by.startswith("inversion") else found.model
     return Estimate(
@@ -135,7 +135,7 @@ def estimate_of(plan: Planned, method: SwitchingMethod, draws: int | None = None
             for e in found.effects
         ),
         reason=found.reason, limit_reason=found.limit_reason or found.reason, assumption=found.assumption,
-        warnings=warnings, notes=found.notes, words=found.method, found=found,
+        warnings=warnings, notes=found.notes, words=words, found=found,
     )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ...data import Patients
 from ...errors import DataError
 from ...protocol import Analysis, Protocol, Switching, Visit, switching_event, switching_from
-from ...protocol.switching import SwitchingMethod
+from ...protocol.switching import OF_VISITS, WEIGHTING, SwitchingMethod
 from ...survival import TimeVarying
 from ...units import days
 from ..covariates import covariates_of
@@ -83,6 +83,18 @@ class Planned:
     def warnings_of(self, method: SwitchingMethod) -> tuple[str, ...]:
         """What speaks against a method as it is planned, whatever it finds."""
         return () if method in ("rpsftm", "ipe", "two-stage") or self.measured else (ONLY_PROGRESSION,)
+
+    def words_of(self, method: SwitchingMethod) -> str:
+        """What the plan gives a method, where this says what was computed: visits, and what tells of who switches."""
+        if method == "two-stage":
+            return "; the day of progression itself counts"
+        if method not in OF_VISITS:
+            return ""
+        of_progression = [SINCE if method not in WEIGHTING or self.since == "progression" else PROGRESSED]
+        if self.record.progression is None:
+            of_progression = []
+        every = "every 4 weeks" if self.switching.visits is None else f"as scheduled ({self.switching.visits})"
+        return f"; visits {every}; who switches may depend on {', '.join([*of_progression, *self.measured])}"
 
     def _known(self) -> Vector:
         if self.record.progression is None:

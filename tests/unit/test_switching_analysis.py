@@ -242,11 +242,16 @@ def test_everybody_switches(tmp_path: Path, method: str) -> None:
     data = with_dates(switching_trial.patients(), pl.when(CONTROL & pl.col("XODT").is_null()).then(day)
                       .otherwise(pl.col("XODT")))  # fmt: skip
     lines = ['since = "randomization"'] if method in ("ipcw", "msm") else []
-    found = eq.analyze.run(asked(tmp_path, "draws = 0", "beside = []", *lines, method=method), data)
+    trial = asked(tmp_path, "draws = 0", "beside = []", *lines, method=method)
+    assert trial.testing is not None
+    trial = trial.model_copy(update={"testing": trial.testing.model_copy(update={"sided": 1})})
+    found = eq.analyze.run(trial, data)
     row = next(r for r in found.of(NAME) if r.statistic == "hazard ratio")
     assert row.value is not None or row.reason
+    test = next(r for r in found.of(NAME) if r.statistic == "test P")
+    assert (test.value is not None) == (row.value is not None)
     assert f"{NAME}: everybody in A switched" in found.warnings
-    eq.report.html(asked(tmp_path, "draws = 0", "beside = []", *lines, method=method), found)
+    eq.report.html(trial, found)
 
 
 def test_a_method_beside_that_cannot_be_computed_says_why(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from ..errors import EquipoiseError
 from ..protocol import Analysis, Protocol
 from ..protocol.switching import NAMES, SwitchingMethod
 from ..results import Row
-from ..survival import Cox, KaplanMeier, LogRank, kaplan_meier
+from ..survival import KaplanMeier, LogRank, kaplan_meier
 from .effect import Effect, Tested, landmark_marks
 from .switching.bootstrap import Bootstrap
 from .switching.planned import Found, Planned, planned
@@ -124,11 +124,11 @@ def estimate_of(plan: Planned, method: SwitchingMethod, draws: int | None = None
             notes=(*found.notes, *(str(s) for s in found.summaries if s.arm in plan.record.may_switch)),
             words=words, found=found,
         )  # fmt: skip
-    own = None if found.limits_by.startswith("inversion") else found.model
+    kept = found.observed if found.limits_by.startswith("inversion") else None
+    own = found.model.p_one_sided if found.model is not None and not found.reason else None
     return Estimate(
         method=method, hazard_ratio=found.hazard_ratio, conf_int=found.conf_int, limits_by=found.limits_by,
-        p_value=found.p_value, p_one_sided=_one_sided(own, found.observed),
-        kept=found.observed if found.limits_by.startswith("inversion") else None,
+        p_value=found.p_value, p_one_sided=own if kept is None else kept.p_one_sided, kept=kept,
         factors=tuple(
             Factor(arm=e.arm, value=e.time_ratio, conf_int=e.time_ratio_conf_int, reason=e.reason,
                    limit_reasons=(e.reason or e.limit_reasons[1], e.reason or e.limit_reasons[0]))
@@ -137,10 +137,6 @@ def estimate_of(plan: Planned, method: SwitchingMethod, draws: int | None = None
         reason=found.reason, limit_reason=found.limit_reason or found.reason, assumption=found.assumption,
         warnings=warnings, notes=found.notes, words=words, found=found,
     )  # fmt: skip
-
-
-def _one_sided(model: Cox | None, observed: LogRank) -> float | None:
-    return observed.p_one_sided if model is None else model.p_one_sided
 
 
 def refused(plan: Planned, method: SwitchingMethod, why: str) -> Estimate:

@@ -109,7 +109,7 @@ def simulated() -> tuple[Switches, dict[str, TimeVarying], np.ndarray]:
     time = progression + 150 * rng.weibull(1.5, n) + 1
     marker = (rng.random((n, 24)) < 1 / (1 + np.exp((time[:, None] - visits) / 50 - 2))).astype(int)
     may = (arm == 0)[:, None] & (visits >= progression[:, None]) & (visits < time[:, None])
-    moves = may & (rng.random((n, 24)) < 1 / (1 + np.exp(1.5 - 1.5 * marker)))
+    moves = may & (rng.random((n, 24)) < 1 / (1 + np.exp(2.5 - 1.5 * marker)))
     switch = np.where(moves.any(axis=1), visits[moves.argmax(axis=1)], np.inf)
     time = np.where(np.isfinite(switch), switch + (time - np.minimum(switch, time)) * math.exp(0.5), time)
     time, end = time * np.where(arm == 1, math.exp(0.3), 1.0), rng.uniform(400, 720, n)

@@ -67,6 +67,18 @@ def print_tie_out(results: Results) -> None:
         console.print(f"{escape(group)}: {met} cohorts meet every number{verdict}", soft_wrap=True)
 
 
+def print_demonstrations(trial: Protocol, results: Results) -> None:
+    """Hazard ratios without crossover by what is assumed of it, under the sentence that says what they are."""
+    from .report import demonstrations
+
+    console = console_of()
+    for shown in demonstrations(results.rows, {name: e.label for name, e in trial.endpoints.items()}):
+        console.print(f"\n[bold]{escape(shown.name)}[/bold]", soft_wrap=True)
+        console.print(escape(shown.sentence), soft_wrap=True)
+        console.print(rich_table(shown.table))
+        console.print(f"{escape(shown.cohort_shown)}.", soft_wrap=True)
+
+
 def print_run(trial: Protocol, done: Run, as_json: bool, *, in_full: bool, tied_out: bool = False) -> int:
     """What a run computed, and the exit code: 1 where a statistician must look at something."""
     results = done.results
@@ -76,6 +88,7 @@ def print_run(trial: Protocol, done: Run, as_json: bool, *, in_full: bool, tied_
     if in_full or tied_out:
         print_tie_out(results)
     if in_full:
+        print_demonstrations(trial, results)
         print_results(trial, results)
     else:
         print_remarks(results.notes, results.warnings)

@@ -10,9 +10,10 @@ from pathlib import Path
 from . import analyze, report
 from .analyze import Results, Tie, tie_out, tie_out_rows
 from .data import Finding, Patients, check, write_adam
+from .errors import EquipoiseError
 from .protocol import Protocol
 from .protocol.published import Tier
-from .reconstruct import Reconstruction, digitized, reconstruct
+from .reconstruct import Reconstruction, asked, demonstrate, digitized, reconstruct
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -50,7 +51,7 @@ def run(
         ties = tie_out(trial, data, tier)
         results = _with_ties(trial, data, results, ties)
     if rebuilt is not None:
-        results = _with_rebuilt(results, rebuilt)
+        results = _with_demonstrations(trial, _with_rebuilt(results, rebuilt), rebuilt, tier, progress)
     progress("writing the report")
     # Patients first: their folder may refuse them, and a page must not stand beside the patients of another run.
     patients = () if rebuilt is None else _write_rebuilt(rebuilt, data, Path(out))
@@ -136,6 +137,23 @@ def _with_rebuilt(results: Results, rebuilt: Reconstruction) -> Results:
         notes=tuple(dict.fromkeys((*results.notes, *rebuilt.patients.notes, *rebuilt.notes))),
         warnings=(*results.warnings, *rebuilt.warnings),
     )
+
+
+def _with_demonstrations(
+    trial: Protocol, results: Results, rebuilt: Reconstruction, tier: Tier, progress: Callable[[str], None]
+) -> Results:
+    """The results with what survival without crossover comes to under every assumption of the protocol; where it cannot
+    be shown a warning says why, and where no cohort meets every number there is nothing to show."""
+    seed = rebuilt.found[0].cohort.seed
+    for name in asked(trial) if rebuilt.agrees else ():
+        try:
+            shown = demonstrate(trial, name, rebuilt.patients, tier=tier, seed=seed, progress=progress)
+        except EquipoiseError as error:
+            text = f"what adjusting for crossover gives is not demonstrated: {error}"
+            results = replace(results, warnings=(*results.warnings, text))
+        else:
+            results = replace(results, rows=(*results.rows, *shown.rows()))
+    return results
 
 
 def _write_rebuilt(rebuilt: Reconstruction, data: Patients, folder: Path) -> tuple[Path, ...]:

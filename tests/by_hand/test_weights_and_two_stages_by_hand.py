@@ -11,7 +11,7 @@ import pytest
 
 from equipoise.analyze.switching import Switches, ipcw, ipe, msm, two_stage
 from equipoise.analyze.switching.logistic import pooled_logistic
-from equipoise.analyze.switching.switching_of_psi import martingale
+from equipoise.analyze.switching.switching_of_psi import SwitchingOfPsi, martingale
 from equipoise.kernels import accelerated_draws, ratio_draws
 from equipoise.survival import TimeToEvent, TimeVarying, accelerated
 
@@ -239,3 +239,16 @@ def test_ratio_of_copies() -> None:
     u, dead = np.array([[1.0, 2.0, 3.0, 3.0]]), np.array([[True, True, False, False]])
     r = math.exp(float(ratio_draws(copies, u, dead, arm, np.array([0, 4]), order)[0]))
     close(3 * r / (3 + 3 * r) + 3 * r / (2 + 3 * r) + 3 * r / (1 + 3 * r), 1, rel=1e-9)
+
+
+def test_no_z_where_scores_add_up_to_zero() -> None:
+    """Two subjects, two residuals: the model meets both subjects' shares, their scores are 0, and so is the variance.
+
+    Rounding made a Z of the order of 1e15 of it.
+    """
+    of = np.array([0, 0, 0, 0, 1, 1, 1])
+    visits = np.arange(7.0), np.array([0, 0, 0, 1, 0, 0, 1], dtype=bool), np.ones((7, 1))
+    subjects = np.array([6.0, 8.0]), np.array([0.7, 2.7]), np.array([INF, INF]), np.array([True, True])
+    for copies in ([1, 1], [1, 3]):
+        statistic = SwitchingOfPsi.made(subjects, np.array(copies), of, visits, 0)
+        assert np.isnan(statistic.at(np.array([-1.0, -0.1, 0.0, 0.3, 1.2]))).all()

@@ -15,8 +15,8 @@ from tests.end_to_end.pages import Page
 
 from equipoise import analyze, cli
 from equipoise.data import read_adam
-from equipoise.protocol import example
-from equipoise.reconstruct import digest, read_calibration
+from equipoise.protocol import FURTHER_PARTS, example
+from equipoise.reconstruct import SENTENCE, digest, read_calibration
 from equipoise.reconstruct.strain import beside
 
 # The abstract, as it prints (the source stands in the protocol).
@@ -149,3 +149,44 @@ def test_a_reconstruction_has_no_cut_and_no_dummy(capsys: pytest.CaptureFixture[
     assert left.value.code == 2
     assert "equipoise reconstruct tandem" in capsys.readouterr().err
     assert not (tmp_path / "o").exists()
+
+
+def test_what_crossover_did_is_only_demonstrated(done: Done) -> None:
+    """No adjusted hazard ratio stands among the analyses, in their sentences or in the tie-out: only what was assumed,
+    under the sentence that says so."""
+    lines = done.screen.splitlines()
+    assert lines.count(SENTENCE) == 1
+    assert SENTENCE == (
+        "the abstract cannot tell what overall survival would have been without crossover; every value here is an "
+        "assumption returned"
+    )
+    said = lines.index(SENTENCE)
+    tied = next(i for i, line in enumerate(lines) if "no treatment effect (control)" in line)
+    first = next(i for i, line in enumerate(lines) if line.startswith("PFS, ITT (primary)"))
+    assert tied < said < first
+    adjusted = re.compile(r"RPSFTM|IPE\b|[Tt]wo-stage|[Cc]ensored at switch|none crossing|nobody crossing")
+    assert any(adjusted.search(line) for line in lines[said:first])
+    assert not any(adjusted.search(line) for line in (*lines[:said], *lines[first:]))
+    rows = pl.read_csv(done.folder / "results.csv", infer_schema_length=None).fill_null("")
+    shown = rows.filter(pl.concat_str("statistic", "text", "method", "group", separator=" ").str.contains("RPSFTM"))
+    assert set(shown["role"]) == set(shown["analysis"]) == {"demonstration"}
+    trial = example("tandem")
+    assert "demonstration" in FURTHER_PARTS
+    assert "demonstration" not in trial.analyses
+    own = rows.filter(pl.col("role") == "demonstration")
+    assert own.filter(pl.col("statistic") == "meaning")["text"].to_list() == [SENTENCE]
+    met = own.filter(pl.col("statistic") == "cohorts that meet every number")
+    assert met["text"].to_list() == ["10 of 10"] * 4
+
+
+def test_the_demonstration_stands_near_the_end_of_the_report(done: Done) -> None:
+    page = Page((done.folder / "report.html").read_text(encoding="utf-8"))
+    headings = [block.heading for block in page.blocks]
+    at = headings.index("Demonstration: without crossover, by what is assumed of it")
+    assert headings[at + 1] == "What every number rests on"
+    block = page.blocks[at]
+    assert block.tables[0][0][1:] == [
+        "no effect (1)", "half effect (0.735)", "full effect (0.54)", "the model's own (0.45)"
+    ]  # fmt: skip
+    assert "RECONSTRUCTED" in block.figure_texts
+    assert SENTENCE.lower() in " ".join(page.visible).lower()

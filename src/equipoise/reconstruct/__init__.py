@@ -3,6 +3,7 @@
 from .audit import CLOSING, Audit, audit
 from .check import Check
 from .cohort import Found, search
+from .demonstration import SENTENCE, Assumed, Demonstration, asked, demonstrate
 from .digitized import DigitizedTrial, digitized
 from .digitized_files import Clicks, read_digitized
 from .ensemble import HEADING
@@ -14,18 +15,23 @@ from .targets import Target, Targets, targets
 __all__ = [
     "CLOSING",
     "HEADING",
+    "SENTENCE",
+    "Assumed",
     "Audit",
     "Calibration",
     "Check",
     "Clicks",
+    "Demonstration",
     "DigitizedArm",
     "DigitizedTrial",
     "Found",
     "Reconstruction",
     "Target",
     "Targets",
+    "asked",
     "audit",
     "calibrate",
+    "demonstrate",
     "digest",
     "digitized",
     "guyot",

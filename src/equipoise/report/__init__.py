@@ -1,6 +1,7 @@
 """Tables, figures and documents, drawn from the long table of results and nothing else."""
 
 from .audit import audit_html, audit_table, taken_for_granted, write_audit
+from .demonstration import demonstrations
 from .design import design_html, write_design
 from .design_tables import comparison_tables, design_tables
 from .digitized import digitized_html, write_digitized
@@ -18,6 +19,7 @@ __all__ = [
     "audit_html",
     "audit_table",
     "comparison_tables",
+    "demonstrations",
     "design_html",
     "design_tables",
     "digitized_html",

@@ -18,6 +18,7 @@ from ..errors import EquipoiseError, UnsupportedError
 from ..protocol import Protocol, describe, null_hypothesis, switching_event
 from ..protocol.switching import NAMES
 from ..results import Row
+from .demonstration import demonstration_figure, demonstrations
 from .figures import INCIDENCE, SURVIVAL, curves_figure, forest_figure
 from .flow import flow_figure
 from .rebuilt import rebuilt_parts, tie_out_notes, tie_out_table
@@ -99,6 +100,7 @@ def html(trial: Protocol, results: Results) -> str:
             switching=switching_sections(
                 results.rows, _labels(trial), {name: e.unit for name, e in trial.endpoints.items()}, _mark(results)
             ),
+            demonstrations=_demonstrations(trial, results),
             sections=[_section(trial, results, name) for name in results.analyses],
             all_results=results_table(results.rows),
             behind=[
@@ -129,6 +131,14 @@ def _flow(trial: Protocol, results: Results) -> dict[str, object] | None:
         "figure": Markup(flow_figure(rows, _labels(trial), _mark(results))),
         "footnotes": flow_footnotes(rows),
     }
+
+
+def _demonstrations(trial: Protocol, results: Results) -> list[dict[str, object]]:
+    """What is made without any published number on it, with its figure."""
+    return [
+        {"shown": shown, "figure": Markup(demonstration_figure(shown, _mark(results)))}
+        for shown in demonstrations(results.rows, _labels(trial))
+    ]
 
 
 def _section(trial: Protocol, results: Results, name: str) -> dict[str, object]:

@@ -89,8 +89,8 @@ def advise(
     """Which adjustment for switching errs least in trials like this one, over settings that nobody can rule out.
 
     Trials have the scenario's patients, accrual, cut-off and control arm (``lives_of``). The settings (``settings_of``)
-    differ in when and by whom people switch, whether the reason is measured, and whether the effect lasts; each comes at
-    the ``shares`` who switch of those in whom progression is seen (default: the scenario's crossover).
+    differ in when and by whom people switch, whether the reason is measured, and whether the effect lasts; each comes
+    at the ``shares`` who switch of those in whom progression is seen (default: the scenario's crossover).
 
     Raises ``ProtocolError`` for a protocol without a crossover, ``UnsupportedError`` for a model that cannot be taken
     over, ``DesignError`` for numbers that are none.

@@ -110,6 +110,11 @@ class Ground:
         """Minus the logarithm of the time ratio: the effect of treatment on time from randomization on."""
         return -math.log(self.setting.time_ratio)
 
+    @property
+    def psi_of_switching(self) -> float:
+        """The same of the time from the switch on."""
+        return self.setting.kept * self.psi
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Drawn:

@@ -44,17 +44,23 @@ METHODS: Mapping[str, Analysis] = {
 """The methods as they are used here: with what was seen at the visits where a method takes it, no baseline covariates,
 so that all estimate the hazard ratio of the arms alone."""
 ADJUSTED = tuple(METHODS)[4:]
-OF_TIME = ADJUSTED[:4]  # methods with an effect on time, psi
-TOO_NARROW = ("two-stage", "two-stage with g-estimation")  # their limits without a bootstrap take the factor for known
+TWO_STAGE = ("two-stage", "two-stage with g-estimation")
 
-_FIELDS = ("ratio", "low", "high", "drawn_low", "drawn_high", "psi", "psi_low", "psi_high")
+_FIELDS = 10
+_LIMITS = {"model": 1, "bootstrap": 3, "psi": 6, "bootstrap psi": 8}  # where each kind of limits stands
+
+
+_COVERAGES = (
+    ("model", "coverage"), ("bootstrap", "coverage by bootstrap"), ("psi", "coverage of psi"),
+    ("bootstrap psi", "coverage of psi by bootstrap"),
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Proven:
-    """What ``methods`` made of so many trials of a ground: ``found`` (trials, methods, 8) log hazard ratio with limits,
-    limits by the bootstrap (``nan`` without), psi with limits; ``nan`` where a trial gave none. ``failures`` holds by
-    method the reasons and how often each was given."""
+    """What ``methods`` made of so many trials of a ground: ``found`` (trials, methods, 10) log hazard ratio with limits
+    and those of a bootstrap (``nan`` without), psi with both likewise; ``nan`` where a trial gave none. ``failures``
+    holds by method the reasons and how often each was given."""
 
     ground: Ground
     label: str
@@ -106,12 +112,14 @@ class Proven:
 
     def coverage(self, method: str, of: str = "model") -> tuple[float, int]:
         """The share of trials whose limits hold the truth, and of how many: ``of`` the hazard ratio by the method's own
-        limits ("model") or the bootstrap's ("bootstrap"), or "psi". A limit that a search did not reach is beyond it;
-        trials without an estimate, or without any limits, are left out."""
-        at = {"model": 1, "bootstrap": 3, "psi": 6}[of]
-        mine = self.found[:, self.methods.index(method)]
-        truth = self.ground.psi if of == "psi" else math.log(self.ground.hazard_ratio)
-        known = np.isfinite(mine[:, 5 if of == "psi" else 0]) & np.isfinite(mine[:, at : at + 2]).any(axis=1)
+        limits ("model") or the bootstrap's ("bootstrap"), or of "psi" and "bootstrap psi", which are of the effect of
+        switching in two-stage methods. A limit that a search did not reach is beyond the truth; trials without an
+        estimate, or without any limits, are left out."""
+        at, mine = _LIMITS[of], self.found[:, self.methods.index(method)]
+        truth = math.log(self.ground.hazard_ratio)
+        if "psi" in of:
+            truth = self.ground.psi_of_switching if method in TWO_STAGE else self.ground.psi
+        known = np.isfinite(mine[:, 5 if "psi" in of else 0]) & np.isfinite(mine[:, at : at + 2]).any(axis=1)
         if not known.any():
             return math.nan, 0
         low, high = mine[known, at], mine[known, at + 1]
@@ -135,7 +143,7 @@ class Proven:
                 rows.append(self._row(method, name, value, 3, none))
                 if math.isfinite(error):
                     rows.append(self._row(method, f"{name} Monte Carlo error", error, 3))
-            for of, name in (("model", "coverage"), ("bootstrap", "coverage by bootstrap"), ("psi", "coverage of psi")):
+            for of, name in _COVERAGES:
                 share, known = self.coverage(method, of)
                 if known:
                     rows.append(self._row(method, name, share, 4))
@@ -220,9 +228,9 @@ Job = tuple[Ground, int, int, tuple[str, ...], int]
 
 
 def _chunk(job: Job) -> tuple[Vector, list[dict[str, int]]]:
-    """What each method found in some trials, (trials, methods, 8), and by method why there was no estimate."""
+    """What each method found in some trials, (trials, methods, 10), and by method why there was no estimate."""
     ground, first, count, methods, draws = job
-    found = np.full((count, len(methods), len(_FIELDS)), math.nan)
+    found = np.full((count, len(methods), _FIELDS), math.nan)
     reasons: list[dict[str, int]] = [{} for _ in methods]
     for i in range(count):
         trial = switched_trial(ground, first + i)
@@ -236,7 +244,7 @@ def _chunk(job: Job) -> tuple[Vector, list[dict[str, int]]]:
 
 def _estimates(analysis: Analysis, trial: Switched, sampled: Mapping[str, Any]) -> tuple[Vector, str]:
     """One method in one trial; nan and a reason where there is no estimate."""
-    nothing = np.full(len(_FIELDS), math.nan)
+    nothing = np.full(_FIELDS, math.nan)
     try:
         found = analysis(trial, sampled)
     except EquipoiseError as error:
@@ -244,10 +252,12 @@ def _estimates(analysis: Analysis, trial: Switched, sampled: Mapping[str, Any]) 
     if not 0 < found.hazard_ratio < math.inf:
         return nothing, getattr(found, "hazard_ratio_reason", "") or found.reason or "the hazard ratio is not finite"
     drawn = getattr(found, "bootstrap", None)
-    limits = [found.conf_int, (math.nan, math.nan) if drawn is None else drawn.conf_int]
-    psi = getattr(found, "psi", math.nan), *getattr(found, "psi_conf_int", (math.nan, math.nan))
+    none = (math.nan, math.nan)
+    ratios = [found.hazard_ratio, *found.conf_int, *(none if drawn is None else drawn.conf_int)]
+    psi = [getattr(found, "psi", math.nan), *getattr(found, "psi_conf_int", none)]
+    psi += none if drawn is None else drawn.psi_conf_int
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.array([*np.log([found.hazard_ratio, *limits[0], *limits[1]]), *psi]), ""
+        return np.array([*np.log(ratios), *psi]), ""
 
 
 @contextmanager

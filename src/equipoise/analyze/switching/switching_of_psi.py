@@ -58,6 +58,8 @@ class SwitchingOfPsi:
     ) -> Self:  # fmt: skip
         """From left, on, end and event; copies; of; and day, crossed and columns."""
         day, crossed, columns = visits
+        kept, telling = told(crossed, columns)
+        of, day, crossed, columns = of[kept], day[kept], crossed[kept], columns[np.ix_(kept, telling)]
         shape, _ = spline_columns(day, knots_of(np.repeat(day[crossed], copies[of[crossed]]), df))
         x = np.column_stack([columns[:, :1], np.zeros(len(of)), columns[:, 1:], shape])
         left, on, end, event = subjects
@@ -137,6 +139,31 @@ def switching_of_psi(
         place[rows.owner[picked]], (rows.tte.time[picked], rows.crossed[picked], columns), df,
     )  # fmt: skip
     return found, who
+
+
+def told(crossed: NDArray[np.bool_], columns: Vector) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Visits and columns from which a model of switching can be told, the constant column first.
+
+    Where nobody switches at one value of an indicator, its coefficient is infinite, the chance there 0, and those
+    visits say nothing of the other coefficients: without them, and the indicator, the maximum is the same.
+
+    >>> kept, telling = told(np.array([False, True, False]), np.array([[1.0, 0.0], [1.0, 1.0], [1.0, 1.0]]))
+    >>> kept.tolist(), telling.tolist()
+    ([1, 2], [0])
+    """
+    kept, telling = np.arange(len(crossed)), np.arange(columns.shape[1])
+    while crossed[kept].any():
+        for j in telling[1:]:
+            column, here = columns[kept, j], crossed[kept]
+            values = np.unique(column)
+            if len(values) == 2 and np.isin(values, (0.0, 1.0)).all():
+                mute = [v for v in values if not here[column == v].any()]
+                if mute:
+                    kept, telling = kept[column != mute[0]], telling[telling != j]
+                    break
+        else:
+            break
+    return kept, telling
 
 
 def martingale(time: Vector, event: NDArray[np.bool_]) -> Vector:

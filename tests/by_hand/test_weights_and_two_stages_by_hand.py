@@ -138,6 +138,25 @@ def test_weights_by_visit() -> None:
     close(model.loglik[0], 2 * math.log(ALL) + 3 * math.log(1 - ALL))
 
 
+def test_weights_since_progression() -> None:
+    """All of control progress on day 1, where their rows are cut. From then on of marker 0 one of three rows ends in a
+    switch, of marker 1 one of two; of all nine rows, which are the numerator's, two do."""
+    record, marker = visits()
+    record = Switches(tte=record.tte, switch=record.switch, progression=[1] * 4 + [INF] * 4)
+    for method in (ipcw, msm):
+        found = method(record, marker, since="progression", time_df=0)
+        rows = found.weighted
+        before = (rows.arm == "A") & (rows.start < record.switch[np.searchsorted(range(1, 9), rows.subject)])
+        assert rows.subject[before].tolist() == [1, 1, 1, 2, 2, 3, 3, 3, 4, 4, 4]
+        assert rows.stop[before].tolist() == [1, 2, 3, 1, 2, 1, 2, 5, 1, 2, 4]
+        zero, one, kept = 1 / (1 - LOW), 1 / (1 - HIGH), 1 - F(2, 9)
+        close(rows.unstabilized[before], [1, 1, zero, 1, 1, 1, 1, one, 1, 1, zero])
+        steady = [[F(1), kept, kept**2 * last] for last in (zero, one, zero)]
+        close(rows.stabilized[before], [*steady[0], F(1), kept, *steady[1], *steady[2]])
+        assert [(m.part, m.rows, m.switches) for m in found.models] == [("denominator", 5, 2), ("numerator", 9, 2)]
+        assert "switching possible from progression on" in found.method
+
+
 def test_weighted_log_rank() -> None:
     """Day 3: weights .9, 1.2, .9 in A and four in B; day 5: 1.2 and four; later A is gone."""
     record, marker = visits()

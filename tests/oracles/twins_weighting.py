@@ -64,11 +64,15 @@ def hessian(f: Callable[[np.ndarray], float], at: np.ndarray, step: float = 1e-4
 # ---- the panel ----
 
 
-def lines(subjects: Sequence[Subject]) -> list[Line]:
-    """A line (start, stop] for each visit, cut at the switch as well; the first begins before day 0."""
+def lines(subjects: Sequence[Subject], since_progression: bool = False) -> list[Line]:
+    """A line (start, stop] for each visit, cut at the switch as well; the first begins before day 0.
+
+    If nobody can switch before progression lines are cut there too; who has not progressed when a line begins cannot.
+    """
     out = []
     for s in subjects:
         days = {day for day, _ in s["visits"]} | {s["switch"]}
+        days |= {s["progression"]} if since_progression else set()
         cuts = sorted(day for day in days if day < s["time"])
         cuts = [-1.0] + [c for c in cuts if c > 0]
         for start, stop in zip(cuts, [*cuts[1:], s["time"]], strict=True):
@@ -76,7 +80,8 @@ def lines(subjects: Sequence[Subject]) -> list[Line]:
             last = stop == s["time"]
             out.append(
                 {"subject": s, "start": start, "stop": stop, "values": values, "last": last,
-                 "event": int(last and s["event"]), "crossed": stop == s["switch"], "after": start >= s["switch"]}
+                 "event": int(last and s["event"]), "crossed": stop == s["switch"], "after": start >= s["switch"],
+                 "open": not since_progression or s["progression"] <= max(start, 0)}
             )  # fmt: skip
     return out
 
@@ -160,6 +165,8 @@ def chances_by_visit(panel: Sequence[Line], arms: Sequence[int], df: int, part: 
     out = [1.0] * len(panel)
     for arm in arms:
         mine = [i for i, line in enumerate(panel) if line["subject"]["arm"] == arm and told(line)]
+        if part == "denominator":
+            mine = [i for i in mine if panel[i]["open"]]
         knots = knots_at([panel[i]["stop"] for i in mine if panel[i]["crossed"]], df)
         x = [columns_of(panel[i], part, knots) for i in mine]
         y = [int(panel[i]["crossed"]) for i in mine]

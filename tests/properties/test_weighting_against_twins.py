@@ -6,7 +6,7 @@ Equality is at 1e-9 relative unless a reason stands beside another number.
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -25,6 +25,7 @@ from equipoise.survival import TimeToEvent, TimeVarying, accelerated, cox
 from equipoise.survival.accelerated import NO_MAXIMUM
 from equipoise.survival.inference import NO_EVENTS
 
+SINCE: dict[bool, Literal["randomization", "progression"]] = {False: "randomization", True: "progression"}
 LAWS = ["weibull", "exponential", "lognormal", "loglogistic"]
 
 
@@ -95,6 +96,14 @@ def drawn(seed: int, n: int = 40, both: bool = False) -> list[dict[str, Any]]:
     return out
 
 
+def from_progression(subjects: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The same, but who switches has progressed a few days before."""
+    for s in subjects:
+        if s["switch"] < math.inf:
+            s["progression"] = float(max(0, s["switch"] - 1 - s["id"] % 7))
+    return subjects
+
+
 def asked(subjects: list[dict[str, Any]], both: bool = False) -> tuple[Switches, dict[str, TimeVarying]]:
     column = {name: [s[name] for s in subjects] for name in subjects[0]}
     tte = TimeToEvent(
@@ -132,15 +141,15 @@ def agrees(found: Weighted, rows: list[dict[str, Any]], weights: list[float], mo
 
 
 @plenty(10)
-@given(st.integers(0, 10**6), st.integers(0, 3), st.booleans(), st.booleans())
-def test_weights_by_visit(seed: int, df: int, both: bool, structural: bool) -> None:
-    subjects = drawn(seed, both=both)
+@given(st.integers(0, 10**6), st.integers(0, 3), st.booleans(), st.booleans(), st.booleans())
+def test_weights_by_visit(seed: int, df: int, both: bool, structural: bool, late: bool) -> None:
+    subjects = from_progression(drawn(seed, both=both)) if late else drawn(seed, both=both)
     record, paths = asked(subjects, both)
     assume(all(any(s["switch"] < math.inf for s in subjects if s["arm"] == a) for a in range(1 + both)))
     method = msm if structural else ipcw
-    found = method(record, paths, covariates=["base"], time_df=df)
+    found = method(record, paths, covariates=["base"], time_df=df, since=SINCE[late])
     assume(finite(found))
-    panel = twins_weighting.lines(subjects)
+    panel = twins_weighting.lines(subjects, late)
     pairs = twins_weighting.weights_by_visit(panel, [0, 1] if both else [0], df)
     kept = [i for i, line in enumerate(panel) if structural or not line["after"]]
     rows = [panel[i] for i in kept]
@@ -153,16 +162,18 @@ def test_weights_by_visit(seed: int, df: int, both: bool, structural: bool) -> N
 
 
 @plenty(10)
-@given(st.integers(0, 10**6), st.sampled_from(["efron", "breslow"]))
-def test_weights_by_death_time(seed: int, ties: str) -> None:
-    subjects = drawn(seed)
+@given(st.integers(0, 10**6), st.sampled_from(["efron", "breslow"]), st.booleans())
+def test_weights_by_death_time(seed: int, ties: str, late: bool) -> None:
+    subjects = from_progression(drawn(seed)) if late else drawn(seed)
     record, paths = asked(subjects)
     assume(any(s["switch"] < math.inf for s in subjects))
-    found = ipcw(record, paths, covariates=["base"], model="cox", ties=ties, stabilized=False)  # type: ignore[arg-type]
+    found = ipcw(
+        record, paths, covariates=["base"], model="cox", ties=ties, stabilized=False, since=SINCE[late]  # type: ignore[arg-type]
+    )  # fmt: skip
     assume(finite(found) and not any(found.model.reasons))
     model = next(m for m in found.models if m.part == "denominator")
-    panel = [line for line in twins_weighting.lines(subjects) if not line["after"]]
-    mine = [line for line in panel if line["subject"]["arm"] == 0]
+    panel = [line for line in twins_weighting.lines(subjects, late) if not line["after"]]
+    mine = [line for line in panel if line["subject"]["arm"] == 0 and line["open"]]
     x = np.array([[*line["subject"]["base"], *line["values"]] for line in mine])
     time, event, entry = ([line[k] for line in mine] for k in ("stop", "crossed", "start"))
     close(model.coef, twins_cox.cox_fit(time, event, x, ties=ties, entry=entry)["coef"], rel=1e-7, abs_=1e-8)

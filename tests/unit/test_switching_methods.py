@@ -15,6 +15,7 @@ from equipoise.analyze.switching.ipe import iterated
 from equipoise.analyze.switching.redraw import paths_of, sample_of
 from equipoise.errors import DataError, EquipoiseError, UnsupportedError
 from equipoise.survival import TimeToEvent, TimeVarying, accelerated
+from equipoise.survival.convention import ArgumentError
 
 NEVER = math.inf
 N = 80
@@ -330,3 +331,21 @@ def test_samples_that_fail_are_counted() -> None:
     assert found.bootstrap is not None
     assert found.bootstrap.failed > 3
     assert any("bootstrap samples have no estimate" in w for w in found.warnings)
+
+
+def test_switching_from_progression_on_needs_progression() -> None:
+    """A switch that does not come after progression would be censoring that no model knows of: it is refused."""
+    tte = TimeToEvent([3, 4, 5, 6], [1, 1, 1, 1], list("AABB"), control="A", experimental="B", unit="days")
+    visits = TimeVarying(subject=[1, 2, 3, 4], start=[0] * 4, value=[0, 1, 0, 1], unit="days")
+    never = [np.inf] * 3
+    for progression, column in ((None, "progression"), ([np.inf] * 4, "switch"), ([2, *never], "switch")):
+        record = Switches(tte=tte, switch=[2, *never], progression=progression)  # type: ignore[arg-type]
+        for method in (ipcw, msm):
+            with pytest.raises(DataError) as found:
+                method(record, {"marker": visits}, since="progression", time_df=0)
+            assert found.value.column == column
+    with pytest.raises(ArgumentError, match="since = 'birth' is unknown"):
+        ipcw(Switches(tte=tte, switch=[2, *never]), {"marker": visits}, since="birth")  # type: ignore[arg-type]
+    taken = {"progression seen": visits}
+    with pytest.raises(ArgumentError, match="progression seen is given twice"):
+        ipcw(Switches(tte=tte, switch=[2, *never], progression=[1, *never]), taken)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .. import results
 from ..results import Row
-from ..survival import CumulativeIncidence, Curve, Incidence, KaplanMeier
+from ..survival import CumulativeIncidence, Curve, Incidence
 from ..units import TimeUnit, days_per
 
 _MOST_STEPS = 8
@@ -21,7 +22,7 @@ _STEPS: dict[TimeUnit, tuple[float, ...]] = {
 }
 
 
-def figure_rows(curves: KaplanMeier, unit: TimeUnit) -> list[Row]:
+def figure_rows(curves: Mapping[str, Curve], unit: TimeUnit) -> list[Row]:
     """Everything that a Kaplan-Meier figure draws, at times in days."""
     rows: list[Row] = []
     per = days_per(unit)

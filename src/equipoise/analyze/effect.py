@@ -37,7 +37,8 @@ class Effect:
     """An estimated effect: its name, estimate and limits as a sentence has them, and its own P values.
 
     ``of_medians``: whether medians say the same in another way; ``p_label`` names the P in a sentence ("Wald ");
-    ``reason``: why a P is not estimable, if it is not.
+    ``reason``: why a P is not estimable, if it is not. ``had`` follows the arms in a sentence ("had nobody switched"),
+    ``by`` the limits ("by bootstrap").
     """
 
     name: str
@@ -51,13 +52,16 @@ class Effect:
     warnings: tuple[str, ...]
     reason: str
     fit: Any
+    had: str = ""
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Tested:
     """A test: its P values or why it has none, the words before a P in a sentence ("log-rank "), what strata it used.
 
-    ``strata`` is None where the effect's own test is meant, whose rows stand with the effect.
+    ``strata`` is None where the effect's own test is meant, whose rows stand with the effect; ``suffix`` follows the P
+    in a sentence ("as observed").
     """
 
     p_value: float | None
@@ -68,6 +72,7 @@ class Tested:
     warnings: tuple[str, ...]
     reason: str
     strata: tuple[bool, tuple[str, ...]] | None
+    suffix: str = ""
 
 
 def effect_of(analysis: Analysis, estimand: Estimand, tte: TimeToEvent, covariates: Any, unit: TimeUnit) -> Effect:

@@ -29,6 +29,7 @@ from ..protocol.arms import plain
 from ..results import Row
 from ..survival import CumulativeIncidence, KaplanMeier, cumulative_incidence, follow_up, kaplan_meier, zph
 from ..units import MONTH_LENGTH_NOTE, TimeUnit, days_per
+from .adjusted import Adjusted, adjusted, estimate_of, without_curves
 from .covariates import covariates_of
 from .curves import figure_rows, incidence_rows
 from .disposition import disposition_rows
@@ -38,6 +39,8 @@ from .exposure import exposure_rows
 from .multiplicity import Decision, decide
 from .safety import safety_rows
 from .subgroups import check_levels, subgroup_rows
+from .switching.planned import planned
+from .switching_rows import switching_rows
 
 if TYPE_CHECKING:
     import polars as pl
@@ -84,11 +87,12 @@ class _Fitted:
 
     rows: pl.DataFrame
     tte: TimeToEvent
-    curves: KaplanMeier | CumulativeIncidence
+    curves: KaplanMeier | CumulativeIncidence | None
     test: Tested
     effect: Effect
     p: float
     favours_experimental: bool
+    adjusted: Adjusted | None = None
 
 
 def run(trial: Protocol, data: Patients, *, in_full: bool = True) -> Results:
@@ -116,6 +120,8 @@ def run(trial: Protocol, data: Patients, *, in_full: bool = True) -> Results:
         warnings += [f"{name}: {text}" for text in _warnings(fitted[name])]
     if in_full:
         rows += [row for part in _PARTS for row in part(trial, data)]
+        for name, one in fitted.items():
+            rows += [] if one.adjusted is None else switching_rows(trial, data, name, one.adjusted)
     prefixes = ("testing", "analyses", "estimands", "endpoints", "populations", "data")
     notes = [f"assumed: {path}: {why}" for path, why in trial.assumed.items() if path.startswith(prefixes)]
     return Results(
@@ -141,20 +147,36 @@ def _fit(trial: Protocol, data: Patients, analysis: Analysis, name: str) -> _Fit
 
 def _fit_one(trial: Protocol, data: Patients, analysis: Analysis, estimand: Estimand) -> _Fitted:
     rows = population_rows(trial, data, analysis.estimand)
+    if analysis.switching is not None:
+        found = adjusted(trial, data, analysis, rows)
+        return _fitted(trial, rows, found.plan.record.tte, found.curves, found.test, found.effect, found)
     tte = endpoint_of_rows(trial, data, rows, estimand=analysis.estimand, strata=analysis.strata)
     covariates = covariates_of(trial, data, analysis, rows)
     unit = trial.endpoints[estimand.variable].unit
     effect = effect_of(analysis, estimand, tte, covariates, unit)
     test = test_of_effect(test_of(trial, analysis), analysis, tte, covariates, effect)
+    return _fitted(trial, rows, tte, _curves(analysis, tte), test, effect)
+
+
+def _fitted(
+    trial: Protocol,
+    rows: pl.DataFrame,
+    tte: TimeToEvent,
+    curves: KaplanMeier | CumulativeIncidence | None,
+    test: Tested,
+    effect: Effect,
+    found: Adjusted | None = None,
+) -> _Fitted:
     p = test.p_one_sided if trial.testing is not None and trial.testing.sided == 1 else test.p_value
     return _Fitted(
         rows=rows,
         tte=tte,
-        curves=_curves(analysis, tte),
+        curves=curves,
         test=test,
         effect=effect,
         p=math.nan if p is None else p,
         favours_experimental=test.p_one_sided is not None and test.p_one_sided < 0.5,
+        adjusted=found,
     )
 
 
@@ -214,8 +236,12 @@ def _rows(
     unit = trial.endpoints[trial.estimands[analysis.estimand].variable].unit
     tte = fitted.tte
     yield _sentence(trial, analysis, fitted, decision)
-    marks = landmark_marks(analysis)
-    yield from fitted.curves.rows(marks, unit) if isinstance(fitted.curves, KaplanMeier) else fitted.curves.rows(marks)
+    marks, curves = landmark_marks(analysis), fitted.curves
+    if curves is None:
+        assert fitted.adjusted is not None
+        yield from without_curves(fitted.adjusted)
+    else:
+        yield from curves.rows(marks, unit) if isinstance(curves, KaplanMeier) else curves.rows(marks)
     yield from fitted.test.rows
     if fitted.test.strata is not None:
         stratified, uninformative = fitted.test.strata
@@ -226,8 +252,7 @@ def _rows(
     yield from _diagnostics(analysis, fitted, unit)
     yield from _verdict(trial, analysis, fitted, decision)
     yield _text("near-tied times merged", str(tte.near_ties), float(tte.near_ties))
-    if in_full:
-        curves = fitted.curves
+    if in_full and curves is not None:
         yield from figure_rows(curves, unit) if isinstance(curves, KaplanMeier) else incidence_rows(curves, unit)
     if analysis.subgroups:
         for subgroup in analysis.subgroups:
@@ -298,12 +323,12 @@ def _sentence(trial: Protocol, analysis: Analysis, fitted: _Fitted, decision: De
     effect = fitted.effect
     estimate, low, high = effect.shown
     sided = "one-sided " if trial.testing is not None and trial.testing.sided == 1 else ""
-    limits = results.NOT_ESTIMABLE if low == high == results.NOT_ESTIMABLE else f"{low} to {high}"
+    limits = results.NOT_ESTIMABLE if low == high == results.NOT_ESTIMABLE else f"{low} to {high}{effect.by}"
     interval = "" if estimate == results.NOT_ESTIMABLE else f" ({100 * analysis.confidence:g}% CI {limits})"
     name, label = effect.name, fitted.test.p_label
     if fitted.test.strata and fitted.test.strata[0] and not effect_uses_strata(estimand.summary, analysis.stratified):
         name, label = f"unstratified {name}", f"stratified {label}"
-    p = f"{label}{'' if decision else 'nominal '}{sided}{results.p_equals(fitted.p)}"
+    p = f"{label}{'' if decision else 'nominal '}{sided}{results.p_equals(fitted.p)}{fitted.test.suffix}"
     null = null_hypothesis(trial, analysis)
     p += f" of {null}" if null and not math.isnan(fitted.p) else ""
     parts = [p]
@@ -311,8 +336,9 @@ def _sentence(trial: Protocol, analysis: Analysis, fitted: _Fitted, decision: De
         middle = _medians([results.duration(fitted.curves[arm].median, end.unit) for arm in (a, b)], end.unit)
         # The P stands beside what it tests; a restricted mean is not a statement about medians.
         parts = [middle, p] if effect.of_medians or fitted.test.strata is not None else [p, middle]
-    text = f"{end.label}, {a} against {b}: {name} {estimate}{interval}, {', '.join(parts)}"
-    return Row(statistic="sentence", text=text, method=f"{effect.method}; {fitted.curves.method}")
+    text = f"{end.label}, {a} against {b}{effect.had}: {name} {estimate}{interval}, {', '.join(parts)}"
+    method = effect.method if fitted.curves is None else f"{effect.method}; {fitted.curves.method}"
+    return Row(statistic="sentence", text=text, method=method)
 
 
 def _medians(both: list[str], unit: TimeUnit) -> str:
@@ -330,13 +356,16 @@ def _warnings(fitted: _Fitted) -> Iterator[str]:
 
 
 def refusals(trial: Protocol, data: Patients) -> tuple[str, ...]:
-    """What would stop an analysis of the protocol on these patients: columns, populations, arms. Fits nothing."""
+    """What would stop an analysis of the protocol on these patients: columns, populations, arms. Fits nothing, but for
+    an analysis adjusted for switching its own method."""
     found: list[str] = []
     for name, analysis in trial.analyses.items():
         try:
             rows = population_rows(trial, data, analysis.estimand)
             endpoint_of_rows(trial, data, rows, estimand=analysis.estimand, strata=analysis.strata)
             covariates_of(trial, data, analysis, rows)
+            if analysis.switching is not None:
+                estimate_of(planned(trial, data, analysis, rows), analysis.switching.method, draws=0)
             for subgroup in analysis.subgroups:
                 _subgroup_column(rows, subgroup)
         except EquipoiseError as error:

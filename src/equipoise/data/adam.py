@@ -35,7 +35,8 @@ _EXACT_WHOLE = 2.0**53
 
 
 def read_adam(source: Any, trial: Protocol, *, origin: Origin | None = None) -> Patients:
-    """ADTTE, and ADSL, ADAE and ADEX where there are any, read and typed; ``check`` judges what they say.
+    """ADTTE, and ADSL, ADAE, ADEX and the measurements that the protocol names where there are any, read and typed;
+    ``check`` judges what they say.
 
     ``source`` is a folder, a mapping ``{"adtte": path or frame, "adsl": ..., ...}``, or None for the protocol's
     ``[data] path``. Files are SAS transport (version 5), CSV or Parquet; frames are any that narwhals supports.
@@ -50,7 +51,7 @@ def read_adam(source: Any, trial: Protocol, *, origin: Origin | None = None) -> 
     >>> print(read_adam({"adtte": pl.DataFrame(rows)}, example("veteran")))
     2 patients in ADTTE (OS: 2 records), origin observed
     """
-    found = locate(_path_of(trial) if source is None else source)
+    found = locate(_path_of(trial) if source is None else source, trial.data.measurements)
     names = names_in_upper_case(trial.data)
     frames: dict[str, pl.DataFrame] = {}
     files: dict[str, str] = {}
@@ -77,6 +78,7 @@ def read_adam(source: Any, trial: Protocol, *, origin: Origin | None = None) -> 
         adsl=frames.get("adsl"),
         adae=frames.get("adae"),
         adex=frames.get("adex"),
+        measurements=frames.get(trial.data.measurements or ""),
         files=files,
         digests=digests,
         origin=settled,

@@ -270,7 +270,7 @@ class _Study:
         marks = [f"SYNTHETIC ({self.kind.upper()})"] if self.kind else []
         if self.patients.origin == "dummy":
             marks.append("DUMMY LABELS")
-        return " ".join([*marks, DATASET_LABELS[dataset]])[:_LABEL].rstrip()
+        return " ".join([*marks, DATASET_LABELS.get(dataset, "Measurements")])[:_LABEL].rstrip()
 
     def _head(self) -> list[str]:
         """What these files are, and what they may be used for."""

@@ -21,6 +21,7 @@ from .day_count import FITS, OFFSET, count_days
 
 DESCRIPTION = "Censored at the data cut"
 AE_START = "ASTDT"
+MEASURED_ON = "ADT"
 # A record of ADEX has dates of its own under the first names; files of one record a treatment may use the second.
 _EX_START, _EX_END = ("ASTDT", "TRTSDT"), ("AENDT", "TRTEDT")
 _ENTRY = ("RANDDT", "STARTDT")
@@ -38,6 +39,7 @@ class Frames:
     adsl: pl.DataFrame | None
     adae: pl.DataFrame | None
     adex: pl.DataFrame | None
+    measurements: pl.DataFrame | None = None
     file: str
 
 
@@ -84,11 +86,16 @@ def cut_frames(frames: Frames, names: DataNames, cutoff: date, code: int) -> Fra
         known = pl.col(AE_START).is_null() | (pl.col(AE_START) <= cutoff)
         adae = _forget(adae.filter(keep & known), cutoff, ())
     adex = None if frames.adex is None else _cut_exposure(frames.adex.filter(keep), names, cutoff)
+    measured = frames.measurements
+    if measured is not None:
+        known = pl.col(MEASURED_ON).is_null() | (pl.col(MEASURED_ON) <= cutoff)
+        measured = _forget(measured.filter(keep & known), cutoff, ())
     return Frames(
         adtte=_forget(adtte, cutoff, (names.start_date, names.end_date)),
         adsl=None if adsl is None else _forget(adsl.filter(keep), cutoff, ()),
         adae=adae,
         adex=adex,
+        measurements=measured,
         file=frames.file,
     )
 
@@ -118,6 +125,11 @@ def _require_dates(frames: Frames, names: DataNames) -> None:
             column=AE_START,
             remedy="Add the column, or cut without ADAE.",
         )
+    if frames.measurements is not None and MEASURED_ON not in frames.measurements.columns:
+        raise DataError(
+            "a data cut needs the date of each measurement", column=MEASURED_ON,
+            remedy="Add the column, or cut without the measurements.",
+        )  # fmt: skip
     if frames.adex is not None and _first_of(_EX_START, frames.adex) is None:
         raise DataError(
             "a data cut needs the date on which each treatment starts",

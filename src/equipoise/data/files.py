@@ -23,10 +23,11 @@ SUFFIXES = (".xpt", ".csv", ".parquet")
 _ROWS_AT_ONCE = 50_000
 
 
-def locate(source: object) -> dict[str, object]:
-    """Data set -> path or frame, from a folder or a mapping."""
+def locate(source: object, measurements: str | None = None) -> dict[str, object]:
+    """Data set -> path or frame, from a folder or a mapping; ``measurements`` is a further data set that is wanted."""
+    wanted = DATASETS if measurements is None else (*DATASETS, measurements)
     if isinstance(source, Mapping):
-        return _named(source)
+        return _named(source, wanted)
     if not isinstance(source, str | Path):
         raise DataError(
             f"patients cannot be read from a {type(source).__name__}",
@@ -41,7 +42,7 @@ def locate(source: object) -> dict[str, object]:
             remedy='Give the folder that holds the data sets, or name files: {"adtte": path, "adsl": path}.',
         )
     files = sorted(p for p in folder.iterdir() if p.is_file())
-    found = {name: path for name in DATASETS if (path := _candidate(name, files, folder)) is not None}
+    found = {name: path for name in wanted if (path := _candidate(name, files, folder)) is not None}
     if "adtte" not in found:
         held = ", ".join(p.name for p in files[:20]) or "nothing"
         raise DataError(
@@ -67,14 +68,14 @@ def _candidate(name: str, files: list[Path], folder: Path) -> Path | None:
     return candidates[0] if candidates else None
 
 
-def _named(source: Mapping[Any, object]) -> dict[str, object]:
+def _named(source: Mapping[Any, object], wanted: tuple[str, ...]) -> dict[str, object]:
     found = {str(key).lower(): value for key, value in source.items() if value is not None}
     for key in found:
-        if key not in DATASETS:
-            raise DataError(f"there is no data set {key!r}", remedy=f"Known: {', '.join(DATASETS)}.")
+        if key not in wanted:
+            raise DataError(f"there is no data set {key!r}", remedy=f"Known: {', '.join(wanted)}.")
     if "adtte" not in found:
         raise DataError("ADTTE is not given", remedy='Add "adtte": the file or frame that holds it.')
-    return {name: found[name] for name in DATASETS if name in found}
+    return {name: found[name] for name in wanted if name in found}
 
 
 def read_raw(item: object) -> tuple[pl.DataFrame, str, str | None, bool]:

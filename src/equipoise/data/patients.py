@@ -24,7 +24,7 @@ _EXPOSURE_NOTE = (
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Patients:
-    """ADTTE, and ADSL, ADAE and ADEX (exposure) where there are any, of one origin.
+    """ADTTE, and ADSL, ADAE, ADEX (exposure) and ``measurements`` on visits where there are any, of one origin.
 
     ``files`` and ``digests`` map a data set to its file name and SHA-256 (of the content, for a frame).
     ``names`` are the protocol's ``[data]`` names in upper case, as the columns are. ``cut_code`` is the
@@ -35,6 +35,7 @@ class Patients:
     adsl: pl.DataFrame | None = None
     adae: pl.DataFrame | None = None
     adex: pl.DataFrame | None = None
+    measurements: pl.DataFrame | None = None
     files: Mapping[str, str]
     digests: Mapping[str, str]
     origin: Origin
@@ -63,13 +64,16 @@ class Patients:
 
         What happened on the day itself is in. Patients who entered later are gone; a record that goes on
         is censored at the cut, with a CNSR code that the file does not use (one more than its highest)
-        and AVAL counted as the file counts; adverse events and treatments that start later are gone, and
+        and AVAL counted as the file counts; adverse events, treatments and measurements that come later are gone, and
         dates after the cut are null, as are the numbers of a treatment (doses, duration) that is not known
         to have ended by then. Cutting again at a later date changes nothing.
         """
         day = as_date(cutoff)
         code = free_code(self.adtte, self.names) if self.cut_code is None else self.cut_code
-        frames = Frames(adtte=self.adtte, adsl=self.adsl, adae=self.adae, adex=self.adex, file=self.file_of("adtte"))
+        frames = Frames(
+            adtte=self.adtte, adsl=self.adsl, adae=self.adae, adex=self.adex, measurements=self.measurements,
+            file=self.file_of("adtte"),
+        )  # fmt: skip
         known = day if self.cutoff is None else min(day, self.cutoff)
         after = cut_frames(frames, self.names, known, code)
         if after.adtte.is_empty():
@@ -90,6 +94,7 @@ class Patients:
             adsl=after.adsl,
             adae=after.adae,
             adex=after.adex,
+            measurements=after.measurements,
             cutoff=known,
             cut_code=code,
             notes=(*(n for n in self.notes if not n.startswith(_CUT_NOTE)), *notes),
@@ -123,6 +128,7 @@ class Patients:
             adsl=relabeled.get("adsl"),
             adae=relabeled.get("adae"),
             adex=None,
+            measurements=relabeled.get(self.names.measurements or ""),
             files={name: file for name, file in self.files.items() if name in present},
             digests={name: digest for name, digest in self.digests.items() if name in present},
             origin="dummy",
@@ -132,6 +138,7 @@ class Patients:
     def frames(self) -> dict[str, pl.DataFrame]:
         """The data sets that there are, by their names in lower case."""
         frames = {"adsl": self.adsl, "adtte": self.adtte, "adae": self.adae, "adex": self.adex}
+        frames[self.names.measurements or ""] = self.measurements
         return {name: frame for name, frame in frames.items() if frame is not None}
 
     def endpoint_rows(self, parameter: str) -> pl.DataFrame:

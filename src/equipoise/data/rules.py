@@ -288,10 +288,9 @@ def _tte_14(case: _Case) -> Iterator[Finding]:
     row_of: dict[object, int] = {}
     for i, known in enumerate(adsl[subject].to_list()):
         row_of.setdefault(known, i)
-    for dataset in ("adtte", "adae", "adex"):
-        frame = case.patients.frames().get(dataset)
-        lost = [] if frame is None else [who not in row_of for who in frame[subject].to_list()]
-        if frame is not None and any(lost):
+    for dataset, frame in case.patients.frames().items():
+        lost = [] if dataset == "adsl" else [who not in row_of for who in frame[subject].to_list()]
+        if any(lost):
             unknown = frame.filter(pl.Series(lost))
             count = unknown[subject].n_unique()
             text = f"{count} subject{'s' if count > 1 else ''} of {dataset.upper()} not in ADSL"

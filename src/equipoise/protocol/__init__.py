@@ -28,6 +28,12 @@ from .scenarios import (
 )
 from .section import quoted
 from .simulations import Simulation
+from .switching import (
+    Switching,
+    endpoint_of_progression,
+    switching_event,
+    switching_from,
+)
 from .synopsis import calendars, describe, synopsis
 from .trial import FURTHER_PARTS, About, Protocol
 
@@ -73,6 +79,7 @@ __all__ = [
     "Site",
     "Strata",
     "Subgroup",
+    "Switching",
     "Testing",
     "Visit",
     "Weight",
@@ -83,6 +90,7 @@ __all__ = [
     "draft",
     "drafted",
     "effect_uses_strata",
+    "endpoint_of_progression",
     "example",
     "examples",
     "find",
@@ -91,6 +99,8 @@ __all__ = [
     "null_hypothesis",
     "quoted",
     "read",
+    "switching_event",
+    "switching_from",
     "synopsis",
     "test_of",
 ]

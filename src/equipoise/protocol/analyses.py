@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from .section import Duration, Many, Section, Table, Text
+from .switching import Switching
 
 Role = Literal["primary", "key secondary", "sensitivity", "supplementary", "exploratory", "post hoc"]
 
@@ -40,7 +41,8 @@ class Analysis(Section):
     subdistribution hazard ratio is unstratified, a test of its own beside it is not. ``weights`` (with ``delay``
     where they are modest) or ``rho`` and ``gamma`` weight the log-rank test. ``limits`` and ``penalty`` are those of
     the hazard ratio; ``null_hazard_ratio`` is its value under the null hypothesis, above 1 for non-inferiority.
-    ``ties`` and ``conf_type`` default to the convention's. ``diagnostics`` are rows beside the analysis."""
+    ``ties`` and ``conf_type`` default to the convention's. ``diagnostics`` are rows beside the analysis. ``switching``
+    is the estimator of a hazard ratio had nobody switched treatment."""
 
     estimand: Text
     role: Role
@@ -62,6 +64,7 @@ class Analysis(Section):
     landmarks: Many[Duration] = ()
     diagnostics: Many[Literal["proportional hazards", "follow-up"]] = ()
     subgroups: Many[Subgroup] = ()
+    switching: Switching | None = None
 
     @model_validator(mode="after")
     def _weights_belong_to_the_log_rank(self) -> Analysis:

@@ -8,6 +8,7 @@ from ..errors import ProtocolError
 from .analyses import Analysis, Test
 from .arms import plain
 from .section import quoted
+from .switching import check_switching
 
 if TYPE_CHECKING:
     from .trial import Protocol
@@ -74,6 +75,8 @@ def check_analysis(protocol: Protocol, analysis: Analysis, path: str) -> None:
     """Nothing is asked of an analysis that its estimand or its test would silently leave out."""
     estimand = protocol.estimands[analysis.estimand]
     summary, test = estimand.summary, test_of(protocol, analysis)
+    if analysis.switching is not None:
+        check_switching(protocol, analysis, path)
     if test not in _TESTS[summary]:
         raise ProtocolError(
             f'the test "{test}" does not go with the summary "{summary}"',
@@ -102,7 +105,8 @@ def check_analysis(protocol: Protocol, analysis: Analysis, path: str) -> None:
             where=f"endpoints.{quoted(estimand.variable)}.competing_codes",
             remedy="Name their censoring codes.",
         )
-    _nothing_idle(analysis, summary, test, path)
+    if analysis.switching is None:
+        _nothing_idle(analysis, summary, test, path)
     if summary.startswith(_MEANS) and analysis.covariates and analysis.stratified:
         raise ProtocolError(
             "restricted means are adjusted for covariates or stratified, not both",

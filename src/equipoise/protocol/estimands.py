@@ -46,7 +46,8 @@ class IntercurrentEvent(Section):
 
     ``date`` names the column (ADSL, else ADTTE) with its date; every strategy but treatment policy
     needs it. Under "hypothetical" and "while on treatment" the patient is censored at that date: an
-    estimator that assumes censoring there to be independent of what would have followed. Under
+    estimator that assumes censoring there to be independent of what would have followed, and the only one unless the
+    analysis names another (``[analyses.NAME.switching]``). Under
     "composite" the intercurrent event counts as the event.
     """
 

@@ -9,6 +9,7 @@ from .arms import dose_calendar, plain
 from .choices import effect_uses_strata, null_hypothesis, test_of
 from .design import design_lines
 from .estimands import Estimand
+from .switching import switching_words
 from .trial import Protocol
 
 Section = tuple[str, list[str]]
@@ -173,6 +174,8 @@ def _computed(protocol: Protocol, analysis: Analysis) -> str:
     adjusted = [f"adjusted for {', '.join(analysis.covariates)}"] if analysis.covariates else []
     ties = [f"{analysis.ties} ties"] if analysis.ties else []
     null = null_hypothesis(protocol, analysis)
+    if analysis.switching is not None:
+        return ", ".join([switching_words(analysis), of_effect, *adjusted, *ties])
     if test not in _BESIDE:
         kind = f"{_KINDS[test]} of {null}" if null else _KINDS[test]
         kind = f"penalized likelihood ratio{kind.removeprefix('Wald')}" if analysis.penalty else kind

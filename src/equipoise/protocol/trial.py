@@ -26,7 +26,17 @@ from .simulations import Simulation
 from .varied import check_effect, check_varied
 
 # What stands in the results beside the analyses, under these names of an analysis.
-FURTHER_PARTS = ("demonstration", "digitized", "disposition", "exposure", "safety", "spread", "strain", "tie-out")
+FURTHER_PARTS = (
+    "demonstration",
+    "digitized",
+    "disposition",
+    "exposure",
+    "safety",
+    "spread",
+    "strain",
+    "switching",
+    "tie-out",
+)
 
 Reasons = Annotated[Mapping[str, str], AfterValidator(lambda m: MappingProxyType(dict(m)))]
 

@@ -199,7 +199,7 @@ def _as_curves_answer(trial: Protocol, estimand: str) -> Protocol:
         )
     analyses = {
         name: _lean(a) for name, a in trial.analyses.items()
-        if a.estimand == estimand and not a.covariates and a.test not in _LACKS
+        if a.estimand == estimand and not a.covariates and a.switching is None and a.test not in _LACKS
     }  # fmt: skip
     testing = trial.testing
     if testing is not None and any(name not in analyses for name in testing.order):

@@ -15,13 +15,15 @@ from markupsafe import Markup
 
 from ..analyze import Results, conventions
 from ..errors import EquipoiseError, UnsupportedError
-from ..protocol import Protocol, describe, null_hypothesis
+from ..protocol import Protocol, describe, null_hypothesis, switching_event
+from ..protocol.switching import NAMES
 from ..results import Row
 from .demonstration import demonstration_figure, demonstrations
-from .figures import INCIDENCE, curves_figure, forest_figure
+from .figures import INCIDENCE, SURVIVAL, curves_figure, forest_figure
 from .flow import flow_figure
 from .rebuilt import rebuilt_parts, tie_out_notes, tie_out_table
 from .safety import flow_footnotes, safety_parts
+from .switching import switching_sections
 from .tables import INDENT, primary_table, results_table
 
 FORMATS = ("html",)
@@ -95,6 +97,9 @@ def html(trial: Protocol, results: Results) -> str:
             tie_out=tie_out_table(results.rows, results.origin),
             tie_out_notes=tie_out_notes(results.rows),
             parts=(*safety_parts(results.rows, _labels(trial)), *rebuilt_parts(results.rows)),
+            switching=switching_sections(
+                results.rows, _labels(trial), {name: e.unit for name, e in trial.endpoints.items()}, _mark(results)
+            ),
             demonstrations=_demonstrations(trial, results),
             sections=[_section(trial, results, name) for name in results.analyses],
             all_results=results_table(results.rows),
@@ -146,7 +151,8 @@ def _section(trial: Protocol, results: Results, name: str) -> dict[str, object]:
     restricted = estimand.restriction_time is not None or estimand.milestone is not None
     table = primary_table(trial, rows, name)
     mark = _mark(results)
-    figure = curves_figure(rows, arms, trial.endpoints[estimand.variable].label, unit, mark)
+    drawn = any(r.statistic in (SURVIVAL, INCIDENCE) for r in rows)
+    figure = curves_figure(rows, arms, trial.endpoints[estimand.variable].label, unit, mark) if drawn else ""
     forest = ""
     if any(r.statistic == "interaction P" for r in rows):
         forest = forest_figure(rows, arms, _favoured(trial, analysis.estimand), mark)
@@ -159,7 +165,8 @@ def _section(trial: Protocol, results: Results, name: str) -> dict[str, object]:
         "curves": "Cumulative incidence" if any(r.statistic == INCIDENCE for r in rows) else "Kaplan-Meier curves",
         "forest": Markup(forest),
         "footnotes": _footnotes(trial, name, rows),
-        "draw_figure": analysis.role in ("primary", "key secondary") or restricted or _first_of_estimand(trial, name),
+        "draw_figure": drawn
+        and (analysis.role in ("primary", "key secondary") or restricted or _first_of_estimand(trial, name)),
     }
 
 
@@ -181,9 +188,15 @@ def _footnotes(trial: Protocol, name: str, rows: Sequence[Row]) -> list[str]:
     estimand = trial.estimands[analysis.estimand]
     null = null_hypothesis(trial, analysis)
     notes = [f"Estimand: {describe(estimand, trial)}{f'; tested is {null}' if null else ''}."]
+    switch = None if analysis.switching is None else switching_event(trial, analysis)
+    if analysis.switching is not None:
+        notes.append(
+            f"{switch}: nobody is censored at it; what would have been had nobody switched is estimated by "
+            f"{NAMES[analysis.switching.method]}, on an assumption that stands under Treatment switching."
+        )
     censoring = [
         event for event, rule in estimand.intercurrent_events.items()
-        if rule.strategy in ("hypothetical", "while on treatment")
+        if rule.strategy in ("hypothetical", "while on treatment") and event != switch
     ]  # fmt: skip
     if censoring:
         notes.append(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import matplotlib as mpl
@@ -17,10 +17,19 @@ from .drawing import COLORS, INK, STYLE, svg, write_across
 SURVIVAL, INCIDENCE = "curve survival", "curve cumulative incidence"
 
 
-def curves_figure(rows: Sequence[Row], arms: Sequence[str], label: str, unit: TimeUnit, mark: str = "") -> str:
+def curves_figure(
+    rows: Sequence[Row],
+    arms: Sequence[str],
+    label: str,
+    unit: TimeUnit,
+    mark: str = "",
+    *,
+    dashed: Collection[str] = (),
+) -> str:
     """Kaplan-Meier curves, or the cumulative incidence where causes compete, with pointwise confidence limits and
     censoring marks above the extended risk table (KMunicate layout: Morris et al., BMJ Open 2019), as an SVG
-    document. ``mark`` is written across the figure (DUMMY)."""
+    document. ``mark`` is written across the figure (DUMMY);
+    curves of ``dashed`` were not observed, and stand without limits."""
     per = days_per(unit)
     at_risk = [r for r in rows if r.statistic == "at risk"]
     marks = sorted({_at(r) for r in at_risk})
@@ -34,7 +43,7 @@ def curves_figure(rows: Sequence[Row], arms: Sequence[str], label: str, unit: Ti
         figure = Figure(figsize=(7.2, 3.76 + table + 0.06 * len(arms)))
         above, below = figure.subplots(2, 1, sharex=True, height_ratios=(4.1, table))
         for color, arm in zip(COLORS, arms, strict=False):
-            _draw_curve(above, [r for r in rows if r.group == arm], arm, color, per, curve)
+            _draw_curve(above, [r for r in rows if r.group == arm], arm, color, per, curve, arm in dashed)
         above.set_ylim(0, 1.02)
         above.set_xlim(0, last / per * 1.02)
         above.set_ylabel(f"{label} ({'cumulative incidence' if incidence else 'probability'})")
@@ -48,7 +57,7 @@ def curves_figure(rows: Sequence[Row], arms: Sequence[str], label: str, unit: Ti
         return svg(figure)
 
 
-def _draw_curve(axes: Axes, rows: Sequence[Row], arm: str, color: str, per: float, curve: str) -> None:
+def _draw_curve(axes: Axes, rows: Sequence[Row], arm: str, color: str, per: float, curve: str, dashed: bool) -> None:
     def steps(statistic: str, start: float) -> tuple[list[float], list[float]]:
         found = [(0.0, start)]
         found += [(_at(r) / per, math.nan if r.value is None else r.value) for r in rows if r.statistic == statistic]
@@ -57,8 +66,11 @@ def _draw_curve(axes: Axes, rows: Sequence[Row], arm: str, color: str, per: floa
     time, heights = steps(curve, 1.0 if curve == SURVIVAL else 0.0)
     _, lower = steps("curve lower limit", math.nan)
     _, upper = steps("curve upper limit", math.nan)
-    axes.step(time, heights, where="post", color=color, linewidth=1.6, label=arm)
-    axes.fill_between(time, lower, upper, step="post", color=color, alpha=0.16, linewidth=0)
+    axes.step(
+        time, heights, where="post", color=color, linewidth=1.6, label=arm, linestyle=(0, (4, 2)) if dashed else "-"
+    )
+    if not dashed:
+        axes.fill_between(time, lower, upper, step="post", color=color, alpha=0.16, linewidth=0)
     height = dict(zip(time, heights, strict=True))
     lost = [_at(r) / per for r in rows if r.statistic == "curve censored"]
     axes.plot(lost, [height[t] for t in lost], "|", color=color, markersize=6, markeredgewidth=1.0)

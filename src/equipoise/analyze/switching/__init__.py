@@ -8,6 +8,7 @@ from .ipcw import ipcw
 from .ipe import ipe
 from .msm import msm
 from .naive import Naive, naive, naive_analyses
+from .planned import Planned, planned
 from .psi_search import Psi
 from .record import Switches
 from .rpsftm import rpsftm
@@ -25,6 +26,7 @@ __all__ = [
     "ArmSwitches",
     "Bootstrap",
     "Naive",
+    "Planned",
     "Psi",
     "Recensored",
     "SwitchEffect",
@@ -41,6 +43,7 @@ __all__ = [
     "msm",
     "naive",
     "naive_analyses",
+    "planned",
     "rpsftm",
     "switches",
     "two_stage",

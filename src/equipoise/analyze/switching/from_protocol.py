@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import polars as pl
@@ -12,7 +12,7 @@ import polars as pl
 from ...data import Patients
 from ...data.day_count import OFFSET, count_days
 from ...errors import DataError, ProtocolError
-from ...protocol import Protocol, quoted
+from ...protocol import Protocol, endpoint_of_progression, quoted
 from ...units import days_per
 from ..estimand import endpoint_of_rows, population_rows
 from .record import Switches, Vector
@@ -32,14 +32,16 @@ def switches(
     event: str | None = None,
     may_switch: Sequence[str] = (),
     covariates: Sequence[str] = (),
+    strata: Literal["as randomized", "as verified"] = "as randomized",
 ) -> Switches:
     """The endpoint of an estimand as observed, with the days of switching, progression and administrative censoring.
 
     The switch is the estimand's intercurrent event ``event`` (default: its only one, or its only one with a date),
     on the date that it names, else XODT; under whatever strategy it stands it is not applied, other intercurrent
-    events are. Progression is the event of the protocol's endpoint of progression alone, else of progression-free
-    survival where it is not the death itself. Administrative censoring falls on the data cut (DCUTDT, or the cut that
-    was made). Days are counted as AVAL counts them. ``covariates`` are columns of baseline covariates.
+    events are, and a switch after one that ends the follow-up is none. Progression is the event of the protocol's
+    endpoint of progression alone, else of progression-free survival where it is not the death itself. Administrative
+    censoring falls on the data cut (DCUTDT, or the cut that was made). Days are counted as AVAL counts them.
+    ``covariates`` are columns of baseline covariates, ``strata`` those of the endpoint.
 
     Raises ``ProtocolError`` for an estimand without such an event, ``DataError`` for dates that are not there and for
     whatever ``Switches`` refuses.
@@ -64,19 +66,37 @@ def switches(
     )  # fmt: skip
     plain = trial.model_copy(update={"estimands": MappingProxyType({**trial.estimands, estimand: observed})})
     rows = population_rows(plain, data, estimand)
-    tte = endpoint_of_rows(plain, data, rows, estimand=estimand)
+    tte = endpoint_of_rows(plain, data, rows, estimand=estimand, strata=strata)
     rows = count_days(rows, data.names)
     missing = [c for c in (c.upper() for c in covariates) if c not in rows.columns]
     if missing:
         raise DataError("the covariate is not in the data", column=missing[0])
+    switch = _day(rows, data, (rule.date or SWITCH_DATE).upper(), tte.time, f"date of switching ({name})")
+    # Where people switch at progression, somebody who switched on the day of death had progressed on it.
+    died = (tte.event > 0) & (switch != tte.time)
+    progression = _progression(trial, data, rows, tte.time, died)
+    if any(r.strategy != "treatment policy" for r in observed.intercurrent_events.values()):
+        # What another intercurrent event cut off was seen, and does not belong to the follow-up any more.
+        cut = _followed(plain, data, estimand) > tte.time
+        switch = np.where(cut & (switch > tte.time), np.inf, switch)
+        if progression is not None:
+            progression = np.where(cut & (progression > tte.time), np.inf, progression)
     return Switches(
         tte=tte,
-        switch=_day(rows, data, (rule.date or SWITCH_DATE).upper(), tte.time, f"date of switching ({name})"),
-        progression=_progression(trial, data, rows, tte.time, tte.event),
+        switch=switch,
+        progression=progression,
         administrative=_administrative(rows, data, tte.time),
         may_switch=tuple(may_switch),
         covariates={c.upper(): rows[c.upper()].to_numpy() for c in covariates},
     )
+
+
+def _followed(trial: Protocol, data: Patients, estimand: str) -> Vector:
+    """The times in days before any intercurrent event is applied, (n,)."""
+    bare = trial.estimands[estimand].model_copy(update={"intercurrent_events": MappingProxyType({})})
+    bared = trial.model_copy(update={"estimands": MappingProxyType({estimand: bare})})
+    time = population_rows(bared, data, estimand)[data.names.time].cast(pl.Float64)
+    return (time * days_per(data.names.time_unit)).to_numpy()
 
 
 def _switching_event(chosen: Estimand, estimand: str, event: str | None) -> str:
@@ -138,10 +158,11 @@ def _administrative(rows: pl.DataFrame, data: Patients, time: Vector) -> Vector:
     return _day(rows, data, CUTOFF_DATE, time, "date of the data cut")
 
 
-def _progression(trial: Protocol, data: Patients, rows: pl.DataFrame, time: Vector, event: np.ndarray) -> Vector | None:
-    """The day of progression of each subject; None where no endpoint tells."""
+def _progression(trial: Protocol, data: Patients, rows: pl.DataFrame, time: Vector, died: np.ndarray) -> Vector | None:
+    """The day of progression of each subject, who ``died`` before it if both are on one day; None where no endpoint
+    tells."""
     names = data.names
-    found = _endpoint_of_progression(trial)
+    found = endpoint_of_progression(trial)
     if found is None or not (data.adtte[names.parameter] == trial.parameter(found)).any():
         return None
     records = count_days(data.endpoint_rows(trial.parameter(found)), names)
@@ -151,13 +172,5 @@ def _progression(trial: Protocol, data: Patients, rows: pl.DataFrame, time: Vect
     day = joined["__day__"].cast(pl.Float64).fill_null(np.inf).to_numpy()
     day = _near(day, time, names.time_unit != "days")
     if "death" in (trial.endpoints[found].events or ("death",)):
-        day = np.where((day >= time) & (event > 0), np.inf, day)  # the event was the death
+        day = np.where((day >= time) & died, np.inf, day)  # the event was the death
     return day
-
-
-def _endpoint_of_progression(trial: Protocol) -> str | None:
-    """The endpoint that progression alone ends, else progression or death; without its ``events`` by its name."""
-    stated = [(name, e.events) for name, e in trial.endpoints.items() if e.events and "progression" in e.events]
-    alone = [name for name, events in stated if len(events) == 1]
-    named = [name for name in ("TTP", "PFS") if name in trial.endpoints]
-    return next(iter([*alone, *(name for name, _ in stated), *named]), None)

@@ -13,7 +13,7 @@ from ...design.given import whole_number
 from ...survival import TimeVarying
 from ...survival.convention import ArgumentError, Ties, check_flag, check_level, resolve_stratified, strata_words
 from .bootstrap import checked_draws
-from .panel import Panel, cut_rows, panel
+from .panel import Panel, SwitchingFrom, cut_rows, panel
 from .record import Switches, Vector
 from .redraw import Rows, paths_of, sample_of, with_bootstrap
 from .switching_model import Part, Pieces, SwitchingModel, cox_models, logistic_models
@@ -29,12 +29,13 @@ ASSUMPTION = (
 )
 
 
-def ipcw(
+def ipcw(  # noqa: PLR0913 - each is a choice that a protocol states
     switches: Switches,
     varying: Mapping[str, TimeVarying],
     *,
     model: Model = "logistic",
     covariates: Sequence[str] = (),
+    since: SwitchingFrom = "randomization",
     time_df: int = 3,
     stabilized: bool = True,
     truncate: Sequence[float] | None = None,
@@ -52,6 +53,10 @@ def ipcw(
     with time (each measurement is a visit and begins a row), ``covariates`` names of baseline covariates in the record:
     these are in both models and in the outcome's. Weights of an arm are cut at the two quantiles ``truncate``.
 
+    ``since`` "progression": nobody can switch before it, so that the chance of not having switched is 1 until then and
+    its model is of the rows that begin at progression or later (rows are cut there). The numerator of stabilized
+    weights stays a model of all rows: it may know the baseline alone, and not when somebody progressed.
+
     ``model`` "logistic" is pooled over visits, with a natural spline of time with ``time_df`` columns (0: none), and
     weighs a row by the chance up to its start; "cox" has time-dependent covariates, and weighs at every death time by
     the chance up to it. Strata are in these models too. A death on the day of the switch counts: censoring comes
@@ -59,7 +64,7 @@ def ipcw(
     ``draws`` bootstrap samples estimate them anew.
 
     Raises ``ArgumentError`` for words, shares and covariates that are none, ``DataError`` for covariates that are
-    missing or begin late.
+    missing or begin late, and with ``since`` "progression" for a switch that does not come after one.
 
     >>> from equipoise.data import TimeToEvent
     >>> time, arm = [3, 4, 5, 6, 7, 8, 9, 9], list("AAAABBBB")
@@ -80,7 +85,7 @@ def ipcw(
         raise ArgumentError(f"ties = {ties!r} are not there for weights", remedy='Use "efron" or "breslow".')
     cut = checked_truncation(truncate)
     by_stratum = resolve_stratified(stratified, switches.tte.strata)
-    rows = panel(switches, varying, covariates, visits=model == "logistic")
+    rows = panel(switches, varying, covariates, visits=model == "logistic", since=since)
     arms = modelled_arms(switches)
     if model == "logistic":
         outcome, models = _by_visit(rows, arms, checked_df(time_df), by_stratum)
@@ -91,6 +96,7 @@ def ipcw(
         truncation_words(cut), f"{ties.capitalize()} ties", strata_words(by_stratum, switches.tte),
     ]  # fmt: skip
     words += [f"adjusted for {', '.join(rows.baseline_terms)}"] if rows.baseline_terms else []
+    words += ["switching possible from progression on"] if since == "progression" else []
     words += ["robust variance by subject, two-sided Wald P"]
     found = weighted_outcome(
         "IPCW", switches, outcome, models, (", ".join(words), ASSUMPTION), (stabilized, cut, ties, by_stratum, level)
@@ -99,8 +105,8 @@ def ipcw(
 
     def again(rows: Rows) -> Weighted:
         return ipcw(
-            sample_of(switches, rows, covariates), paths(rows), model=model, covariates=covariates, time_df=time_df,
-            stabilized=stabilized, truncate=truncate, stratified=by_stratum, ties=ties, level=level,
+            sample_of(switches, rows, covariates), paths(rows), model=model, covariates=covariates, since=since,
+            time_df=time_df, stabilized=stabilized, truncate=truncate, stratified=by_stratum, ties=ties, level=level,
         )  # fmt: skip
 
     return with_bootstrap(found, again, switches.tte, samples, seed, level)

@@ -84,7 +84,13 @@ def pooled_logistic(y: NDArray[np.bool_], x: Vector, cluster: NDArray[np.int64])
         ) from None
     eta = a @ np.where(fit.used, fit.beta, 0.0)
     finite = fit.used & (fit.direction == 0)
-    inverse = np.asarray(np.linalg.inv(fit.information[np.ix_(finite, finite)]), dtype=np.float64)
+    try:
+        inverse = np.asarray(np.linalg.inv(fit.information[np.ix_(finite, finite)]), dtype=np.float64)
+    except np.linalg.LinAlgError:  # chances so near 0 and 1 that rows no longer tell the columns apart
+        raise ConvergenceError(
+            "the pooled logistic model of switching did not converge: its information is singular", last=fit.beta,
+            remedy="Give it fewer columns.",
+        ) from None  # fmt: skip
     scores = a[:, finite] * (happened - expit(eta))[:, None]
     summed = np.zeros((int(cluster.max()) + 1, scores.shape[1]))
     np.add.at(summed, cluster, scores)

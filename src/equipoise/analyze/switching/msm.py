@@ -11,7 +11,7 @@ from ...survival.convention import ArgumentError, Ties, check_flag, check_level,
 from .bootstrap import checked_draws
 from .ipcw import ASSUMPTION as UNCONFOUNDED
 from .ipcw import checked_df, modelled_arms
-from .panel import panel
+from .panel import SwitchingFrom, panel
 from .record import Switches, Vector
 from .redraw import Rows, paths_of, sample_of, with_bootstrap
 from .switching_model import Part, SwitchingModel, logistic_models
@@ -22,6 +22,9 @@ SWITCHED = "switched"
 ASSUMPTION = (
     UNCONFOUNDED + "; and the structural model: switching multiplies the hazard by the same factor from the switch on"
 )
+BEFORE_PROGRESSION = (
+    "; before progression nobody can switch, so that what switching does is known of those alone who progressed"
+)
 
 
 def msm(
@@ -29,6 +32,7 @@ def msm(
     varying: Mapping[str, TimeVarying],
     *,
     covariates: Sequence[str] = (),
+    since: SwitchingFrom = "randomization",
     time_df: int = 3,
     stabilized: bool = True,
     truncate: Sequence[float] | None = None,
@@ -44,8 +48,8 @@ def msm(
     weighted by 1 over the chance of the subject's history of switching before the row: of not having switched so far
     or, from the switch on, of having switched when it did (after which the weight stays). The outcome has the arm, the
     ``covariates``, the term "switched" from the switch on and, where both arms switch, its product with the arm, so
-    that the arm's own term is the effect had nobody switched. Models of switching and arguments as for ``ipcw``; of
-    its two kinds, the pooled logistic one.
+    that the arm's own term is the effect had nobody switched. Models of switching and arguments (``since`` too) as for
+    ``ipcw``; of its two kinds, the pooled logistic one.
 
     The log-rank test is of the rows before a switch, as in ``ipcw``, with these weights (as the reference program,
     trtswitch, takes it).
@@ -68,7 +72,7 @@ def msm(
         raise ArgumentError(f"ties = {ties!r} are not there for weights", remedy='Use "efron" or "breslow".')
     cut, df = checked_truncation(truncate), checked_df(time_df)
     by_stratum = resolve_stratified(stratified, switches.tte.strata)
-    rows = panel(switches, varying, covariates, visits=True)
+    rows = panel(switches, varying, covariates, visits=True, since=since)
     arms = modelled_arms(switches)
     models: list[SwitchingModel] = []
     chance: dict[Part, Vector] = {"denominator": np.zeros(rows.tte.n), "numerator": np.zeros(rows.tte.n)}
@@ -101,20 +105,21 @@ def msm(
         strata_words(by_stratum, switches.tte),
     ]  # fmt: skip
     words += [f"adjusted for {', '.join(rows.baseline_terms)}"] if rows.baseline_terms else []
+    words += ["switching possible from progression on"] if since == "progression" else []
     words += ["robust variance by subject, two-sided Wald P"]
     found_all = weighted_outcome(
         "MSM",
         switches,
         outcome,
         tuple(models),
-        (", ".join(words), ASSUMPTION),
+        (", ".join(words), ASSUMPTION + (BEFORE_PROGRESSION if since == "progression" else "")),
         (stabilized, cut, ties, by_stratum, level),
     )
     paths = paths_of(switches.tte, varying)
 
     def again(rows: Rows) -> Weighted:
         return msm(
-            sample_of(switches, rows, covariates), paths(rows), covariates=covariates, time_df=df,
+            sample_of(switches, rows, covariates), paths(rows), covariates=covariates, since=since, time_df=df,
             stabilized=stabilized, truncate=truncate, stratified=by_stratum, ties=ties, level=level,
         )  # fmt: skip
 

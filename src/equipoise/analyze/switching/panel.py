@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ... import results
 from ...data import TimeToEvent
+from ...data.columns import refuse
+from ...errors import DataError
 from ...survival import TimeVarying
 from ...survival.convention import ArgumentError
 from ...survival.model_matrix import model_matrix
 from .record import Switches, Vector
 
-_SWITCH = "treatment switched"
+SwitchingFrom = Literal["randomization", "progression"]
+
+_SWITCH, _PROGRESSION = "treatment switched", "progression seen"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -24,8 +29,8 @@ class Panel:
 
     ``tte`` holds them as an endpoint with late entry, its event on a subject's last row; ``owner`` (m,) the subject's
     row in the record. ``crossed`` marks rows at whose end the subject switches, ``after`` those that begin at the
-    switch or later, ``last`` a subject's last. Columns (m, p) of covariates at baseline and of those that vary, with
-    their terms.
+    switch or later, ``last`` a subject's last, ``open`` those in which a switch is possible.
+    Columns (m, p) of covariates at baseline and of those that vary, with their terms.
     """
 
     tte: TimeToEvent
@@ -33,6 +38,7 @@ class Panel:
     crossed: NDArray[np.bool_]
     after: NDArray[np.bool_]
     last: NDArray[np.bool_]
+    open: NDArray[np.bool_]
     baseline: Vector
     baseline_terms: tuple[str, ...]
     varying: Vector
@@ -52,12 +58,22 @@ class Panel:
         return np.equal.outer(self.tte.stratum, np.arange(1, len(self.tte.strata))).astype(np.float64)
 
 
-def panel(switches: Switches, varying: Mapping[str, TimeVarying], covariates: Sequence[str], *, visits: bool) -> Panel:
+def panel(
+    switches: Switches,
+    varying: Mapping[str, TimeVarying],
+    covariates: Sequence[str],
+    *,
+    visits: bool,
+    since: SwitchingFrom = "randomization",
+) -> Panel:
     """The rows of the record's subjects, cut wherever a covariate was measured and at the switch.
 
     ``varying``: covariates that vary with time, each measurement beginning a row, of which there must be one if
-    ``visits`` are needed; ``covariates``: names of baseline covariates in the record.
+    ``visits`` are needed; ``covariates``: names of baseline covariates in the record. With ``since`` "progression"
+    rows are cut there too, and a switch is possible in those that begin at progression or later.
     """
+    if since not in get_args(SwitchingFrom):
+        raise ArgumentError(f"since = {since!r} is unknown", remedy="Use 'randomization' or 'progression'.")
     if not isinstance(varying, Mapping) or (visits and not varying):
         raise ArgumentError(
             "there are no visits, at which somebody might or might not switch", where="varying",
@@ -72,32 +88,59 @@ def panel(switches: Switches, varying: Mapping[str, TimeVarying], covariates: Se
     tte = switches.tte
     fixed = switches.columns(covariates) or {}
     both = sorted(set(fixed) & set(varying))
-    if both or _SWITCH in varying:
-        raise ArgumentError(f"{both[0] if both else _SWITCH} is given twice", where="varying", remedy="Rename one.")
-    moved = np.flatnonzero(switches.switched)
-    path = TimeVarying(
-        subject=np.concatenate([tte.subject, tte.subject[moved]]),
-        start=np.concatenate([np.zeros(tte.n), switches.switch[moved]]),
-        value=np.concatenate([np.zeros(tte.n), np.ones(len(moved))]),
-        unit="days",
-    )
-    matrix = model_matrix(tte, {**fixed, **varying, _SWITCH: path})
+    both += [name for name in (_SWITCH, _PROGRESSION) if name in varying]
+    if both:
+        raise ArgumentError(f"{both[0]} is given twice", where="varying", remedy="Rename one.")
+    hidden = {_SWITCH: _from_day(tte, switches.switch)}
+    if since == "progression":
+        hidden[_PROGRESSION] = _from_day(tte, _possible_from(switches))
+    matrix = model_matrix(tte, {**fixed, **varying, **hidden})
     assert matrix.owner is not None
     owner, rows = matrix.owner, matrix.tte
     terms = matrix.terms[matrix.arm_terms :]
     width = sum(c.width for c in matrix.layout[: len(fixed)])
     columns = np.column_stack(matrix.covariates)
+    moves = columns.shape[1] - len(hidden)
     return Panel(
         tte=rows,
         owner=owner,
         crossed=rows.time == switches.switch[owner],
-        after=columns[:, -1] > 0,
+        after=columns[:, moves] > 0,
         last=np.concatenate([np.diff(owner) > 0, [True]]),
+        open=columns[:, -1] > 0 if since == "progression" else np.ones(len(owner), dtype=np.bool_),
         baseline=columns[:, :width],
         baseline_terms=terms[:width],
-        varying=columns[:, width:-1],
-        varying_terms=terms[width:-1],
+        varying=columns[:, width:moves],
+        varying_terms=terms[width:moves],
     )
+
+
+def _from_day(tte: TimeToEvent, day: Vector) -> TimeVarying:
+    """What is 0 until a day by subject, (n,), and 1 after it; inf for never."""
+    some = np.flatnonzero(np.isfinite(day) & (day > 0))
+    return TimeVarying(
+        subject=np.concatenate([tte.subject, tte.subject[some]]),
+        start=np.concatenate([np.zeros(tte.n), day[some]]),
+        value=np.concatenate([(day <= 0).astype(np.float64), np.ones(len(some))]),
+        unit="days",
+    )
+
+
+def _possible_from(switches: Switches) -> Vector:
+    """The day of progression, once it is sure that nobody switched on it or before it."""
+    if switches.progression is None:
+        raise DataError(
+            "the day of progression is not known, from which switching is possible", column="progression",
+            remedy='Give progression to the record of switching, or since="randomization".',
+        )  # fmt: skip
+    refuse(
+        switches.switched & ~(switches.progression < switches.switch),
+        "a switch lies on the day of progression, before it, or without one: no row from progression on ends in it",
+        "switch", switches.tte.subject,
+        'Let progression come the day before a switch on the same day; where people switch without it, '
+        'since="randomization".',
+    )  # fmt: skip
+    return switches.progression
 
 
 def cut_rows(start: Vector, stop: Vector, times: Vector) -> tuple[NDArray[np.int64], Vector, Vector]:

@@ -62,17 +62,18 @@ def logistic_models(
     Rows from the switch on say nothing of switching, nor does the row in which follow-up of a subject who never
     switched ends: had it gone on to the visit, there might have been a switch (as the reference program,
     trtswitch, takes it). The intercept is a natural spline of
-    the rows' ends with knots at quantiles of the days of switching.
+    the rows' ends with knots at quantiles of the days of switching. Rows in which nobody can switch are in the
+    numerator alone: what it says must not depend on when they end, or the weights would bring that back in.
     """
-    rows = np.flatnonzero((panel.tte.arm == arm) & ~panel.after & (panel.crossed | ~panel.last))
-    times = panel.tte.time[rows]
-    knots = knots_of(times[panel.crossed[rows]], df)
-    shape, named = spline_columns(times, knots)
-    strata = panel.stratum_indicators()[rows] if by_stratum else np.empty((len(rows), 0))
+    told = np.flatnonzero((panel.tte.arm == arm) & ~panel.after & (panel.crossed | ~panel.last))
     strata_terms = panel.tte.strata[1:] if by_stratum else ()
     models: dict[Part, SwitchingModel] = {}
     chances: dict[Part, Vector] = {}
     for part in ("denominator", "numerator"):
+        rows = told[panel.open[told]] if part == "denominator" else told
+        times = panel.tte.time[rows]
+        shape, named = spline_columns(times, knots_of(times[panel.crossed[rows]], df))
+        strata = panel.stratum_indicators()[rows] if by_stratum else np.empty((len(rows), 0))
         columns, terms = _of_part(panel, part)
         x = np.column_stack([np.ones(len(rows)), strata, columns[rows], shape])
         fit = pooled_logistic(panel.crossed[rows], x, panel.owner[rows])
@@ -94,18 +95,20 @@ def cox_models(
 ) -> tuple[dict[Part, SwitchingModel], dict[Part, Vector]]:
     """Cox models of an arm, and the log chance of not switching within each piece of a row, (k,): 0 outside the arm.
 
-    ``pieces`` are rows cut at every death time, for weights as they are then.
+    ``pieces`` are rows cut at every death time, for weights as they are then. Rows in which nobody can switch are in
+    the numerator alone.
     """
-    mine = np.flatnonzero(panel.tte.arm[pieces.row] == arm)
-    row = pieces.row[mine]
-    labels = np.array(panel.tte.strata)[panel.tte.stratum[row]] if by_stratum else None
-    tte = TimeToEvent(
-        pieces.stop[mine], pieces.ends[mine] & panel.crossed[row], unit="days", entry=pieces.start[mine], strata=labels,
-        settle_near_ties=False,
-    )  # fmt: skip
     models: dict[Part, SwitchingModel] = {}
     chances: dict[Part, Vector] = {}
     for part in ("denominator", "numerator"):
+        there = panel.tte.arm[pieces.row] == arm
+        mine = np.flatnonzero(there & panel.open[pieces.row] if part == "denominator" else there)
+        row = pieces.row[mine]
+        labels = np.array(panel.tte.strata)[panel.tte.stratum[row]] if by_stratum else None
+        tte = TimeToEvent(
+            pieces.stop[mine], pieces.ends[mine] & panel.crossed[row], unit="days", entry=pieces.start[mine],
+            strata=labels, settle_near_ties=False,
+        )  # fmt: skip
         columns, terms = _of_part(panel, part)
         fit = None
         if terms:

@@ -10,6 +10,7 @@ import numpy as np
 
 from ... import results
 from ...results import Origin, Row
+from ...units import TimeUnit, days_per
 from ..spread import Spread, spread
 from .record import Switches
 
@@ -64,8 +65,8 @@ class WhoSwitched:
             )
         return "; ".join(said)
 
-    def rows(self) -> list[Row]:
-        """Counts, times and events by arm as rows of the long table; warnings last."""
+    def rows(self, unit: TimeUnit = "days") -> list[Row]:
+        """Counts, times in ``unit`` and events by arm as rows of the long table; warnings last."""
         rows = []
         for arm in self.arms:
             counts = [
@@ -83,18 +84,19 @@ class WhoSwitched:
                 ("time to switch", arm.to_switch),
                 ("time from progression to switch", arm.from_progression),
             ):
-                rows += self._times(arm.arm, name, found)
+                rows += self._times(arm.arm, name, found, unit)
         rows += [
             Row(statistic="warning on switching", text=t, method=self.method, origin=self.origin) for t in self.warnings
         ]
         return rows
 
-    def _times(self, arm: str, name: str, found: Spread) -> list[Row]:
+    def _times(self, arm: str, name: str, found: Spread, unit: TimeUnit) -> list[Row]:
         rows = []
         for which in _FIVE:
             value = float(getattr(found, which))
-            text = results.duration(value, "days") if math.isfinite(value) else ""
-            rows.append(self._row(arm, f"{name} {which.replace('_', ' ')}", value, text, "days", found.reason))
+            text = results.duration(value, unit) if math.isfinite(value) else ""
+            name_of = f"{name} {which.replace('_', ' ')}"
+            rows.append(self._row(arm, name_of, value / days_per(unit), text, unit, found.reason))
         return rows
 
     def _row(self, arm: str, statistic: str, value: float, text: str, unit: str, reason: str = "") -> Row:

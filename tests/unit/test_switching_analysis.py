@@ -116,6 +116,8 @@ def test_treatment_policy_is_as_it_was(tmp_path: Path) -> None:
     assert {(r.role, r.origin, r.endpoint, r.population) for r in found.of("switching")} == {
         ("switching", "simulated", "OS", "ITT")
     }
+    narrow = [r.group for r in found.of("switching") if r.text.startswith("limits by inversion are narrower")]
+    assert narrow == ["IPE"]  # 0.90 to 1.11 beside 0.70 to 1.40
     assert any("two-stage finds a factor of" in r.text for r in found.of("switching") if r.group == "RPSFTM")
 
 
@@ -233,6 +235,7 @@ def test_nobody_switches(tmp_path: Path, method: str) -> None:
     name = next(r.group for r in found.rows if r.statistic == "method of the analysis")
     assert math.isclose(value(found, "hazard ratio", name), value(found, "hazard ratio", "as observed"), rel_tol=1e-9)
     assert f"{NAME}: nobody in A switched: there is nothing to adjust for" in found.warnings
+    assert not any("narrower" in text for text in found.warnings)
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -17,6 +17,7 @@ from ..results import Row
 from ..survival import KaplanMeier, LogRank, kaplan_meier
 from .effect import Effect, Tested, landmark_marks
 from .switching.bootstrap import Bootstrap
+from .switching.naive import naive
 from .switching.planned import Found, Planned, planned
 from .switching.rpsftm_result import RPSFTM
 from .switching.weighted_result import Weighted
@@ -28,7 +29,12 @@ NO_CURVE = (
     "weights change while a subject is followed: they give a hazard ratio, and no Kaplan-Meier curve had nobody "
     "switched"
 )
+NARROW = (
+    "limits by inversion are narrower than those as observed, and adjusting takes information away: so near a hazard "
+    "ratio of 1 they mean little (a bootstrap gives others)"
+)
 NOTHING_DONE = "there is nothing to adjust for"
+_MUCH = 0.8  # so much narrower are told: the two tests differ a little even where nobody switched
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +119,8 @@ def estimate_of(plan: Planned, method: SwitchingMethod, draws: int | None = None
             limits_by="inversion of the log-rank test as observed", p_value=found.p_value,
             p_one_sided=found.observed.p_one_sided, kept=found.observed, factors=(factor,),
             reason=found.hazard_ratio_reason if no_ratio else "", limit_reason=found.hazard_ratio_reason,
-            assumption=COMMON_EFFECT, warnings=warnings, notes=found.notes, words=words, found=found,
+            assumption=COMMON_EFFECT, warnings=(*warnings, *_narrow(plan, found.conf_int)), notes=found.notes,
+            words=words, found=found,
         )  # fmt: skip
     if isinstance(found, Weighted):
         return Estimate(
@@ -125,6 +132,7 @@ def estimate_of(plan: Planned, method: SwitchingMethod, draws: int | None = None
             words=words, found=found,
         )  # fmt: skip
     kept = found.observed if found.limits_by.startswith("inversion") else None
+    warnings = warnings if kept is None else (*warnings, *_narrow(plan, found.conf_int))
     own = found.model.p_one_sided if found.model is not None and not found.reason else None
     return Estimate(
         method=method, hazard_ratio=found.hazard_ratio, conf_int=found.conf_int, limits_by=found.limits_by,
@@ -137,6 +145,18 @@ def estimate_of(plan: Planned, method: SwitchingMethod, draws: int | None = None
         reason=found.reason, limit_reason=found.limit_reason or found.reason, assumption=found.assumption,
         warnings=warnings, notes=found.notes, words=words, found=found,
     )  # fmt: skip
+
+
+def _narrow(plan: Planned, limits: tuple[float, float]) -> tuple[str, ...]:
+    """A warning where limits by inversion are narrower than those of the hazard ratio as observed."""
+    observed = naive(
+        plan.record, "as observed", covariates=plan.covariates, stratified=plan.analysis.stratified,
+        level=plan.analysis.confidence,
+    ).conf_int  # fmt: skip
+    if not all(math.isfinite(x) and x > 0 for x in (*limits, *observed)):
+        return ()
+    own, theirs = (math.log(high / low) for low, high in (limits, observed))
+    return (NARROW,) if own < _MUCH * theirs else ()
 
 
 def refused(plan: Planned, method: SwitchingMethod, why: str) -> Estimate:

@@ -41,6 +41,7 @@ from equipoise.protocol import Scenario, example, read
 from equipoise.simulate import Cut, Looks, Trials, nature, nature_of, run_trials
 
 RUNS = 5
+IN_A_ROW = 20  # trials of TAnDEM
 TOML = Path(__file__).parents[1] / "tests" / "unit" / "simulated_trial.toml"
 BOUNDS = [2.862639, 2.337335, 2.024192]
 FIXED = group_sequential(alpha=0.025, sided=1, information_fractions=[1], efficacy=obrien_fleming())
@@ -202,13 +203,19 @@ def main() -> None:
     print(f"\nA: time by the clock, one thread over two: {two_threads()}", flush=True)
     for trials in (100_000, 1_000_000):
         print(f"A: peak memory of {trials:,} trials: {peak(trials):.0f} MiB", flush=True)
-    tandem = example("tandem")
-    print(f"TAnDEM, simulate.trial, ms: {middle(lambda: eq.simulate.trial(tandem, seed=1), 1, 1000)}")
+    print(f"TAnDEM, simulate.trial, ms a trial: {middle(lambda: of_tandem(None), IN_A_ROW, 1000)}")
     for in_full, what in ((False, "its analyses alone"), (True, "in full")):
-        milliseconds = middle(
-            lambda full=in_full: eq.analyze.run(tandem, eq.simulate.trial(tandem, seed=1), in_full=full), 1, 1000
-        )
-        print(f"TAnDEM, simulate.trial and analyze.run, {what}, ms: {milliseconds}")
+        milliseconds = middle(lambda full=in_full: of_tandem(full), IN_A_ROW, 1000)
+        print(f"TAnDEM, simulate.trial and analyze.run, {what}, ms a trial: {milliseconds}")
+
+
+def of_tandem(in_full: bool | None) -> None:
+    """Trials of the bundled protocol one after the other, analyzed unless ``in_full`` is None."""
+    tandem = example("tandem")
+    for number in range(IN_A_ROW):
+        patients = eq.simulate.trial(tandem, seed=1, number=number)
+        if in_full is not None:
+            eq.analyze.run(tandem, patients, in_full=in_full)
 
 
 if __name__ == "__main__":

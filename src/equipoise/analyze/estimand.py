@@ -216,17 +216,20 @@ def without_record(trial: Protocol, data: Patients) -> list[str]:
     """
     names, found = data.names, []
     everybody = data.adtte if data.adsl is None else data.adsl
+    subjects_known = set(everybody[names.subject].to_list())
     for chosen in dict.fromkeys(analysis.estimand for analysis in trial.analyses.values()):
         estimand = trial.estimands[chosen]
         code = trial.parameter(estimand.variable)
         held = data.adtte[names.parameter] == code
         if not held.any():
             continue  # the analysis says that there is no record of it at all
+        recorded = set(data.adtte[names.subject].filter(held).to_list())
+        if recorded.issuperset(subjects_known):
+            continue  # whoever is in the population has a record
         try:
             rows = in_population(trial, data, estimand.population, everybody)
         except EquipoiseError:
             continue  # the analysis says what is wrong with the population, or takes its columns from ADTTE
-        recorded = set(data.adtte[names.subject].filter(held).to_list())
         lost = [i for i, subject in enumerate(rows[names.subject].to_list()) if subject not in recorded]
         if lost and names.arm in rows.columns:
             compared = [trial.arm_in_data(a) for a in (estimand.treatment.control, estimand.treatment.experimental)]

@@ -40,6 +40,7 @@ from .history import (
     TTP_EVENT,
     VISITS,
     _day,
+    _visits,
     patient_history,
     time_at,
 )
@@ -76,31 +77,50 @@ def _visits_by(timings):
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
-def _histories_at(cut, each, u, codes, arm, risks, laws, ratios, timings, crossing, visits, later, out):
-    """Histories (n, 12) as they stood on a day, nobody being followed for longer than ``each`` days.
-
-    visits: as ``_visits_by`` gives it. later (n, 12): histories as they stood on a later day, or (0, 12); who had an
-    event by the cut had it then, and what a test reads of them is the same.
-    """
+def _histories(each, u, codes, arm, risks, laws, ratios, timings, crossing, visits, out, latent):
+    """Histories (n, 12) at the end of the trial, nobody being followed for longer than ``each`` days; latent (n,): the
+    time of progression behind each. visits: as ``_visits_by`` gives it."""
     now = timings.copy()
     timing = timings[0]
     if laws[:, :, PROGRESSION, 0].max() == 0.0 and timings[:, 2].max() == 0.0:
-        _deaths_alone(cut, each, u, codes, arm, risks, laws, ratios, timing, out)
+        _deaths_alone(timing[1], each, u, codes, arm, risks, laws, ratios, timing, out)
         return
     for i in range(u.shape[1]):
         entry = np.floor(u[0, i] * timing[0])
         own_timing = now[arm[i]]
-        own_timing[1] = min(cut, entry + each)
-        followed = int(own_timing[1] - entry)
-        if later.shape[0] > 0 and later[i, PFS_EVENT] == 1 and later[i, PFS_DAY] <= followed:
-            for j in range(FIELDS):
-                out[i, j] = later[i, j]
-            continue
+        own_timing[1] = min(timing[1], entry + each)
         stratum = codes[0, i] if laws.shape[0] > 1 else 0
-        own = u[: VISITS + visits[arm[i], max(followed, 0)], i]
-        patient_history(
+        own = u[: VISITS + visits[arm[i], max(int(own_timing[1] - entry), 0)], i]
+        latent[i] = patient_history(
             own, arm[i], risks[0, i], risks[1, i], laws[stratum, arm[i]], ratios, own_timing, crossing, out[i]
         )
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _known_by(cut, each, u, codes, arm, laws, ratios, timings, visits, history, latent, out):
+    """What a test on a day reads of histories (n, 12), where progression is seen at visits: days and events of out.
+
+    Who had an event by then had it then. Of the others all that is to be found is the last visit that showed no
+    progression; one after the latent time of progression is no such visit, nor one after a death, which comes later
+    still. Days of events after the cut stay, and are seen to be after it.
+    """
+    timing = timings[0]
+    for i in range(u.shape[1]):
+        for field in range(PFS_DAY, TTP_EVENT + 1):
+            out[i, field] = history[i, field]
+        entry = int(np.floor(u[0, i] * timing[0]))
+        followed = int(min(cut, entry + each)) - entry
+        if followed < 1 or (history[i, PFS_EVENT] == 1 and history[i, PFS_DAY] <= followed):
+            continue
+        a = arm[i]
+        s = codes[0, i] if laws.shape[0] > 1 else 0
+        lost = min(float(followed), _day_at(laws, s, a, LOSS, u[5, i], ratios[4, a]))
+        assessed = min(lost, _day_at(laws, s, a, DROPOUT, u[4, i], ratios[3, a]))
+        negative = assessed
+        if timings[a, 2] > 0.0:
+            _, negative = _visits(u[: VISITS + visits[a, followed], i], latent[i], assessed, timings[a])
+        out[i, PFS_DAY] = out[i, TTP_DAY] = int(max(1.0, negative))
+        out[i, PFS_EVENT] = out[i, TTP_EVENT] = 0
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
@@ -222,6 +242,7 @@ def simulate_trials(
     needed = needed_uniforms(laws, timings, crossing)
     history = np.empty((n, FIELDS), dtype=np.int64)
     then = np.empty((n, FIELDS), dtype=np.int64)
+    latent = np.empty(n)
     end = int(timing[1])
     counts = np.empty(end + 1, dtype=np.int64)
     left = np.empty((4, end + 2), dtype=np.int64)
@@ -233,9 +254,7 @@ def simulate_trials(
         draw_trial(seed, first + trial, factors, effects, measured, places, ratio, sizes, accrual, evenly, needed, u,
                    codes, truly, arm, risks)  # fmt: skip
         turn(u, arm, truly, cured, crosses, crosses_by)
-        _histories_at(
-            timing[1], each, u, codes, arm, risks, laws, ratios, timings, crossing, visits, history[:0], history
-        )
+        _histories(each, u, codes, arm, risks, laws, ratios, timings, crossing, visits, history, latent)
         strata = 1
         stratum[:] = 0
         for f in range(factors.shape[0]):
@@ -255,7 +274,7 @@ def simulate_trials(
             past = history
             if seen_at_visits and day < timing[1]:  # what is known of visits depends on the day
                 past = then
-                _histories_at(day, each, u, codes, arm, risks, laws, ratios, timings, crossing, visits, history, then)
+                _known_by(day, each, u, codes, arm, laws, ratios, timings, visits, history, latent, then)
             for e in range(fields.shape[0]):
                 here = results[trial, look, e]
                 here[:] = np.nan

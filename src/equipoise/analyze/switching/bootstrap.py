@@ -118,10 +118,14 @@ def resampled(tte: TimeToEvent, draws: int, seed: int) -> NDArray[np.int64]:
 
 
 def in_threads(
-    one: Callable[[NDArray[np.int64]], tuple[Vector, ...]], copies: NDArray[np.int64], workers: int | None = None
-) -> list[Vector]:
+    one: Callable[[NDArray[np.int64]], tuple[NDArray[Any], ...]],
+    copies: NDArray[np.int64],
+    workers: int | None = None,
+    *,
+    chunk: int = _CHUNK,
+) -> list[NDArray[Any]]:
     """``one`` of chunks of samples, on threads, put together in order: the result does not depend on the threads."""
-    chunks = [copies[i : i + _CHUNK] for i in range(0, len(copies), _CHUNK)]
+    chunks = [copies[i : i + chunk] for i in range(0, len(copies), chunk)]
     with ThreadPoolExecutor(max_workers=workers or min(os.cpu_count() or 1, len(chunks))) as own:
         found = list(own.map(one, chunks))
     return [np.concatenate(parts) for parts in zip(*found, strict=True)]

@@ -13,14 +13,15 @@ from numpy.typing import NDArray
 from ...data import TimeToEvent
 from ...errors import EquipoiseError
 from ...survival import TimeVarying
-from .bootstrap import bootstrapped, resampled
-from .record import Switches
-from .restored_draws import Draws
+from .bootstrap import bootstrapped, in_threads, resampled
+from .record import Switches, Vector
+from .restored_draws import Copies, Draws
 from .rpsftm import MANY_FAILED
 from .weighted_result import Weighted
 from .without_switching import WithoutSwitching
 
 Rows = NDArray[np.int64]
+_AGAIN = 10  # samples that a thread analyzes before it takes others
 
 
 A = TypeVar("A", Weighted, WithoutSwitching)
@@ -35,21 +36,28 @@ def with_bootstrap(
     ``again`` takes the rows of a sample's subjects, one as often as it was drawn, and does everything anew: weights,
     factors and roots vary from sample to sample, as they do from trial to trial. A sample that is refused or has no
     hazard ratio has failed. ``drawn_at_once`` gives the same estimates sooner, of the samples that it settles; the
-    others are analyzed again. Without draws the analysis stays as it is.
+    others are analyzed again. Both on threads, on which nothing depends. Without draws the analysis stays as it is.
     """
     if not draws or seed is None:
         return found
     psi, ratio, settled = np.full(draws, math.nan), np.full(draws, math.nan), np.zeros(draws, dtype=np.bool_)
     copies = resampled(tte, draws, seed)
     if drawn_at_once is not None:
-        psi, ratio, settled = drawn_at_once(copies)
-    for i in np.flatnonzero(~settled):
-        psi[i] = ratio[i] = math.nan
-        try:
-            sample = again(np.repeat(np.arange(tte.n), copies[i]))
-        except EquipoiseError:  # a failed sample, counted as such
-            continue
-        psi[i], ratio[i] = sample.psi, math.log(sample.hazard_ratio)
+        psi, ratio, settled = in_threads(drawn_at_once, copies)
+
+    def analyzed(chunk: Copies) -> tuple[Vector, Vector]:
+        found = np.full((2, len(chunk)), math.nan)
+        for i, sampled in enumerate(chunk):
+            try:
+                sample = again(np.repeat(np.arange(tte.n), sampled))
+            except EquipoiseError:  # a failed sample, counted as such
+                continue
+            found[:, i] = sample.psi, math.log(sample.hazard_ratio)
+        return found[0], found[1]
+
+    left = np.flatnonzero(~settled)
+    if len(left):
+        psi[left], ratio[left] = in_threads(analyzed, copies[left], chunk=_AGAIN)
     drawn = bootstrapped(psi, ratio, math.log(found.hazard_ratio), seed=seed, level=level)
     warnings: tuple[str, ...] = found.warnings
     if drawn.failed > MANY_FAILED * draws:

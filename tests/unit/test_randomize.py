@@ -28,6 +28,7 @@ def test_purposes_keep_their_numbers() -> None:
     assert {p.name: p.value for p in Purpose} == {
         "ALLOCATION": 1, "BASELINE": 2, "NOISE": 3, "SEARCH": 4, "ADVERSE_EVENTS": 5, "DOSES": 6,
         "IMPUTATION": 7, "MEASUREMENT": 8, "SITES": 9, "DISCONTINUATION": 10, "BOOTSTRAP": 11, "RESPONSE": 12,
+        "PROVING": 13,
     }  # fmt: skip
 
 

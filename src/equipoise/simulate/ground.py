@@ -174,9 +174,9 @@ def ground(lives: Lives, setting: Setting, *, seed: int, patients: int = 2_000_0
 
     >>> steady = Lives(progression=(1, 1, 300), death_before=(0, 0, 0), death_after=(1, 1, 400), patients=(100, 100),
     ...                accrual=400, cutoff=1200)
-    >>> found = ground(steady, Setting(time_ratio=1.5, share=0.7), seed=1)
+    >>> found = ground(steady, Setting(time_ratio=1.5, share=0.7), seed=1, patients=20_000)
     >>> print(f"{found.hazard_ratio:.2f}")
-    0.57
+    0.55
     """
     middle = float(time_at(np.array(lives.death_after), math.log(2.0)))
     if not math.isfinite(middle):

@@ -170,8 +170,10 @@ def _footnotes(rows: Sequence[Row]) -> tuple[str, ...]:
         if r.statistic == "bootstrap samples without an estimate"
     )
     notes += list(samples)
+    both = any(r.statistic.startswith("acceleration factor in ") for r in rows)
+    common = "; a factor without an arm is that of the experimental arm's treatment" if both else ""
     notes.append(
-        "An acceleration factor above 1 says that the other arm's treatment prolongs the time that follows; no method "
-        "can prove what it assumes"
+        "An acceleration factor above 1 says that the other arm's treatment prolongs the time that follows"
+        f"{common}; no method can prove what it assumes"
     )
     return tuple(f"{note[0].upper()}{note[1:]}." for note in dict.fromkeys(notes))

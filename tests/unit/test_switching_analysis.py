@@ -241,9 +241,7 @@ def test_nobody_switches(tmp_path: Path, method: str) -> None:
 @pytest.mark.parametrize("method", METHODS)
 def test_everybody_switches(tmp_path: Path, method: str) -> None:
     """A number with its warning, or none with its reason; no accident."""
-    day = pl.col("RANDDT") + timedelta(days=1)
-    data = with_dates(switching_trial.patients(), pl.when(CONTROL & pl.col("XODT").is_null()).then(day)
-                      .otherwise(pl.col("XODT")))  # fmt: skip
+    data = with_dates(switching_trial.patients(), everybody())
     lines = ['since = "randomization"'] if method in ("ipcw", "msm") else []
     trial = asked(tmp_path, "draws = 0", "beside = []", *lines, method=method)
     assert trial.testing is not None
@@ -255,6 +253,37 @@ def test_everybody_switches(tmp_path: Path, method: str) -> None:
     assert (test.value is not None) == (row.value is not None)
     assert f"{NAME}: everybody in A switched" in found.warnings
     eq.report.html(trial, found)
+
+
+def test_nothing_is_said_of_limits_that_are_not_there(tmp_path: Path) -> None:
+    """Everybody switched: nobody is left to compare them with, in no sample either."""
+    trial = asked(tmp_path, "draws = 40", 'beside = ["two-stage", "ipcw"]')
+    found = eq.analyze.run(trial, with_dates(switching_trial.patients(), everybody()))
+    said = [r.text for r in found.of("switching") if r.statistic == "warning on switching" and r.group == "two-stage"]
+    assert "40 of 40 bootstrap samples have no estimate" in said
+    page = eq.report.html(trial, found)
+    assert "IPCW: IPCW" not in page
+
+
+def everybody() -> pl.Expr:
+    day = pl.col("RANDDT") + timedelta(days=1)
+    return pl.when(CONTROL & pl.col("XODT").is_null()).then(day).otherwise(pl.col("XODT"))
+
+
+def test_times_to_a_switch_that_nobody_made_have_their_reason(tmp_path: Path) -> None:
+    trial = asked(tmp_path, "draws = 0", "beside = []")
+    found = eq.analyze.run(trial, with_dates(switching_trial.patients(), pl.lit(None, dtype=pl.Date)))
+    why = {r.reason for r in found.of("switching") if r.statistic.endswith("to switch median")}
+    assert why == {"nobody switched"}
+
+
+def test_two_analyses_of_an_estimand_have_sections_of_their_own(tmp_path: Path) -> None:
+    second = ANALYSIS.replace(NAME, "OS, two-stage")
+    lines = ["draws = 0", "beside = []", second, '[analyses."OS, two-stage".switching]\nmethod = "two-stage"']
+    trial = asked(tmp_path, *lines, "draws = 0", "beside = []")
+    page = eq.report.html(trial, eq.analyze.run(trial, switching_trial.patients()))
+    for name in (NAME, "OS, two-stage"):
+        assert f"<h2>Treatment switching: {name}</h2>" in page
 
 
 def test_a_method_beside_that_cannot_be_computed_says_why(tmp_path: Path) -> None:

@@ -203,6 +203,11 @@ def test_dates_that_are_refused(tmp_path: Path) -> None:
         (with_dates(data, first_of("A", -3)), "XODT", "lies before the start"),
         (with_dates(data, first_of("T+A", 3)), "XODT", "in an arm that may not switch"),
         (with_dates(data, late), "XODT", "a switch lies after the event"),
+        (
+            switching_trial.with_adsl(data, pl.lit(date(2004, 5, 1)).alias("DCUTDT")),
+            "DCUTDT",
+            "administrative censoring lies before the observed time .ADSL",
+        ),
     ):
         with pytest.raises(DataError, match=what) as found:
             eq.analyze.run(trial, patients)
@@ -293,10 +298,14 @@ def test_a_method_beside_that_cannot_be_computed_says_why(tmp_path: Path) -> Non
     found = eq.analyze.run(trial, data)
     row = next(r for r in found.of("switching") if r.group == "IPCW" and r.statistic == "hazard ratio")
     assert row.value is None
-    assert "no row from progression on ends in it" in row.reason
+    assert "no row from progression on ends in it (subject" in row.reason
     own = asked(tmp_path, "draws = 0", method="ipcw")
-    with pytest.raises(EquipoiseError, match="no row from progression on ends in it"):
+    with pytest.raises(EquipoiseError, match="no row from progression on ends in it .*XODT.*since = "):
         eq.analyze.run(own, data)
+    assert data.adtte is not None
+    alone = replace(data, adtte=data.adtte.filter(pl.col("PARAMCD") != "PFS"))
+    with pytest.raises(DataError, match="day of progression is not known .*column PARAMCD PFS.*Add the endpoint"):
+        switching.planned(trial, alone, trial.analyses[NAME]).found("two-stage")
     assert any("no row from progression on" in text for text in refusals(own, data))
 
 

@@ -10,7 +10,8 @@ import pytest
 from tests.unit import switching_trial
 
 from equipoise.analyze.adjusted import Factor, estimate_of
-from equipoise.analyze.switching.planned import Planned
+from equipoise.analyze.switching.panel import panel
+from equipoise.analyze.switching.planned import Planned, planned
 from equipoise.analyze.switching_rows import _against_common_effect, _apart
 from equipoise.results import fixed
 from equipoise.simulate import ground, switched_trial
@@ -64,3 +65,17 @@ def test_factors_contradict_each_other_beyond_the_error_of_both(limits: tuple[fl
 
     assert _apart(of(2.0, limits[0]), of(1.0, limits[1])) == apart
     assert _apart(of(1.0, limits[1]), of(2.0, limits[0])) == apart
+
+
+def test_who_switches_on_the_day_of_progression_had_progressed(tmp_path: Path) -> None:
+    """From randomization on as from progression on: the row that the switch ends begins with what it may depend on."""
+    table = '\n[analyses."OS, adjusted".switching]\nmethod = "ipcw"\nsince = "randomization"\nbeside = []\n'
+    trial = switching_trial.protocol(tmp_path, table)
+    plan = planned(trial, switching_trial.patients(), trial.analyses[switching_trial.NAME])
+    record = plan.record
+    assert record.progression is not None
+    same = np.isfinite(record.switch) & (record.switch == record.progression)
+    assert same.any()
+    rows = panel(record, plan._progressed(), (), visits=True)
+    assert (rows.varying[rows.crossed & same[rows.owner], 0] == 1).all()
+    assert (rows.varying[rows.tte.time < record.progression[rows.owner] - 0.5, 0] == 0).all()

@@ -148,7 +148,9 @@ class Planned:
     def _progressed(self) -> dict[str, TimeVarying]:
         if self.measured and self.record.progression is None:
             return self.measured
-        progression, (owner, start) = self._known(), self._visits()
+        self._known()
+        progression, (owner, start) = self._day_before().progression, self._visits()
+        assert progression is not None
         some = np.flatnonzero(np.isfinite(progression) & ~np.isin(progression, self.visits))
         owner = np.concatenate([owner, some])
         start = np.concatenate([start, progression[some]])

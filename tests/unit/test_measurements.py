@@ -125,6 +125,7 @@ def test_what_is_refused(tmp_path: Path) -> None:
         with pytest.raises(DataError, match=what) as found:
             eq.analyze.run(trial, wrong)
         assert found.value.column == column
+        assert len(set(found.value.subjects)) == len(found.value.subjects)
         assert str(found.value) in refusals(trial, wrong)
     unknown = pl.concat([good, good.head(1).with_columns(pl.lit("nobody").alias("USUBJID"))])
     said = [str(f) for f in eq.data.check(replace(data, measurements=unknown), trial)]

@@ -160,6 +160,33 @@ def test_models_without_a_place_are_refused(tandem: Protocol) -> None:
         advise(tandem, stated.model_copy(update={"progression": cured}), trials=2, seed=1)
 
 
+def test_the_share_of_a_crossover_that_depends_on_a_factor(tandem: Protocol) -> None:
+    """0.725 of the patients cross over at 0.8, the others at the probability of levels that are not named, 0.2."""
+    stated = tandem.scenario["stated"]
+    assert stated.crossover is not None
+    by = stated.crossover.model_copy(update={"by": "HRCONFFL", "shares": {"Y": 0.8}, "probability": 0.2})
+    scenario = stated.model_copy(update={"crossover": by})
+    lives = lives_of(tandem, scenario)
+    assert [one.share for _, one in settings_of(tandem, scenario, lives)] == pytest.approx([0.635] * 6)
+    assert {one.share for _, one in settings_of(tandem, scenario, lives, [0.3])} == {0.3}
+    everybody = stated.model_copy(
+        update={"crossover": by.model_copy(update={"shares": {"Y": 1.0}, "probability": 1.0})}
+    )
+    with pytest.raises(ProtocolError, match="100% of those who progress.*--share"):
+        settings_of(tandem, everybody, lives)
+
+
+def test_what_cannot_be_advised(tandem: Protocol) -> None:
+    """A single trial has no Monte Carlo error, by which everything it says is said; crossover goes one way."""
+    with pytest.raises(DesignError, match="one trial does not tell"):
+        advise(tandem, trials=1, seed=1)
+    stated = tandem.scenario["stated"]
+    assert stated.crossover is not None
+    back = stated.model_copy(update={"crossover": stated.crossover.model_copy(update={"arm": "T+A"})})
+    with pytest.raises(UnsupportedError, match="not the other way"):
+        advise(tandem, back, trials=2, seed=1)
+
+
 def ranked(errors: dict[str, float], spread: float = 0.001, n: int = 400) -> Proven:
     """A setting in which each method errs by so much in every trial, give or take a spread."""
     here = Ground(lives=LIVES, setting=LATER, seed=1, intercept=0.0, middle=1.0, hazard_ratio=0.5)

@@ -203,6 +203,11 @@ def test_dates_that_are_refused(tmp_path: Path) -> None:
         (with_dates(data, first_of("A", -3)), "XODT", "lies before the start"),
         (with_dates(data, first_of("T+A", 3)), "XODT", "in an arm that may not switch"),
         (with_dates(data, late), "XODT", "a switch lies after the event"),
+        (
+            switching_trial.with_adsl(data, pl.lit(date(2004, 5, 1)).alias("DCUTDT")),
+            "DCUTDT",
+            "administrative censoring lies before the observed time .ADSL",
+        ),
     ):
         with pytest.raises(DataError, match=what) as found:
             eq.analyze.run(trial, patients)
@@ -241,9 +246,7 @@ def test_nobody_switches(tmp_path: Path, method: str) -> None:
 @pytest.mark.parametrize("method", METHODS)
 def test_everybody_switches(tmp_path: Path, method: str) -> None:
     """A number with its warning, or none with its reason; no accident."""
-    day = pl.col("RANDDT") + timedelta(days=1)
-    data = with_dates(switching_trial.patients(), pl.when(CONTROL & pl.col("XODT").is_null()).then(day)
-                      .otherwise(pl.col("XODT")))  # fmt: skip
+    data = with_dates(switching_trial.patients(), everybody())
     lines = ['since = "randomization"'] if method in ("ipcw", "msm") else []
     trial = asked(tmp_path, "draws = 0", "beside = []", *lines, method=method)
     assert trial.testing is not None
@@ -257,6 +260,37 @@ def test_everybody_switches(tmp_path: Path, method: str) -> None:
     eq.report.html(trial, found)
 
 
+def test_nothing_is_said_of_limits_that_are_not_there(tmp_path: Path) -> None:
+    """Everybody switched: nobody is left to compare them with, in no sample either."""
+    trial = asked(tmp_path, "draws = 40", 'beside = ["two-stage", "ipcw"]')
+    found = eq.analyze.run(trial, with_dates(switching_trial.patients(), everybody()))
+    said = [r.text for r in found.of("switching") if r.statistic == "warning on switching" and r.group == "two-stage"]
+    assert "40 of 40 bootstrap samples have no estimate" in said
+    page = eq.report.html(trial, found)
+    assert "IPCW: IPCW" not in page
+
+
+def everybody() -> pl.Expr:
+    day = pl.col("RANDDT") + timedelta(days=1)
+    return pl.when(CONTROL & pl.col("XODT").is_null()).then(day).otherwise(pl.col("XODT"))
+
+
+def test_times_to_a_switch_that_nobody_made_have_their_reason(tmp_path: Path) -> None:
+    trial = asked(tmp_path, "draws = 0", "beside = []")
+    found = eq.analyze.run(trial, with_dates(switching_trial.patients(), pl.lit(None, dtype=pl.Date)))
+    why = {r.reason for r in found.of("switching") if r.statistic.endswith("to switch median")}
+    assert why == {"nobody switched"}
+
+
+def test_two_analyses_of_an_estimand_have_sections_of_their_own(tmp_path: Path) -> None:
+    second = ANALYSIS.replace(NAME, "OS, two-stage")
+    lines = ["draws = 0", "beside = []", second, '[analyses."OS, two-stage".switching]\nmethod = "two-stage"']
+    trial = asked(tmp_path, *lines, "draws = 0", "beside = []")
+    page = eq.report.html(trial, eq.analyze.run(trial, switching_trial.patients()))
+    for name in (NAME, "OS, two-stage"):
+        assert f"<h2>Treatment switching: {name}</h2>" in page
+
+
 def test_a_method_beside_that_cannot_be_computed_says_why(tmp_path: Path) -> None:
     """Somebody switched before progression: weights from progression on are refused, and stand with their reason."""
     data = with_dates(switching_trial.patients(), first_of("A", 0))
@@ -264,10 +298,14 @@ def test_a_method_beside_that_cannot_be_computed_says_why(tmp_path: Path) -> Non
     found = eq.analyze.run(trial, data)
     row = next(r for r in found.of("switching") if r.group == "IPCW" and r.statistic == "hazard ratio")
     assert row.value is None
-    assert "no row from progression on ends in it" in row.reason
+    assert "no row from progression on ends in it (subject" in row.reason
     own = asked(tmp_path, "draws = 0", method="ipcw")
-    with pytest.raises(EquipoiseError, match="no row from progression on ends in it"):
+    with pytest.raises(EquipoiseError, match="no row from progression on ends in it .*XODT.*since = "):
         eq.analyze.run(own, data)
+    assert data.adtte is not None
+    alone = replace(data, adtte=data.adtte.filter(pl.col("PARAMCD") != "PFS"))
+    with pytest.raises(DataError, match="day of progression is not known .*column PARAMCD PFS.*Add the endpoint"):
+        switching.planned(trial, alone, trial.analyses[NAME]).found("two-stage")
     assert any("no row from progression on" in text for text in refusals(own, data))
 
 

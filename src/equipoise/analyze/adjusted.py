@@ -10,7 +10,7 @@ import polars as pl
 
 from .. import results
 from ..data import Patients, TimeToEvent
-from ..errors import EquipoiseError
+from ..errors import DataError, EquipoiseError, name_subjects
 from ..protocol import Analysis, Protocol
 from ..protocol.switching import NAMES, SwitchingMethod
 from ..results import Row
@@ -174,7 +174,8 @@ def estimate_or_reason(plan: Planned, method: SwitchingMethod) -> Estimate:
     try:
         return estimate_of(plan, method)
     except EquipoiseError as error:
-        return refused(plan, method, error.what)
+        who = name_subjects(error.subjects) if isinstance(error, DataError) else ""
+        return refused(plan, method, f"{error.what} ({who})" if who else error.what)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from .. import results
 from ..data import Patients
 from ..protocol import Protocol, quoted
@@ -20,6 +22,7 @@ from .switching.weighted_result import Weighted
 from .switching.who_switched import who_switched
 
 HAD_NOT = "had nobody switched"
+COMMON = "by how much the experimental arm's treatment multiplies the time on it"
 
 
 def switching_rows(trial: Protocol, data: Patients, name: str, found: Adjusted) -> list[Row]:
@@ -45,7 +48,8 @@ def switching_rows(trial: Protocol, data: Patients, name: str, found: Adjusted) 
     every = [found.estimate, *others]
     contrast = " v ".join(reversed(plan.record.tte.arms))
     for one in every:
-        rows += _method_rows(one, contrast, analysis.confidence, _against_common_effect(one, every))
+        against = _against_common_effect(one, every, plan.record.tte.arms[1])
+        rows += _method_rows(one, contrast, analysis.confidence, against)
     rows += _curves(plan, found, unit)
     context: dict[str, Any] = {
         "analysis": "switching", "role": "switching", "estimand": analysis.estimand, "population": estimand.population,
@@ -115,7 +119,7 @@ def _method_rows(one: Estimate, contrast: str, level: float, against: Sequence[t
 def _factor_rows(one: Estimate, factor: Factor, level: float) -> Iterator[Row]:
     several = len(one.factors) > 1
     name = f"acceleration factor in {factor.arm}" if several else "acceleration factor"
-    method = "by how much the other arm's treatment multiplies the time that follows"
+    method = "by how much the other arm's treatment multiplies the time that follows" if factor.arm else COMMON
     yield _number(one.name, name, factor.value, results.fixed(factor.value, 2), method, factor.reason)
     yield from _limits(one.name, name, factor.conf_int, f"{method}, limits of its model or test", factor.limit_reasons,
                        level)  # fmt: skip
@@ -126,8 +130,11 @@ def _factor_rows(one: Estimate, factor: Factor, level: float) -> Iterator[Row]:
         yield from _limits(one.name, f"bootstrap {name}", ends, f"{method}, bootstrap", (why, why), level)
 
 
-def _against_common_effect(one: Estimate, every: Sequence[Estimate]) -> list[tuple[str, str]]:
-    """What the factor after progression, of two-stage estimation, says of a factor that is taken to be common."""
+def _against_common_effect(one: Estimate, every: Sequence[Estimate], experimental: str) -> list[tuple[str, str]]:
+    """What the factor after progression, of two-stage estimation, says of a factor that is taken to be common.
+
+    Who switches in the ``experimental`` arm takes control from then on: a common factor says 1 over it there.
+    """
     if one.method not in ("rpsftm", "ipe") or one.reason or not one.factors:
         return []
     found = []
@@ -135,17 +142,33 @@ def _against_common_effect(one: Estimate, every: Sequence[Estimate]) -> list[tup
         if not other.method.startswith("two-stage") or other.reason:
             continue
         for factor in other.factors:
-            low, high = factor.conf_int
-            value = one.factors[0].value
-            shown, theirs, a, b = (results.fixed(x, 2) for x in (value, factor.value, low, high))
-            there = f"{other.name} finds a factor of {theirs} ({a} to {b}) after progression in {factor.arm}"
-            there += f", here it is {shown}"
-            if low <= value <= high:
+            common = one.factors[0]
+            if factor.arm == experimental:
+                low, high = common.conf_int
+                common = replace(common, value=1.0 / common.value, conf_int=(1.0 / high, 1.0 / low))
+            there = f"{other.name} finds a factor of {_shown(factor)} after progression in {factor.arm}"
+            there += f", a common effect would make it {_shown(common)}"
+            if not _apart(factor, common):
                 found.append(("note on switching", f"{there}: no sign against a common effect"))
             else:
                 why = "the effect is not common to all times of treatment, or one of the methods is confounded"
                 found.append(("warning on switching", f"{there}: {why}"))
     return found
+
+
+def _shown(factor: Factor) -> str:
+    value, low, high = (results.fixed(x, 2) for x in (factor.value, *factor.conf_int))
+    return f"{value} ({low} to {high})"
+
+
+def _apart(one: Factor, other: Factor) -> bool:
+    """Whether the logarithms of two factors differ by more than the error of both, as if one did not know the other;
+    a factor without limits says nothing."""
+    limits = np.array([one.conf_int, other.conf_int])
+    if not (np.isfinite(limits) & (limits > 0)).all():
+        return False
+    width = np.log(limits[:, 1] / limits[:, 0])
+    return abs(math.log(one.value / other.value)) > math.hypot(*width.tolist()) / 2
 
 
 def _curves(plan: Planned, found: Adjusted, unit: Any) -> list[Row]:

@@ -42,7 +42,7 @@ def switching_sections(
     for path in paths:
         here = [r for r in mine if r.toml_path == path]
         first = here[0]
-        heading = "Treatment switching" if len(paths) == 1 else f"Treatment switching: {first.estimand}"
+        heading = "Treatment switching" if len(paths) == 1 else f"Treatment switching: {_analysis_of(path)}"
         groups = list(dict.fromkeys(r.group for r in here if r.statistic == SURVIVAL))
         unreal = tuple(g for g in groups[2:])
         drawn = curves_figure(here, groups, labels[first.endpoint], units[first.endpoint], mark, dashed=unreal)
@@ -57,6 +57,16 @@ def switching_sections(
             )
         )
     return tuple(found)
+
+
+def _analysis_of(path: str) -> str:
+    """The name of the analysis whose TOML path it is: an estimand may have several.
+
+    >>> _analysis_of('analyses."OS, by IPCW".switching')
+    'OS, by IPCW'
+    """
+    name = path.removeprefix("analyses.").removesuffix(".switching")
+    return name[1:-1] if name.startswith('"') else name
 
 
 def _texts(rows: Sequence[Row]) -> dict[tuple[str, str], str]:
@@ -159,7 +169,7 @@ def _footnotes(rows: Sequence[Row]) -> tuple[str, ...]:
     for statistic in ("hazard ratio", "P"):
         made: dict[str, dict[str, None]] = {}
         for row in rows:
-            if row.method and row.group and row.statistic == statistic:
+            if row.method and row.group and row.statistic == statistic and row.value is not None:
                 made.setdefault(row.method, {})[row.group] = None
         of = "P of " if statistic == "P" else ""
         notes += [f"{of}{', '.join(names)}: {method}" for method, names in made.items()]
@@ -170,8 +180,10 @@ def _footnotes(rows: Sequence[Row]) -> tuple[str, ...]:
         if r.statistic == "bootstrap samples without an estimate"
     )
     notes += list(samples)
+    both = any(r.statistic.startswith("acceleration factor in ") for r in rows)
+    common = "; a factor without an arm is that of the experimental arm's treatment" if both else ""
     notes.append(
-        "An acceleration factor above 1 says that the other arm's treatment prolongs the time that follows; no method "
-        "can prove what it assumes"
+        "An acceleration factor above 1 says that the other arm's treatment prolongs the time that follows"
+        f"{common}; no method can prove what it assumes"
     )
     return tuple(f"{note[0].upper()}{note[1:]}." for note in dict.fromkeys(notes))

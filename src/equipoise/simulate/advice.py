@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import results
-from ..errors import ProtocolError, UnsupportedError
+from ..design.given import whole_number
+from ..errors import DesignError, ProtocolError, UnsupportedError
 from ..kernels.history import time_at
 from ..protocol import Protocol, Scenario
 from ..randomize import Purpose, generator
@@ -93,14 +94,18 @@ def advise(
     differ in when and by whom people switch, whether the reason is measured, and whether the effect lasts; each comes
     at the ``shares`` who switch of those in whom progression is seen (default: the scenario's crossover).
 
-    Raises ``ProtocolError`` for a protocol without a crossover, ``UnsupportedError`` for a model that cannot be taken
-    over, ``DesignError`` for numbers that are none.
+    Raises ``ProtocolError`` for a protocol without a crossover of the control arm in part, ``UnsupportedError`` for a
+    model that cannot be taken over, ``DesignError`` for numbers that are none: one trial tells of no Monte Carlo error.
 
     >>> from equipoise.protocol import example
     >>> found = advise(example("tandem"), trials=2, seed=1)
     >>> len(found.proven)
     6
     """
+    if whole_number(trials) == 1:
+        raise DesignError(
+            "one trial does not tell by how much methods err by chance", where="trials", remedy="Give 100 or more."
+        )
     chosen = scenario_of(trial, scenario)
     lives = lives_of(trial, chosen)
     settings = settings_of(trial, chosen, lives, shares)
@@ -154,9 +159,8 @@ def settings_of(
 ) -> list[tuple[str, Setting]]:
     """The grid of settings: nobody's choice, then confounded at progression and after it, the latter measured or not,
     each with an effect that lasts or wanes; the scenario's time ratio, and visits every week or every four."""
-    crossover = scenario.crossover
-    assert crossover is not None
-    plain = Setting(time_ratio=_time_ratio(trial, scenario, lives), share=crossover.probability, every=_SOON)
+    share = shares[0] if shares else _share(scenario)
+    plain = Setting(time_ratio=_time_ratio(trial, scenario, lives), share=share, every=_SOON)
     confounded = replace(plain, odds=_ODDS, prognosis=_PROGNOSIS)
     later = replace(plain, odds=_ODDS, timing="after progression", every=_LATER)
     named = [
@@ -172,6 +176,21 @@ def settings_of(
     return [(f"{100 * share:g}% {label}", replace(one, share=share)) for share in shares for label, one in named]
 
 
+def _share(scenario: Scenario) -> float:
+    """The scenario's share of those who progress that cross over, over the levels of the factor it depends on."""
+    crossover = scenario.crossover
+    assert crossover is not None
+    levels = scenario.factors[crossover.by].levels if crossover.by is not None else {"": 1.0}
+    found = sum(share * crossover.shares.get(level, crossover.probability) for level, share in levels.items())
+    if not 0 < found < 1:
+        raise ProtocolError(
+            f"{100 * found:g}% of those who progress cross over in the scenario, and an adjustment needs some who do "
+            "and some who do not",
+            where="scenario.NAME.crossover.probability", remedy="Give shares of your own: --share 0.7.",
+        )  # fmt: skip
+    return found
+
+
 def _arms(trial: Protocol, scenario: Scenario) -> tuple[str, str]:
     """The arm in which people cross over, and the one to whose treatment."""
     if scenario.crossover is None or scenario.progression is None:
@@ -181,6 +200,11 @@ def _arms(trial: Protocol, scenario: Scenario) -> tuple[str, str]:
             remedy='Such as crossover = { arm = "A", drug = "...", probability = 0.7 }.',
         )
     control = scenario.crossover.arm
+    if trial.arms[control].role == "experimental":
+        raise UnsupportedError(
+            "on the proving ground people cross over from control to the experimental treatment, and not the other way",
+            where="scenario.NAME.crossover.arm", remedy="Name the control arm.",
+        )  # fmt: skip
     others = [arm for arm in trial.arms if arm != control]
     if len(others) != 1:
         raise UnsupportedError(
@@ -246,12 +270,11 @@ def _sentences(proven: Sequence[Proven], best: Sequence[str]) -> tuple[str, ...]
         f"{fixed(where.rmse(first), 3)} ({where.label}), is the smallest of the adjustments."
     ]
     if len(best) > 1:
-        said.append(f"So many trials do not set it apart from {' and '.join(best[1:])}.")
+        trials = f"{proven[0].trials} trials a setting" if len(proven) > 1 else f"{proven[0].trials} trials"
+        said.append(f"{trials} do not set it apart from {', '.join(best[1:])}.")
     for one in proven:
-        off = [
-            m for m in METHODS if abs(one.bias(m)) > 0.05 + 2 * one.spread(m) / math.sqrt(max(len(one.errors(m)), 1))
-        ]
-        known = f"biased by more than 5% are {', '.join(off)}" if off else "no method is biased by more than 5%"
+        off = [m for m in METHODS if abs(one.bias(m)) > _BIASED + 2 * one.bias_error(m)]
+        known = f"biased by more than 5% are {', '.join(off)}" if off else "no method shows a bias of more than 5%"
         least = min((m for m in METHODS if one.converged(m) >= _FOUND), key=one.rmse)
         said.append(
             f"{one.label[0].upper()}{one.label[1:]}: {known}; {least} errs least ({fixed(one.rmse(least), 3)})."

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from ...data import Patients
-from ...data.columns import refuse
 from ...data.data_cut import MEASURED_ON
 from ...data.day_count import OFFSET, count_days
 from ...errors import DataError
@@ -70,19 +72,27 @@ def _path(records: pl.DataFrame, code: str, rows: pl.DataFrame, data: Patients) 
         )  # fmt: skip
     ids = records[subject].to_numpy()
     undated = records[MEASURED_ON].is_null().to_numpy()
-    refuse(undated, f"a measurement of {code} has no date", MEASURED_ON, ids, "Complete the dates.")
+    _refuse(undated, f"a measurement of {code} has no date", (file, MEASURED_ON), ids, "Complete the dates.")
     twice = records.select(subject, MEASURED_ON).is_duplicated().to_numpy()
-    refuse(twice, f"{code} is measured twice on a day", MEASURED_ON, ids, "Keep one record a subject and day.")
+    remedy = "Keep one record a subject and day."
+    _refuse(twice, f"{code} is measured twice on a day", (file, MEASURED_ON), ids, remedy)
     records = records.sort(subject, MEASURED_ON, maintain_order=True)
     elapsed = (records[MEASURED_ON] - records["__start__"]).dt.total_days()
     before = (elapsed <= 0).to_numpy()
     who = records[subject].to_numpy()
     last_before = before & np.append((who[1:] != who[:-1]) | ~before[1:], True)
     first = ~np.isin(rows[subject].to_numpy(), who[last_before])
-    refuse(
-        first, f"{code} is not measured on or before the day of randomization", data.names.parameter,
+    _refuse(
+        first, f"{code} is not measured on or before the day of randomization", (file, data.names.parameter),
         rows[subject].to_numpy(), "Add the baseline.",
     )  # fmt: skip
     day = np.where(before, 0.0, (elapsed + records[OFFSET]).to_numpy() - SAME_DAY)
     kept = last_before | ~before
     return TimeVarying(subject=who[kept], start=day[kept], value=records[VALUE].to_numpy()[kept], unit="days")
+
+
+def _refuse(bad: NDArray[np.bool_], what: str, where: tuple[str, str], ids: NDArray[Any], remedy: str) -> None:
+    """Refuses what is bad, (n,), in a file and column, of subjects each named once."""
+    if bad.any():
+        subjects = list(dict.fromkeys(ids[bad].tolist()))
+        raise DataError(what, file=where[0], column=where[1], subjects=subjects, remedy=remedy)

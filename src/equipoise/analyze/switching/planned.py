@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -11,13 +12,21 @@ from numpy.typing import NDArray
 
 from ...data import Patients
 from ...errors import DataError
-from ...protocol import Analysis, Protocol, Switching, Visit, switching_event, switching_from
+from ...protocol import (
+    Analysis,
+    Protocol,
+    Switching,
+    Visit,
+    endpoint_of_progression,
+    switching_event,
+    switching_from,
+)
 from ...protocol.switching import OF_VISITS, WEIGHTING, SwitchingMethod
 from ...survival import TimeVarying
 from ...units import days
 from ..covariates import covariates_of
 from ..estimand import population_rows
-from .from_protocol import switches
+from .from_protocol import CUTOFF_DATE, SWITCH_DATE, switches
 from .g_estimation import two_stage_g
 from .ipcw import ipcw
 from .ipe import ipe
@@ -37,6 +46,12 @@ ONLY_PROGRESSION = (
     "adjusted for"
 )
 _EVERY_DAYS = 28.0
+_REMEDIES = {
+    "switch": "Mend the dates; if people may switch in both arms, name both: switching.may_switch; if without a "
+    'progression: switching.since = "randomization".',
+    "administrative": "Give everybody the date of the data cut, on or after the last follow-up.",
+    "progression": "Add the endpoint of progression to the data, or mend it.",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -52,12 +67,20 @@ class Planned:
     measured: dict[str, TimeVarying]
     visits: Vector
     since: Literal["randomization", "progression"]
+    named: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """The file and column of the data that hold a column of the record."""
 
     def found(self, method: SwitchingMethod, draws: int | None = None) -> Found:
         """What a method finds, with as many bootstrap samples as are planned unless said otherwise.
 
-        Raises what the method raises.
+        Raises what the method raises, in the names of the data.
         """
+        try:
+            return self._found(method, draws)
+        except DataError as error:
+            raise _in_names_of_data(error, self.named) from None
+
+    def _found(self, method: SwitchingMethod, draws: int | None) -> Found:
         samples = self.switching.draws_of(method) if draws is None else draws
         seed = 1 if self.switching.seed is None else self.switching.seed
         common: dict[str, Any] = {
@@ -125,7 +148,9 @@ class Planned:
     def _progressed(self) -> dict[str, TimeVarying]:
         if self.measured and self.record.progression is None:
             return self.measured
-        progression, (owner, start) = self._known(), self._visits()
+        self._known()
+        progression, (owner, start) = self._day_before().progression, self._visits()
+        assert progression is not None
         some = np.flatnonzero(np.isfinite(progression) & ~np.isin(progression, self.visits))
         owner = np.concatenate([owner, some])
         start = np.concatenate([start, progression[some]])
@@ -155,19 +180,14 @@ def planned(trial: Protocol, data: Patients, analysis: Analysis, rows: pl.DataFr
     contrast = trial.estimands[analysis.estimand].treatment
     # Where arm labels are dummies those who switched are in both arms.
     may_switch = (contrast.control, contrast.experimental) if data.origin == "dummy" else switching.may_switch
+    named = _named(trial, data, analysis, event)
     try:
         record = switches(
             trial, data, estimand=analysis.estimand, event=event, may_switch=may_switch,
             covariates=analysis.covariates, strata=analysis.strata,
         )  # fmt: skip
     except DataError as error:
-        if error.column != "switch":
-            raise
-        date = trial.estimands[analysis.estimand].intercurrent_events[event].date or ""
-        raise DataError(
-            error.what, file=data.file_of("adsl"), column=date.upper(), subjects=error.subjects,
-            remedy="Mend the dates; if people may switch in both arms, name both: switching.may_switch.",
-        ) from None  # fmt: skip
+        raise _in_names_of_data(error, named) from None
     visit = None if switching.visits is None else trial.visits[switching.visits]
     return Planned(
         analysis=analysis,
@@ -178,7 +198,25 @@ def planned(trial: Protocol, data: Patients, analysis: Analysis, rows: pl.DataFr
         measured=measured(trial, data, analysis, rows),
         visits=visit_days(visit, float(record.tte.time.max())),
         since=switching_from(trial, switching),
+        named=named,
     )
+
+
+def _named(trial: Protocol, data: Patients, analysis: Analysis, event: str) -> dict[str, tuple[str, str]]:
+    date = trial.estimands[analysis.estimand].intercurrent_events[event].date or SWITCH_DATE
+    adsl, endpoint = data.file_of("adsl"), endpoint_of_progression(trial)
+    found = {"switch": (adsl, date.upper()), "administrative": (adsl, CUTOFF_DATE)}
+    if endpoint is not None:
+        found["progression"] = (data.file_of("adtte"), f"{data.names.parameter} {trial.parameter(endpoint)}")
+    return found
+
+
+def _in_names_of_data(error: DataError, named: Mapping[str, tuple[str, str]]) -> DataError:
+    """The same of the columns that the data have, with what can be done about them; else the error as it is."""
+    if error.column not in named:
+        return error
+    file, column = named[error.column]
+    return DataError(error.what, file=file, column=column, subjects=error.subjects, remedy=_REMEDIES[error.column])
 
 
 def visit_days(visit: Visit | None, last: float) -> Vector:

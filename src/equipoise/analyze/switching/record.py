@@ -260,7 +260,8 @@ def _days(given: Any, name: str, tte: TimeToEvent) -> Vector:
         )
     found = numbers_or_missing(column, name, tte.subject).copy()
     found[np.isnan(found)] = math.inf
-    refuse(found < 0, f"a day of {name} is below zero", name, tte.subject, "Days run from randomization.")
+    words = "administrative censoring" if name == "administrative" else name
+    refuse(found < 0, f"a day of {words} is below zero", name, tte.subject, "Days run from randomization.")
     return found
 
 

@@ -61,9 +61,8 @@ def with_bootstrap(
     drawn = bootstrapped(psi, ratio, math.log(found.hazard_ratio), seed=seed, level=level)
     warnings: tuple[str, ...] = found.warnings
     if drawn.failed > MANY_FAILED * draws:
-        said = (
-            f"{drawn.failed} of {draws} bootstrap samples have no estimate, so that the bootstrap limits are too narrow"
-        )
+        said = f"{drawn.failed} of {draws} bootstrap samples have no estimate"
+        said += "" if drawn.reason else ", so that the bootstrap limits are too narrow"
         warnings = (*warnings, said)
     strata = " and strata" if tte.strata else ""
     method = f"{found.method}; and by {draws} bootstrap samples within arms{strata} (seed {seed}; percentiles)"

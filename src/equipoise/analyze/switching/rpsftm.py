@@ -149,10 +149,8 @@ def _warnings(found: Psi, lost: tuple[Recensored, ...], drawn: Bootstrap | None,
     ends = zip(("lower", "upper"), found.limit_reasons, strict=True)
     texts += [f"psi has no {which} limit: {why}" for which, why in ends if why]
     if drawn is not None and drawn.failed > MANY_FAILED * drawn.draws:
-        texts.append(
-            f"{drawn.failed} of {drawn.draws} bootstrap samples have no estimate, so that the bootstrap limits are too "
-            "narrow"
-        )
+        narrow = "" if drawn.reason else ", so that the bootstrap limits are too narrow"
+        texts.append(f"{drawn.failed} of {drawn.draws} bootstrap samples have no estimate{narrow}")
     return tuple(texts)
 
 

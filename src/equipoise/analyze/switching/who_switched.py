@@ -80,23 +80,24 @@ class WhoSwitched:
                 rows.append(self._row(arm.arm, name, float(n), results.count_percent(n, of), "subjects"))
             for name, n in (("among switchers", arm.events_after), ("among non-switchers", arm.events_without)):
                 rows.append(self._row(arm.arm, f"events {name}", float(n), str(n), "subjects"))
-            for name, found in (
-                ("time to switch", arm.to_switch),
-                ("time from progression to switch", arm.from_progression),
-            ):
-                rows += self._times(arm.arm, name, found, unit)
+            nobody = "" if arm.switched else "nobody switched"
+            unseen = "progression is not known" if arm.progressed is None else "nobody switched after a progression"
+            rows += self._times(arm.arm, "time to switch", arm.to_switch, unit, nobody)
+            rows += self._times(
+                arm.arm, "time from progression to switch", arm.from_progression, unit, nobody or unseen
+            )
         rows += [
             Row(statistic="warning on switching", text=t, method=self.method, origin=self.origin) for t in self.warnings
         ]
         return rows
 
-    def _times(self, arm: str, name: str, found: Spread, unit: TimeUnit) -> list[Row]:
+    def _times(self, arm: str, name: str, found: Spread, unit: TimeUnit, why: str) -> list[Row]:
         rows = []
         for which in _FIVE:
             value = float(getattr(found, which))
             text = results.duration(value, unit) if math.isfinite(value) else ""
             name_of = f"{name} {which.replace('_', ' ')}"
-            rows.append(self._row(arm, name_of, value / days_per(unit), text, unit, found.reason))
+            rows.append(self._row(arm, name_of, value / days_per(unit), text, unit, found.reason and why))
         return rows
 
     def _row(self, arm: str, statistic: str, value: float, text: str, unit: str, reason: str = "") -> Row:

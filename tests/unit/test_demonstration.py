@@ -189,7 +189,12 @@ def test_rows_say_what_was_assumed_reached_and_drawn(small: Demonstration) -> No
     assert len([r for r in drawn if "limit" in r.statistic]) == 2
     assert small.table().columns == list(COLUMNS)
     assert str(small).endswith(SENTENCE)
-    assert "On 4 cohorts that print every published number, over 4 assumed effects" in str(small)
+    assert "On 4 cohorts that print every published number of tier A, over 4 assumed effects" in str(small)
+    none = tuple(replace(one, met=0, ratios=one.ratios[:0]) for one in small.assumed)
+    assert str(replace(small, assumed=none)) == (
+        "On 0 cohorts that print every published number of tier A, over 4 assumed effects of crossing over, there is "
+        f"no hazard ratio of OS by RPSFTM to be shown: {SENTENCE}"
+    )
 
 
 def made_up(small: Demonstration, *cases: Assumed) -> Demonstration:

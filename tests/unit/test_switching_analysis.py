@@ -96,6 +96,8 @@ def test_the_rows_are_the_functions_numbers(tmp_path: Path, method: str) -> None
     assert sentence.startswith("Overall survival, T+A against A had nobody switched: hazard ratio ")
     assert (" by bootstrap)" in sentence) == bool(draws)
     assert (" as observed" in sentence) == (method in ("rpsftm", "ipe"))
+    assert sentence.endswith(" with the factor of switching taken for known") == method.startswith("two-stage")
+    assert any("the P takes the factor" in text for text in found.warnings) == method.startswith("two-stage")
 
 
 def test_treatment_policy_is_as_it_was(tmp_path: Path) -> None:

@@ -33,6 +33,11 @@ NARROW = (
     "limits by inversion are narrower than those as observed, and adjusting takes information away: so near a hazard "
     "ratio of 1 they mean little (a bootstrap gives others)"
 )
+KNOWN = " with the factor of switching taken for known"
+TOO_SMALL = (
+    "the P takes the factor of switching for known, and is too small for that: without any effect it is below 0.05 in "
+    "more than 5% of trials"
+)
 NOTHING_DONE = "there is nothing to adjust for"
 _MUCH = 0.8  # so much narrower are told: the two tests differ a little even where nobody switched
 
@@ -132,7 +137,8 @@ def estimate_of(plan: Planned, method: SwitchingMethod, draws: int | None = None
             words=words, found=found,
         )  # fmt: skip
     kept = found.observed if found.limits_by.startswith("inversion") else None
-    warnings = warnings if kept is None else (*warnings, *_narrow(plan, found.conf_int))
+    taken = (TOO_SMALL,) if found.effects and not found.reason else ()
+    warnings = (*warnings, *(taken if kept is None else _narrow(plan, found.conf_int)))
     own = found.model.p_one_sided if found.model is not None and not found.reason else None
     return Estimate(
         method=method, hazard_ratio=found.hazard_ratio, conf_int=found.conf_int, limits_by=found.limits_by,
@@ -249,6 +255,7 @@ def _test(estimate: Estimate, effect: Effect) -> Tested:
         return Tested(
             p_value=effect.p_value, p_one_sided=effect.p_one_sided, p_label=effect.p_label, rows=(),
             method=estimate.name, warnings=(), reason=effect.reason, strata=None,
+            suffix=KNOWN if estimate.factors and not effect.reason else "",
         )  # fmt: skip
     said = f"{estimate.name} keeps the P of the test as observed"
     return Tested(

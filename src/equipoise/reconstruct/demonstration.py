@@ -98,9 +98,15 @@ class Demonstration:
         at = list(self.ways).index("RPSFTM")
         low, high = (fixed(x, 2) for x in summary(np.concatenate([one.ratios[:, at] for one in self.assumed]))[1:])
         met = sum(one.met for one in self.assumed)
+        every = f"every published number{'' if self.tier == 'C' else f' of tier {self.tier}'}"
+        if low == high == results.NOT_ESTIMABLE:
+            return (
+                f"On {met} cohorts that print {every}, over {len(self.assumed)} assumed effects of crossing over, "
+                f"there is no hazard ratio of {self.context.endpoint} by RPSFTM to be shown: {SENTENCE}"
+            )
         return (
-            f"On {met} cohorts that print every published number, over {len(self.assumed)} assumed effects of crossing "
-            f"over, hazard ratios of {self.context.endpoint} by RPSFTM go from {low} to {high}: {SENTENCE}"
+            f"On {met} cohorts that print {every}, over {len(self.assumed)} assumed effects of crossing over, hazard "
+            f"ratios of {self.context.endpoint} by RPSFTM go from {low} to {high}: {SENTENCE}"
         )
 
     def rows(self) -> list[Row]:

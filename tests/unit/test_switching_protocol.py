@@ -9,7 +9,7 @@ from tests.unit import switching_trial
 from tests.unit.switching_trial import ANALYSIS, ESTIMAND, NAME
 
 from equipoise.errors import ProtocolError
-from equipoise.protocol import Switching, example, switching_event, switching_from, synopsis
+from equipoise.protocol import Switching, example, read, switching_event, switching_from, synopsis
 
 AT = 'analyses."OS, adjusted"'
 
@@ -167,3 +167,18 @@ def test_the_name_of_the_part_is_taken(tmp_path: Path) -> None:
     renamed = ANALYSIS.replace('"OS, adjusted"', "switching")
     with pytest.raises(ProtocolError, match="taken by another part"):
         switching_trial.protocol(tmp_path, '\n[analyses.switching.switching]\nmethod = "ipe"\n', renamed)
+
+
+@pytest.mark.parametrize("method", ["two-stage", "two-stage g-estimation"])
+def test_a_p_that_keeps_no_alpha_is_not_in_the_order(tmp_path: Path, method: str) -> None:
+    """Limits and P of two-stage estimation take the factor for known."""
+    path = tmp_path / "ordered.toml"
+    whole = switching_trial.text(switching(method=method)).replace(
+        'order = ["PFS, ITT"]', 'order = ["PFS, ITT", "OS, adjusted"]'
+    )
+    path.write_text(whole, encoding="utf-8")
+    with pytest.raises(ProtocolError, match="does not keep an alpha") as found:
+        read(path)
+    assert found.value.where == "testing.order[1]"
+    path.write_text(whole.replace(f'method = "{method}"', 'method = "rpsftm"'), encoding="utf-8")
+    assert read(path).testing is not None

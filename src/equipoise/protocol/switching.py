@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .trial import Protocol
 
 SwitchingMethod = Literal["rpsftm", "ipe", "two-stage", "two-stage g-estimation", "ipcw", "msm"]
+TWO_STAGE: tuple[SwitchingMethod, ...] = ("two-stage", "two-stage g-estimation")
 WEIGHTING: tuple[SwitchingMethod, ...] = ("ipcw", "msm")
 OF_VISITS: tuple[SwitchingMethod, ...] = (*WEIGHTING, "two-stage g-estimation")
 _BESIDE: tuple[SwitchingMethod, ...] = ("rpsftm", "ipe", "two-stage", "ipcw")
@@ -152,6 +153,15 @@ def check_switching(protocol: Protocol, analysis: Analysis, path: str) -> None:
             where=f"{path}.convention",
             remedy='Write convention = "house" or "r".',
         )
+    if switching.method in TWO_STAGE and protocol.testing is not None:
+        for i, name in enumerate(protocol.testing.order):
+            if protocol.analyses.get(name) is analysis:
+                raise ProtocolError(
+                    f"the P of {NAMES[switching.method]} takes the factor of switching for known, so that it does not "
+                    "keep an alpha",
+                    where=f"testing.order[{i}]",
+                    remedy="Take the analysis out of the order; RPSFTM and IPE keep the P of the test as observed.",
+                )
     _check_names(protocol, analysis, switching, f"{path}.switching")
 
 

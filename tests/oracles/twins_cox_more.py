@@ -353,8 +353,11 @@ def _limits(objective: Objective, best: Floats, top: float, level: float) -> tup
             last = best.copy()
 
             def gap(value: float, last: Floats = last, j: int = j, others: list[int] = others) -> float:
-                last[j] = value
-                last[:], reached = held(objective, last, others)
+                # Where the likelihood is nearly flat a search may end before the top: the higher of two counts.
+                starts = last.copy(), best.copy()
+                for start in starts:
+                    start[j] = value
+                last[:], reached = max((held(objective, start, others) for start in starts), key=lambda end: end[1])
                 return 2.0 * (top - reached) - cut
 
             step, inside, outside = 0.25, float(np.clip(best[j], -40.0, 40.0)), math.nan

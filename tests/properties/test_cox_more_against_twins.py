@@ -24,7 +24,7 @@ from tests.properties.test_survival_against_twins import (
     with_covariates,
 )
 
-from equipoise.survival import cox, kaplan_meier, likelihood_ratio, logrank
+from equipoise.survival import TimeToEvent, cox, kaplan_meier, likelihood_ratio, logrank
 from equipoise.survival.inference import SEPARATED, UNDETERMINED
 from equipoise.survival.profile import UNBOUNDED
 
@@ -78,6 +78,16 @@ def test_profile_limits(case: Case, ties: str, level: float) -> None:
         start[j] = fit.log_limits[j, side] * scale[j]
         reached = twins_cox_more.held(objective, start, [k for k in range(len(scale)) if k != j])[1]
         close(2 * (max(top, fit.loglik[1]) - reached), chi2.ppf(level, 1), abs_=1e-9)
+
+
+@pytest.mark.parametrize("marker", [[-2.25, 1.8125, 0.0, 0.0, 1.5, 1.5625], [-2.0, 1.625, 0.0, 0.0, 0.5625, 1.4375]])
+def test_profile_limits_far_out(marker: list[float]) -> None:
+    """Six subjects, three arms: limits near -27 spreads, where the twin's search once ended below its top."""
+    time, event, arm = np.array([0.02, 0.01, 0.35, 0.0, 0.35, 10.66]), [1, 1, 0, 0, 1, 0], np.array([2, 1, 2, 0, 0, 1])
+    fit = cox(TimeToEvent(time, event, arm, unit="days"), {"x0": marker}, conf_type="profile", level=0.99)
+    x = np.column_stack([arm == 1, arm == 2, marker]).astype(float)
+    want = twins_cox_more.profile_limits(time, event, x, "efron", level=0.99)
+    close(fit.log_limits, np.column_stack(want), 1e-9, 1e-9)
 
 
 @plenty(15)

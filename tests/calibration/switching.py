@@ -31,6 +31,7 @@ LIVES = Lives(
 AT_ONCE = Setting(time_ratio=1.5, share=0.6, odds=3.0, prognosis=2.0, every=2.0)
 LATER = Setting(time_ratio=1.5, share=0.6, odds=3.0, timing="after progression")
 FEWER = 5  # times fewer trials where nothing new holds
+MANY = 400_000  # patients of whom the true hazard ratio is, in the second table
 STRUCTURAL, BY_VISITS = ("RPSFTM", "IPE"), ("IPCW", "MSM")
 
 
@@ -118,8 +119,14 @@ def places() -> list[tuple[str, Ground]]:
     ):
         for share in (0.3, 0.5, 0.7, 0.9):
             if share < 0.9 or setting.timing == "at progression":
-                found.append((f"{name}, {100 * share:g}%", ground(LIVES, replace(setting, share=share), seed=SEED)))
-        found.append((f"{name}, 50% of both arms", ground(LIVES, replace(setting, share=0.5, both=True), seed=SEED)))
+                found.append(
+                    (
+                        f"{name}, {100 * share:g}%",
+                        ground(LIVES, replace(setting, share=share), seed=SEED, patients=MANY),
+                    )
+                )
+        both = replace(setting, share=0.5, both=True)
+        found.append((f"{name}, 50% of both arms", ground(LIVES, both, seed=SEED, patients=MANY)))
     return found
 
 

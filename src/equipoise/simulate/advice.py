@@ -9,16 +9,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .. import results
 from ..design.given import whole_number
 from ..errors import DesignError, ProtocolError, UnsupportedError
-from ..kernels.history import time_at
 from ..protocol import Protocol, Scenario
 from ..randomize import Purpose, generator
 from ..results import Row, fixed
-from .ground import Law, Lives, Setting, ground
+from .ground import Law, Lives, Setting, ground, times_at
 from .model import Model, model
 from .proving import ADJUSTED, METHODS, Proven, prove
 from .trial import scenario_of, subjects_of
@@ -26,7 +24,6 @@ from .trial import scenario_of, subjects_of
 if TYPE_CHECKING:
     import polars as pl
 
-Vector = NDArray[np.float64]
 
 _MEDIANS = 100_000  # patients from whose medians the time ratio is taken
 _PATIENTS = 400_000  # from whom the true hazard ratio is
@@ -61,7 +58,7 @@ class Advice:
 
     def worst(self, method: str) -> Proven:
         """The setting in which a method errs most."""
-        return max(self.proven, key=lambda one: -math.inf if math.isnan(one.rmse(method)) else one.rmse(method))
+        return _worst(self.proven, method)
 
     def __str__(self) -> str:
         return "\n".join(self.sentences)
@@ -233,7 +230,7 @@ def _time_ratio(trial: Protocol, scenario: Scenario, lives: Lives) -> float:
     medians = []
     for three in both:
         rng = generator(0, purpose=Purpose.PROVING)
-        first, before, after = (_drawn(law, rng.exponential(size=_MEDIANS)) for law in three)
+        first, before, after = (times_at(law, rng.exponential(size=_MEDIANS)) for law in three)
         medians.append(float(np.median(np.where(before <= first, before, first + after))))
     if not 0 < medians[0] < math.inf or not math.isfinite(medians[1]):
         raise UnsupportedError(
@@ -243,9 +240,9 @@ def _time_ratio(trial: Protocol, scenario: Scenario, lives: Lives) -> float:
     return medians[1] / medians[0]
 
 
-def _drawn(law: Law, hazard: Vector) -> Vector:
-    values = np.array(law, dtype=np.float64)
-    return np.array([time_at(values, h) for h in hazard.tolist()])
+def _worst(proven: Sequence[Proven], method: str) -> Proven:
+    """The setting with the largest error; one in which a method has no estimate comes last."""
+    return max(proven, key=lambda one: -math.inf if math.isnan(one.rmse(method)) else one.rmse(method))
 
 
 def _best(proven: Sequence[Proven]) -> tuple[str, ...]:
@@ -253,7 +250,7 @@ def _best(proven: Sequence[Proven]) -> tuple[str, ...]:
     usable = [m for m in ADJUSTED if all(one.converged(m) >= _FOUND for one in proven)]
     if not usable:
         return ()
-    worst = {m: max(proven, key=lambda one, m=m: one.rmse(m)) for m in usable}  # type: ignore[misc]
+    worst = {m: _worst(proven, m) for m in usable}
     ordered = sorted(usable, key=lambda m: worst[m].rmse(m))
     first = ordered[0]
     top = worst[first].rmse(first) + 2 * worst[first].rmse_error(first)
@@ -264,7 +261,7 @@ def _sentences(proven: Sequence[Proven], best: Sequence[str]) -> tuple[str, ...]
     if not best:
         return ("No adjustment has an estimate in 95% of the trials of every setting: there is none to pre-specify.",)
     first = best[0]
-    where = max(proven, key=lambda one: one.rmse(first))
+    where = _worst(proven, first)
     said = [
         f"Pre-specify {first}: over {len(proven)} settings its largest root mean square error of the log hazard ratio, "
         f"{fixed(where.rmse(first), 3)} ({where.label}), is the smallest of the adjustments."

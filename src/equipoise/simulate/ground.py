@@ -78,7 +78,7 @@ class Setting:
                 raise DesignError(f"{name} = {getattr(self, name)!r} is not above 0", where=name, remedy="Such as 1.5.")
         if not 0 < self.share < 1:
             raise DesignError(f"share = {self.share!r} is no share", where="share", remedy="Such as 0.7.")
-        if not 0 <= self.kept <= 2:
+        if not 0 <= self.kept <= 1:
             raise DesignError(f"kept = {self.kept!r} is no share of an effect", where="kept", remedy="Such as 1.")
         if self.timing not in ("at progression", "after progression"):
             raise DesignError(f"unknown timing {self.timing!r}", remedy="'at progression' or 'after progression'.")
@@ -216,7 +216,7 @@ def _names(arm: NDArray[np.int64]) -> NDArray[np.str_]:
     return np.array([CONTROL, EXPERIMENTAL])[arm]
 
 
-def _times(law: Law, hazard: Vector) -> Vector:
+def times_at(law: Law, hazard: Vector) -> Vector:
     """Times at which the cumulative hazard of a law reaches each of these, (n,)."""
     values = np.array(law, dtype=np.float64)
     return np.array([time_at(values, h) for h in hazard.tolist()])
@@ -230,7 +230,7 @@ def _drawn(ground: Ground, sizes: tuple[int, int], number: int) -> _Drawn:
     arm = np.repeat([0, 1], sizes)
     entry = np.floor(rng.random(n) * lives.accrual)
     progression, before, after = (
-        _times(law, rng.exponential(size=n)) for law in (lives.progression, lives.death_before, lives.death_after)
+        times_at(law, rng.exponential(size=n)) for law in (lives.progression, lives.death_before, lives.death_after)
     )
     at_progression = rng.random(n) < 0.5
     after = after * setting.prognosis ** np.where(at_progression, 0.5, -0.5)

@@ -15,6 +15,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from decimal import ROUND_HALF_UP, Context, Decimal
+from functools import cache
 from typing import TYPE_CHECKING, Literal
 
 from .units import TimeUnit, days_per
@@ -96,12 +97,16 @@ def fixed(value: float, digits: int) -> str:
         return NOT_ESTIMABLE
     if math.isinf(value):
         return NOT_REACHED
-    quantum = Decimal(1).scaleb(-digits)
-    rounded = Decimal(repr(float(value))).quantize(quantum, rounding=ROUND_HALF_UP, context=_WIDE)
-    return format(rounded.copy_abs() if rounded == 0 else rounded, "f")
+    rounded = Decimal(repr(float(value))).quantize(_quantum(digits), context=_WIDE)
+    return format(rounded if rounded else rounded.copy_abs(), "f")
 
 
-_WIDE = Context(prec=350)  # every finite float with its decimals
+@cache
+def _quantum(digits: int) -> Decimal:
+    return Decimal(1).scaleb(-digits)
+
+
+_WIDE = Context(prec=350, rounding=ROUND_HALF_UP)  # every finite float with its decimals
 _DURATION_DIGITS = {"days": 1, "weeks": 1, "months": 1, "years": 2}
 
 
@@ -170,8 +175,7 @@ def percent(count: int, total: int, digits: int = 1) -> str:
         return NOT_ESTIMABLE
     if count in (0, total):
         return "0" if count == 0 else "100"
-    quantum = Decimal(1).scaleb(-digits)
-    return format((Decimal(100 * count) / Decimal(total)).quantize(quantum, rounding=ROUND_HALF_UP), "f")
+    return format((Decimal(100 * count) / Decimal(total)).quantize(_quantum(digits), rounding=ROUND_HALF_UP), "f")
 
 
 def count_percent(count: int, total: int) -> str:

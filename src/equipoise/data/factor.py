@@ -35,7 +35,9 @@ def missing_values(column: NDArray[Any]) -> NDArray[np.bool_]:
         return np.isnat(column)
     if kind in "UST":
         return column == np.zeros((), dtype=column.dtype)
-    flat = [_absent(v) for v in column.tolist()]
+    if set(map(type, column.ravel().tolist())) <= {str, type(None)}:
+        return ~column.astype(bool)
+    flat = [_absent(v) for v in column.ravel().tolist()]
     return np.array(flat, dtype=bool).reshape(column.shape)
 
 

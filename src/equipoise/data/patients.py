@@ -163,9 +163,8 @@ class Patients:
             )
         if self.adsl is None:
             return rows
-        again = self.adsl[names.subject].is_duplicated()
-        if again.any():
-            twice = self.adsl.filter(again)
+        if self.adsl[names.subject].n_unique() < self.adsl.height:
+            twice = self.adsl.filter(self.adsl[names.subject].is_duplicated())
             raise DataError(
                 "ADSL holds more than one record of a subject",
                 file=self.file_of("adsl"),
@@ -174,7 +173,7 @@ class Patients:
                 remedy="Keep one record a subject.",
             )
         wanted = [names.subject, *(c for c in self.adsl.columns if c not in rows.columns)]
-        return rows.join(self.adsl.select(wanted), on=names.subject, how="left", maintain_order="left")
+        return rows.join(self.adsl[wanted], on=names.subject, how="left", maintain_order="left")
 
     def file_of(self, dataset: str) -> str:
         """The file of a data set as an error names it."""

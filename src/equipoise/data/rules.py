@@ -263,10 +263,11 @@ def _tte_08(case: _Case) -> Iterator[Finding]:
         yield case.absent("TTE-08", "adtte", missing)
         return
     code = names.censoring
-    is_event = pl.any_horizontal(pl.col(code) == event for event in names.event_codes)
-    censored = case.adtte.filter(~is_event & pl.col(text).is_not_null())
-    if censored.is_empty():
+    codes = case.adtte[code].cast(pl.Float64).to_numpy()
+    censored = case.adtte.filter(pl.Series(~np.isin(codes, list(names.event_codes)) & ~np.isnan(codes)))
+    if censored[text].null_count() == censored.height:
         return
+    censored = censored.filter(pl.col(text).is_not_null())
     for (parameter,), rows in censored.group_by([names.parameter], maintain_order=True):
         said: list[str] = []
         bad = [rows.clear()]
@@ -315,9 +316,8 @@ def _adsl_01(case: _Case) -> Iterator[Finding]:
     if adsl is None:
         yield case.absent("ADSL-01", "adsl", [])
         return
-    again = adsl[names.subject].is_duplicated()
-    if again.any():
-        twice = adsl.filter(again)
+    if adsl[names.subject].n_unique() < adsl.height:
+        twice = adsl.filter(adsl[names.subject].is_duplicated())
         text = f"ADSL holds more than one record a subject, {_records(twice.height)} in all"
         yield case.finding("ADSL-01", "adsl", names.subject, twice, text, "Keep one record a subject.")
     arm, coded = names.arm, f"{names.arm}N"

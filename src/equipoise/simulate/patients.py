@@ -19,6 +19,8 @@ from .cohort import ENDPOINTS, Cohort
 
 _ROMAN = ("", "I", "II", "III", "IV")
 _UNSPECIFIED = "Not specified"
+_MARKS = ("STUDYID", "USUBJID", "SYNTHFL", "SYNTYPE")
+_EPOCH = date(1970, 1, 1)
 
 
 def patients(
@@ -62,13 +64,13 @@ def marked_subjects(trial: Protocol, arms: Sequence[str], origin: str) -> pl.Dat
     ['SYN-VETERAN-0001', 'SYN-VETERAN-0002']
     """
     study = "SYN-" + re.sub(r"[^A-Z0-9]+", "", trial.name.upper())[:12]
-    n = len(arms)
+    n, named = len(arms), {arm: trial.arm_in_data(arm) for arm in set(arms)}
     return pl.DataFrame({
         "STUDYID": [study] * n,
         "USUBJID": [f"{study}-{i + 1:04d}" for i in range(n)],
         "SYNTHFL": ["Y"] * n,
         "SYNTYPE": [origin.upper()] * n,
-        trial.data.arm.upper(): [trial.arm_in_data(arm) for arm in arms],
+        trial.data.arm.upper(): [named[arm] for arm in arms],
     })  # fmt: skip
 
 
@@ -76,7 +78,7 @@ def _adsl(trial: Protocol, drawn: Cohort, subjects: pl.DataFrame) -> pl.DataFram
     scenario, history = drawn.model.scenario, drawn.column
     start = scenario.first_patient
     entry = history("entry")
-    columns: dict[str, Any] = {"SUBJID": [u[-4:] for u in subjects["USUBJID"]]}
+    columns: dict[str, Any] = {"SUBJID": [u.rpartition("-")[2] for u in subjects["USUBJID"].to_list()]}
     if drawn.sites is not None:
         columns["SITEID"] = np.array(list(scenario.sites))[drawn.sites]
     arm = trial.data.arm.upper()
@@ -107,22 +109,23 @@ def _adsl(trial: Protocol, drawn: Cohort, subjects: pl.DataFrame) -> pl.DataFram
 
 def _beside(frame: pl.DataFrame, columns: dict[str, Any]) -> pl.DataFrame:
     """A frame and further columns; one that it has already stays as it is, and a single value stands in every row."""
-    made = []
-    for name, values in columns.items():
-        if name not in frame.columns:
-            alone = isinstance(values, str)
-            made.append(pl.Series(name, [values] * frame.height, dtype=pl.String) if alone else pl.Series(name, values))
-    return frame.hstack(made)
+    held = set(frame.columns)
+    return frame.hstack([_series(name, values, frame.height) for name, values in columns.items() if name not in held])
+
+
+def _series(name: str, values: Any, n: int) -> pl.Series:
+    if isinstance(values, str):
+        return pl.Series(name, [values], dtype=pl.String).new_from_index(0, n)
+    return values.alias(name) if isinstance(values, pl.Series) else pl.Series(name, values)
 
 
 def _dates(
     start: date, entry: NDArray[np.int64], day: NDArray[np.int64], where: NDArray[np.bool_] | None = None
 ) -> pl.Series:
     """Calendar dates of days after entry (0: the day of randomization)."""
-    found = np.datetime64(start, "D") + (entry + day).astype("timedelta64[D]")
-    if where is not None:
-        found[~where] = np.datetime64("NaT")
-    return pl.Series(found)
+    days = (start - _EPOCH).days + entry + day
+    known = days if where is None else np.where(where, days, np.nan)
+    return pl.Series(known, nan_to_null=True).cast(pl.Int32).cast(pl.Date)
 
 
 def endpoint_place(trial: Protocol, endpoint: str) -> int:
@@ -139,28 +142,35 @@ def endpoint_place(trial: Protocol, endpoint: str) -> int:
 
 def _adtte(trial: Protocol, drawn: Cohort, adsl: pl.DataFrame) -> pl.DataFrame:
     history, names = drawn.column, names_in_upper_case(trial.data)
-    kept = [c for c in adsl.columns if c in ("STUDYID", "USUBJID", "SYNTHFL", "SYNTYPE", names.arm)]
-    subjects = adsl.select(kept)
-    parts = []
+    subjects = adsl[[c for c in adsl.columns if c in (*_MARKS, names.arm)]]
+    n, k = subjects.height, len(trial.endpoints)
+    parameters, labels, days, events, described, reasons = [], [], [], [], [], []
     for endpoint, about in trial.endpoints.items():
         place = endpoint_place(trial, endpoint)
         day, event = (history(("pfs_", "os_", "ttp_")[place] + what) for what in ("day", "event"))
-        death = history("death")
-        of_death = (event == 1) & (death == day) & ((history("progression") != day) if place != 1 else True)
-        described = np.where(of_death, "Death", "Progression").astype(object)
-        described[event == 0] = None
-        reason = np.where(event == 0, "Last assessment without the event" if place != 1 else "Last known alive", "")
-        parts.append(_beside(subjects, {
-            names.parameter: trial.parameter(endpoint),
-            "PARAM": about.label,
-            names.time: day.astype(float),
-            names.censoring: 1 - event,
-            "EVNTDESC": pl.Series(described.tolist(), dtype=pl.String),
-            "CNSDTDSC": pl.Series([r or None for r in reason], dtype=pl.String),
-            names.start_date: adsl["RANDDT"],
-            names.end_date: _dates(drawn.model.scenario.first_patient, history("entry"), day - 1),
-        }))  # fmt: skip
-    return pl.concat(parts)
+        of_death = history("death") == day
+        if place != 1:
+            of_death &= history("progression") != day
+        censored = "Last assessment without the event" if place != 1 else "Last known alive"
+        parameters += [trial.parameter(endpoint)] * n
+        labels += [about.label] * n
+        days.append(day)
+        events.append(event)
+        happened = event.tolist()
+        what = [("Progression", "Death")[died] for died in of_death.tolist()]
+        described += [text if e else None for text, e in zip(what, happened, strict=True)]
+        reasons += [None if e else censored for e in happened]
+    day = np.concatenate(days)
+    return _beside(pl.concat([subjects] * k), {
+        names.parameter: parameters,
+        "PARAM": pl.Series(labels, dtype=pl.String),
+        names.time: day.astype(float),
+        names.censoring: 1 - np.concatenate(events),
+        "EVNTDESC": pl.Series(described, dtype=pl.String),
+        "CNSDTDSC": pl.Series(reasons, dtype=pl.String),
+        names.start_date: pl.concat([adsl["RANDDT"]] * k),
+        names.end_date: _dates(drawn.model.scenario.first_patient, np.tile(history("entry"), k), day - 1),
+    })  # fmt: skip
 
 
 def _adae(drawn: Cohort, adsl: pl.DataFrame) -> pl.DataFrame:
@@ -170,7 +180,6 @@ def _adae(drawn: Cohort, adsl: pl.DataFrame) -> pl.DataFrame:
     day = drawn.adverse_events[subject, kind]
     kinds = [*events.kinds, None]
     chosen = [kinds[k] for k in kind]
-    first = [a for a in adsl.columns if a in ("STUDYID", "USUBJID", "SYNTHFL", "SYNTYPE")] + [adsl.columns[4]]
     start = drawn.model.scenario.first_patient
     terms = ["Adverse event, term not specified" if c is None else c.term for c in chosen]
     texts: dict[str, list[Any]] = {
@@ -183,37 +192,37 @@ def _adae(drawn: Cohort, adsl: pl.DataFrame) -> pl.DataFrame:
     }
     columns: dict[str, Any] = {name: pl.Series(values, dtype=pl.String) for name, values in texts.items()}
     columns |= {"ASTDT": _dates(start, drawn.column("entry")[subject], day - 1), "ASTDY": day, "TRTEMFL": "Y"}
-    return _beside(adsl.select(first)[subject], columns)
+    return _beside(_who(adsl)[subject], columns)
 
 
 def _adex(trial: Protocol, drawn: Cohort, adsl: pl.DataFrame) -> pl.DataFrame:
     planned, given, amount_planned, amount_given = drawn.doses
     regimens = [r for arm in trial.arms.values() for r in arm.regimen or ()]
-    first = [a for a in adsl.columns if a in ("STUDYID", "USUBJID", "SYNTHFL", "SYNTYPE")] + [adsl.columns[4]]
-    subjects = adsl.select(first)
-    parts = []
-    for j, regimen in enumerate(regimens):
-        mine = np.nonzero(planned[:, j] >= 0)[0]
-        unit = regimen.maintenance.dose.unit.partition("/")[0]
-        # The model has no body surface: of a dose by it the number of doses is known, not their amount.
-        known = "m2" not in (regimen.maintenance.dose.per, regimen.loading.dose.per if regimen.loading else "")
-        parts.append(_beside(subjects[mine], {
-            "EXTRT": regimen.drug,
-            "EXROUTE": regimen.route,
-            "DOSEU": unit,
-            "TRTSDT": adsl["TRTSDT"][mine],
-            "TRTEDT": adsl["TRTEDT"][mine],
-            "TRTDURD": drawn.column("treatment_end")[mine],
-            "NDOSEP": planned[mine, j],
-            "NDOSEG": given[mine, j],
-            "CDOSEP": _amounts("CDOSEP", amount_planned[mine, j], known),
-            "CDOSEG": _amounts("CDOSEG", amount_given[mine, j], known),
-        }))  # fmt: skip
-    return pl.concat(parts).sort("USUBJID", maintain_order=True)
+    subject, which = np.nonzero(planned >= 0)
+    mine = [regimens[j] for j in which.tolist()]
+    # The model has no body surface: of a dose by it the number of doses is known, not their amount.
+    known = np.array([
+        "m2" not in (r.maintenance.dose.per, r.loading.dose.per if r.loading else "") for r in regimens
+    ])[which]  # fmt: skip
+    return _beside(_who(adsl)[subject], {
+        "EXTRT": [r.drug for r in mine],
+        "EXROUTE": pl.Series([r.route for r in mine], dtype=pl.String),
+        "DOSEU": [r.maintenance.dose.unit.partition("/")[0] for r in mine],
+        "TRTSDT": adsl["TRTSDT"][subject],
+        "TRTEDT": adsl["TRTEDT"][subject],
+        "TRTDURD": drawn.column("treatment_end")[subject],
+        "NDOSEP": planned[subject, which],
+        "NDOSEG": given[subject, which],
+        "CDOSEP": _amounts(amount_planned[subject, which], known),
+        "CDOSEG": _amounts(amount_given[subject, which], known),
+    })  # fmt: skip
 
 
-def _amounts(name: str, amounts: NDArray[np.float64], known: bool) -> pl.Series:
+def _who(adsl: pl.DataFrame) -> pl.DataFrame:
+    """The subjects with their marks and arm, as every data set begins."""
+    return adsl[[*(c for c in adsl.columns if c in _MARKS), adsl.columns[4]]]
+
+
+def _amounts(amounts: NDArray[np.float64], known: NDArray[np.bool_]) -> pl.Series:
     """Total amounts; null where they depend on a weight or a body surface that the model does not give."""
-    if not known:
-        return pl.Series(name, [None] * len(amounts), dtype=pl.Float64)
-    return pl.Series(name, np.round(amounts, 6), nan_to_null=True)
+    return pl.Series(np.where(known, np.round(amounts, 6), np.nan), nan_to_null=True)

@@ -21,6 +21,7 @@ from equipoise.errors import DataError, EquipoiseError
 from equipoise.protocol import Protocol
 
 METHODS = ("rpsftm", "ipe", "two-stage", "two-stage g-estimation", "ipcw", "msm")
+RATIO = ("RPSFTM", "hazard ratio")
 CONTROL = pl.col("TRT01P") == "A"
 
 
@@ -201,7 +202,7 @@ def test_dates_that_are_refused(tmp_path: Path) -> None:
     late = pl.col("XODT") + timedelta(days=4000)
     for patients, column, what in (
         (replace(data, adsl=data.adsl.drop("XODT")), "XODT", "date of the intercurrent event"),
-        (replace(data, adsl=data.adsl.drop("DCUTDT")), "DCUTDT", "no date of the data cut"),
+        (replace(data, adsl=data.adsl.drop("DCUTDT")), "DCUTDT", "administrative censoring is not known"),
         (with_dates(data, first_of("A", -3)), "XODT", "lies before the start"),
         (with_dates(data, first_of("T+A", 3)), "XODT", "in an arm that may not switch"),
         (with_dates(data, late), "XODT", "a switch lies after the event"),
@@ -217,6 +218,18 @@ def test_dates_that_are_refused(tmp_path: Path) -> None:
         assert str(found.value).startswith("analysis OS, adjusted: ")
         assert str(found.value) in refusals(trial, patients)
     assert refusals(trial, data) == ()
+
+
+def test_the_date_of_the_cut_is_asked_for_where_recensoring_needs_it(tmp_path: Path) -> None:
+    data = switching_trial.patients()
+    assert data.adsl is not None
+    without = replace(data, adsl=data.adsl.drop("DCUTDT"))
+    for method, lines in (("ipcw", ()), ("msm", ()), ("two-stage", ("recensor = false",))):
+        trial = asked(tmp_path, "draws = 0", "beside = []", *lines, method=method)
+        assert eq.analyze.run(trial, without).of("switching") == eq.analyze.run(trial, data).of("switching")
+    trial = asked(tmp_path, "draws = 0", 'beside = ["rpsftm"]', method="ipcw")
+    row = next(r for r in eq.analyze.run(trial, without).of("switching") if (r.group, r.statistic) == RATIO)
+    assert "administrative censoring is not known" in row.reason
 
 
 def test_columns_that_are_not_there(tmp_path: Path) -> None:

@@ -173,6 +173,23 @@ def test_a_switch_before_progression_counts_as_progression() -> None:
     assert one.hazard_ratio == other.hazard_ratio
 
 
+def test_time_lived_before_the_switch_is_told() -> None:
+    """By hand: A's two who switched progressed on day 2, switched on 5 and 3, lived to 12 and 32: 4 of 40 days."""
+    time, arm = [6, 4, 12, 8, 10, 32, 7, 6, 9, 12, 14, 16], ["A"] * 6 + ["B"] * 6
+    tte = TimeToEvent(time, [1] * 12, arm, control="A", experimental="B", unit="days")
+    progression = [2.0, 1, 2, 6, NEVER, 2] + [5.0] * 6
+
+    def told(second: float) -> list[str]:
+        switch = [NEVER, NEVER, second, NEVER, NEVER, 3] + [NEVER] * 6
+        r = Switches(tte=tte, switch=switch, progression=progression, administrative=[40] * 12)
+        return [text for text in two_stage(r, distribution="exponential").warnings if "immortal" in text]
+
+    assert [text.partition(" of those")[0] for text in told(5)] == ["10.0% of the time after progression"]
+    assert len(told(2)) == 1  # 1 of 40
+    assert told(1) != told(2)
+    assert told(1)[0].startswith("2.4% ")  # who switched before the progression was seen: from then on, 1 of 41
+
+
 def test_time_zero() -> None:
     time = subjects()["time"]
     time[3] = 0.0

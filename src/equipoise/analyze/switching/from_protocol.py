@@ -40,8 +40,8 @@ def switches(
     on the date that it names, else XODT; under whatever strategy it stands it is not applied, other intercurrent
     events are, and a switch after one that ends the follow-up is none. Progression is the event of the protocol's
     endpoint of progression alone, else of progression-free survival where it is not the death itself. Administrative
-    censoring falls on the data cut (DCUTDT, or the cut that was made). Days are counted as AVAL counts them.
-    ``covariates`` are columns of baseline covariates, ``strata`` those of the endpoint.
+    censoring falls on the data cut (the cut that was made, or DCUTDT), and is not known without either. Days are
+    counted as AVAL counts them. ``covariates`` are columns of baseline covariates, ``strata`` those of the endpoint.
 
     Raises ``ProtocolError`` for an estimand without such an event, ``DataError`` for dates that are not there and for
     whatever ``Switches`` refuses.
@@ -144,17 +144,12 @@ def _near(days: Vector, time: Vector, rounded: bool) -> Vector:
     return np.where(near, time, days)
 
 
-def _administrative(rows: pl.DataFrame, data: Patients, time: Vector) -> Vector:
-    """The day of the data cut by subject: the cut that was made, else DCUTDT."""
+def _administrative(rows: pl.DataFrame, data: Patients, time: Vector) -> Vector | None:
+    """The day of the data cut by subject: the cut that was made, else DCUTDT; None without either."""
     if data.cutoff is not None:
         rows = rows.with_columns(pl.lit(data.cutoff).alias(CUTOFF_DATE))
     if CUTOFF_DATE not in rows.columns:
-        raise DataError(
-            "there is no date of the data cut, on which administrative censoring falls",
-            file=data.file_of("adsl"),
-            column=CUTOFF_DATE,
-            remedy=f"Add {CUTOFF_DATE} to ADSL, or make the cut: data.cut(date).",
-        )
+        return None
     return _day(rows, data, CUTOFF_DATE, time, "date of the data cut")
 
 

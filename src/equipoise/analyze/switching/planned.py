@@ -49,7 +49,8 @@ _EVERY_DAYS = 28.0
 _REMEDIES = {
     "switch": "Mend the dates; if people may switch in both arms, name both: switching.may_switch; if without a "
     'progression: switching.since = "randomization".',
-    "administrative": "Give everybody the date of the data cut, on or after the last follow-up.",
+    "administrative": "Give everybody the date of the data cut, on or after the last follow-up, or make the cut: "
+    "data.cut(date). Without the column: recensor = false.",
     "progression": "Add the endpoint of progression to the data, or mend it.",
 }
 

@@ -20,7 +20,6 @@ from ...survival.model_matrix import model_matrix
 from ...units import TimeUnit, days_per
 
 Vector = NDArray[np.float64]
-NO_END = "there is no day of administrative censoring"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -209,10 +208,10 @@ class Switches:
         """The day of administrative censoring, (n,); refuses where it is not known."""
         if self.administrative is None:
             raise DataError(
-                NO_END,
+                "the day of administrative censoring is not known, on which recensoring rests",
                 column="administrative",
-                remedy="Recensoring needs it of everybody, also of those with an event: the data cut less the day of "
-                "randomization. Or ask for no recensoring.",
+                remedy="It is needed of everybody, also of those with an event: the data cut less the day of "
+                "randomization (DCUTDT in ADSL, or data.cut(date)). Or ask for no recensoring: recensor=False.",
             )
         return self.administrative
 

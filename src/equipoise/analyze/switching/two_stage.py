@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ... import results
 from ...data import TimeToEvent
 from ...data.columns import as_array, refuse
 from ...design.given import real_number
@@ -27,6 +29,7 @@ from .restored_draws import Copies, restored_draws, with_all_switches
 from .without_switching import SwitchEffect, WithoutSwitching, by_arm, compared, what_speaks_against
 
 Since = Literal["progression", "switch"]
+MUCH_WAITING = 0.02  # of the time after progression of those who switched: 5% moved a log hazard ratio by 0.05
 
 ASSUMPTION = (
     "no unmeasured confounding at progression: given the covariates, those who switch would have lived as long after "
@@ -100,10 +103,11 @@ def two_stage(
         f"{', adjusted for ' + ', '.join(given) if given else ''}; time since {since} divided by its factor; "
         f"{recensored_words(recensor)}"
     )
-    whole = two_stage_result(
+    plain = two_stage_result(
         "two-stage", switches, result, tuple(effects.values()), found[1], (by_stratum, chosen, level),
         (method, ASSUMPTION),
     )  # fmt: skip
+    whole = replace(plain, warnings=(*plain.warnings, *_waiting(switches, effects, base)))
 
     def again(rows: Rows) -> WithoutSwitching:
         then = None if at_progression is None else {n: as_array(c)[rows] for n, c in at_progression.items()}
@@ -118,6 +122,22 @@ def two_stage(
         )
 
     return with_bootstrap(whole, again, tte, samples, seed, level, drawn)
+
+
+def _waiting(switches: Switches, arms: Iterable[int], base: Vector) -> tuple[str, ...]:
+    """A warning by arm where people switched late after progression: they lived until then, whatever switching does."""
+    texts = []
+    for arm in arms:
+        rows = switches.switched & (switches.tte.arm == arm)
+        waited, lived = (float((last[rows] - base[rows]).sum()) for last in (switches.switch, switches.tte.time))
+        if waited > MUCH_WAITING * lived:
+            share = results.fixed(100 * waited / lived, 1)
+            texts.append(
+                f"{share}% of the time after progression of those in {switches.tte.arms[arm]} who switched came before "
+                "the switch: who was to switch lived through it, which the factor takes for an effect of switching "
+                "(immortal time)"
+            )
+    return tuple(texts)
 
 
 def arms_with_switches(switches: Switches) -> list[int]:

@@ -16,13 +16,14 @@ from equipoise.data import Patients
 from equipoise.errors import DataError, EquipoiseError, ProtocolError
 from equipoise.printing import print_demonstrations
 from equipoise.protocol import FURTHER_PARTS, Protocol, example
-from equipoise.reconstruct import SENTENCE, Assumed, Demonstration, Found, asked, demonstrate, search
+from equipoise.reconstruct import Assumed, Demonstration, Found, asked, demonstrate, search
 from equipoise.reconstruct import demonstration as module
 from equipoise.reconstruct.demonstration import (
     REPLAYED,
     WAYS,
     assumed,
     assumed_effects,
+    meaning,
     none_crossing,
     ratio_in_model,
     summary,
@@ -36,6 +37,10 @@ from equipoise.run import _with_demonstrations
 from equipoise.simulate import Cut
 from equipoise.simulate import trial as simulated
 
+SENTENCE = (
+    "the abstract cannot tell what overall survival would have been without crossover; every value here is an "
+    "assumption returned"
+)
 TABLE, OS = "overall survival by crossover", "OS, treatment policy"
 
 
@@ -60,11 +65,14 @@ def found_under(trial: Protocol, ratio: float, seed: int = 3) -> Found:
     return search(trial, task.model, task.targets, seed=seed)
 
 
-def test_the_sentence_is_the_one_agreed_on() -> None:
-    assert SENTENCE == (
-        "the abstract cannot tell what overall survival would have been without crossover; every value here is an "
-        "assumption returned"
-    )
+def test_the_sentence_is_the_one_agreed_on(trial: Protocol) -> None:
+    assert meaning(trial, "OS") == SENTENCE
+    assert meaning(trial, "OS", "C").startswith("what is printed cannot tell")
+    numbers = tuple(n.model_copy(update={"source": "paper"}) for n in trial.published.numbers)
+    label = trial.endpoints["OS"].model_copy(update={"label": "OS from diagnosis"})
+    update = {"published": trial.published.model_copy(update={"numbers": numbers}), "endpoints": {"OS": label}}
+    other = trial.model_copy(update=update)
+    assert meaning(other, "OS").startswith("the paper cannot tell what OS from diagnosis would have been")
 
 
 def test_which_protocols_ask_for_it(trial: Protocol) -> None:

@@ -3,7 +3,7 @@
 from .audit import CLOSING, Audit, audit
 from .check import Check
 from .cohort import Found, search
-from .demonstration import SENTENCE, Assumed, Demonstration, asked, demonstrate
+from .demonstration import Assumed, Demonstration, asked, demonstrate
 from .digitized import DigitizedTrial, digitized
 from .digitized_files import Clicks, read_digitized
 from .ensemble import HEADING
@@ -15,7 +15,6 @@ from .targets import Target, Targets, targets
 __all__ = [
     "CLOSING",
     "HEADING",
-    "SENTENCE",
     "Assumed",
     "Audit",
     "Calibration",

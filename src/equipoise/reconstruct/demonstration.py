@@ -32,10 +32,6 @@ from .ensemble import as_patients, search_all, stated_scenario, task_of
 if TYPE_CHECKING:
     import polars as pl
 
-SENTENCE = (
-    "the abstract cannot tell what overall survival would have been without crossover; every value here is an "
-    "assumption returned"
-)
 COHORTS = 10  # under each assumed effect
 DRAWS = 1_000  # bootstrap samples, of the cohort shown alone
 PARTS, PATIENTS = 20, 10_000  # of the draw in which nobody crosses over
@@ -80,7 +76,7 @@ class Demonstration:
     nobody crossing over, in ``patients`` drawn patients, and its Monte Carlo standard error; it is the same for
     every assumed effect. ``shown`` is the
     RPSFTM of the cohort that the reconstruction shows, with bootstrap limits. ``context`` says of which simulation
-    table, estimand and endpoint all of this is.
+    table, estimand and endpoint all of this is, ``meaning`` what it means.
     """
 
     label: str
@@ -92,6 +88,7 @@ class Demonstration:
     tier: str
     shown: RPSFTM
     context: Row
+    meaning: str
 
     def __str__(self) -> str:
         """As it would stand in a report: the range over all cohorts, and what it means."""
@@ -102,11 +99,11 @@ class Demonstration:
         if low == high == results.NOT_ESTIMABLE:
             return (
                 f"On {met} cohorts that print {every}, over {len(self.assumed)} assumed effects of crossing over, "
-                f"there is no hazard ratio of {self.context.endpoint} by RPSFTM to be shown: {SENTENCE}"
+                f"there is no hazard ratio of {self.context.endpoint} by RPSFTM to be shown: {self.meaning}"
             )
         return (
             f"On {met} cohorts that print {every}, over {len(self.assumed)} assumed effects of crossing over, hazard "
-            f"ratios of {self.context.endpoint} by RPSFTM go from {low} to {high}: {SENTENCE}"
+            f"ratios of {self.context.endpoint} by RPSFTM go from {low} to {high}: {self.meaning}"
         )
 
     def rows(self) -> list[Row]:
@@ -115,7 +112,7 @@ class Demonstration:
         return [
             *(row for one in self.assumed for row in self._of(one)),
             *self._shown(),
-            replace(self.context, statistic="meaning", text=SENTENCE),
+            replace(self.context, statistic="meaning", text=self.meaning),
         ]
 
     def table(self) -> pl.DataFrame:
@@ -231,7 +228,24 @@ def demonstrate(
             population=about.population, endpoint=about.variable, toml_path=f"simulation.{quoted(name)}",
             origin="reconstructed",
         ),
+        meaning=meaning(trial, about.variable, tier),
     )  # fmt: skip
+
+
+def meaning(trial: Protocol, variable: str, tier: str = "A") -> str:
+    """What a demonstration means, in the name of the source whose numbers of a tier are aimed at.
+
+    >>> from equipoise.protocol import example
+    >>> meaning(example("tandem"), "OS").partition(";")[0]
+    'the abstract cannot tell what overall survival would have been without crossover'
+    """
+    aimed = {n.source for _, n in trial.published.of_tier(tier) if n.use == "target"}  # type: ignore[arg-type]
+    told = f"the {aimed.pop()}" if len(aimed) == 1 else "what is printed"
+    label = trial.endpoints[variable].label
+    what = label[:1].lower() + label[1:] if label[1:2].islower() else label
+    return (
+        f"{told} cannot tell what {what} would have been without crossover; every value here is an assumption returned"
+    )
 
 
 def assumed_effects(trial: Protocol, name: str) -> tuple[Scenario, tuple[tuple[str, float], ...]]:

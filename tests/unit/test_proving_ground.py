@@ -107,7 +107,7 @@ def test_failures_are_counted_with_their_reasons() -> None:
     ("call", "words"),
     [
         (lambda: Setting(time_ratio=0, share=0.5), "time_ratio = 0 is not above 0"),
-        (lambda: Setting(time_ratio=1.5, share=1.0), "share = 1.0 is no share"),
+        (lambda: Setting(time_ratio=1.5, share=1.0), "1.0 is no share of those"),
         (lambda: Setting(time_ratio=1.5, share=0.5, kept=3), "kept = 3 is no share of an effect"),
         (lambda: Setting(time_ratio=1.5, share=0.5, timing="never"), "unknown timing 'never'"),  # type: ignore[arg-type]
         (lambda: ground(LIVES, replace(LATER, share=0.999), seed=1, patients=2_000), "live to switch"),
@@ -239,7 +239,7 @@ def test_the_command(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--share", "2"], "share = 2.0 is no share"),
+        (["--share", "2"], "2.0 is no share of those"),
         (["--share", "x"], "--share"),
         (["--trials", "0"], "0 is no number of trials"),
         (["--draws", "1"], "1 bootstrap samples"),

@@ -69,7 +69,11 @@ def test_the_bundled_protocol_has_no_adjusted_analysis() -> None:
         (['may_switch = ["B"]'], ".may_switch[0]", "there is no arm of the estimand 'B'"),
         (['visits = "tumour"'], ".visits", 'Did you mean "tumor"?'),
         (['since = "birth"'], ".since", "'birth'"),
-        (['recensor = "some"'], ".recensor", "'some'"),
+        (
+            ['recensor = "some"'],
+            ".recensor",
+            'recensor is true (in arms in which people may switch), "all arms" or false',
+        ),
         (['methods = "ipe"'], ".methods", "unknown key"),
     ],
 )

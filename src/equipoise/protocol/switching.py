@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from ..errors import ProtocolError
 from .section import Many, Section, Text, known, quoted
@@ -30,6 +30,12 @@ NAMES: dict[SwitchingMethod, str] = {
 """What the methods are called in results."""
 
 
+def _known_recensoring(value: object) -> object:
+    if value is None or isinstance(value, bool) or value == "all arms":
+        return value
+    raise ValueError('recensor is true (in arms in which people may switch), "all arms" or false')
+
+
 class Switching(Section):
     """The estimator of an analysis had nobody switched, and what stands beside it in the report.
 
@@ -52,7 +58,7 @@ class Switching(Section):
     seed: Annotated[int, Field(ge=0)] | None = None
     at_progression: Many[Text] = ()
     varying: Many[Text] = ()
-    recensor: bool | Literal["all arms"] | None = None
+    recensor: Annotated[bool | Literal["all arms"] | None, BeforeValidator(_known_recensoring)] = None
     visits: Text | None = None
     since: Literal["randomization", "progression"] | None = None
 

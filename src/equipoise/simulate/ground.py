@@ -77,7 +77,8 @@ class Setting:
             if not 0 < getattr(self, name) < math.inf:
                 raise DesignError(f"{name} = {getattr(self, name)!r} is not above 0", where=name, remedy="Such as 1.5.")
         if not 0 < self.share < 1:
-            raise DesignError(f"share = {self.share!r} is no share", where="share", remedy="Such as 0.7.")
+            remedy = "It lies between 0 and 1, such as 0.7: a whole group leaves nobody to compare with."
+            raise DesignError(f"{self.share!r} is no share of those who progress", where="share", remedy=remedy)
         if not 0 <= self.kept <= 1:
             raise DesignError(f"kept = {self.kept!r} is no share of an effect", where="kept", remedy="Such as 1.")
         if self.timing not in ("at progression", "after progression"):

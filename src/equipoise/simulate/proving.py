@@ -198,7 +198,9 @@ def prove(
     if number is None or number < 1:
         raise DesignError(f"{trials!r} is no number of trials", where="trials", remedy="Give 100 or more.")
     if samples is None or samples < 0 or samples == 1:
-        raise DesignError(f"{draws!r} bootstrap samples", where="draws", remedy="Give 0 for none, or 200 or more.")
+        raise DesignError(
+            f"{draws!r} bootstrap samples tell of no limits", where="draws", remedy="Give 0 for none, or 200 or more."
+        )
     unknown = [name for name in methods if name not in METHODS]
     if unknown:
         raise DesignError(f"there is no method {unknown[0]!r}", where="methods", remedy=f"Known: {', '.join(METHODS)}.")

@@ -232,6 +232,14 @@ def test_the_date_of_the_cut_is_asked_for_where_recensoring_needs_it(tmp_path: P
     assert "administrative censoring is not known" in row.reason
 
 
+def test_the_mean_of_weights_is_judged_where_it_says_something(tmp_path: Path) -> None:
+    """From progression on nobody switches before, whom the numerator, a model of everybody, has switching there."""
+    data = switching_trial.patients()
+    for since, told in (("progression", False), ("randomization", True)):
+        trial = asked(tmp_path, "draws = 0", "beside = []", f'since = "{since}"', method="msm")
+        assert any("instead of 1" in text for text in eq.analyze.run(trial, data).warnings) == told
+
+
 def test_columns_that_are_not_there(tmp_path: Path) -> None:
     data = switching_trial.patients()
     trial = asked(tmp_path, 'at_progression = ["ECOGPD"]', "draws = 0", method="two-stage")

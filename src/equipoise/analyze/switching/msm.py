@@ -98,6 +98,8 @@ def msm(
         tested=~rows.after,
         modelled=arms,
         separate=tuple(t for t in terms if t.startswith(SWITCHED) and t not in rows.baseline_terms),
+        # The numerator is a model of everybody: it has switches before progression, of which there are none.
+        mean_one=since != "progression",
     )
     words = [
         "marginal structural Cox model", "weights by pooled logistic regression of the visits",

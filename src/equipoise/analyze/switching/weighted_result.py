@@ -143,7 +143,8 @@ class Outcome:
 
     Log chances (m,): of the history of switching up to each row, and of the same given the baseline covariates alone.
     ``tested`` marks the rows of the log-rank test; ``modelled`` are the arms with a model; ``separate`` names the terms
-    without which the arm's own effect is not that of nobody switching.
+    without which the arm's own effect is not that of nobody switching; ``mean_one`` says that stabilized weights have
+    that mean if the models hold.
     """
 
     tte: TimeToEvent
@@ -154,6 +155,7 @@ class Outcome:
     tested: NDArray[np.bool_]
     modelled: tuple[int, ...]
     separate: tuple[str, ...] = ()
+    mean_one: bool = True
 
 
 def weighted_outcome(
@@ -218,7 +220,7 @@ def weighted_outcome(
         summaries=summaries,
         models=models,
         notes=tuple(why for arm in switches.may_switch if (why := switches.one_sided(arm))),
-        warnings=(*weight_warnings(modelled, stabilized), *_odd(models)),
+        warnings=(*weight_warnings(modelled, stabilized and outcome.mean_one), *_odd(models)),
         assumption=words[1],
         level=level,
         method=words[0],

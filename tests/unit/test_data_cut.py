@@ -209,6 +209,7 @@ def test_endpoint_rows_join_adsl_and_keep_adttes_own(tmp_path: Path) -> None:
     assert rows["USUBJID"].to_list() == adtte()["USUBJID"][:6].to_list()
     assert rows["ITTFL"].to_list() == ["Y"] * 6
     assert rows["TRT01P"].to_list() == ["A", "B", "A", "B", "A", "B"]
+    assert rows.equals(patients(tmp_path, adsl=shuffled.reverse()).endpoint_rows("OS"))  # in ADTTE's own order
     assert patients(tmp_path, adsl=None).endpoint_rows("OS").columns == adtte().columns
     with pytest.raises(DataError, match=r"PARAMCD 'TTP' .*holds: PFS, OS"):
         patients(tmp_path).endpoint_rows("TTP")

@@ -10,6 +10,7 @@ import polars as pl
 
 from ..data import Patients, TimeToEvent
 from ..data.day_count import OFFSET, count_days
+from ..data.patients import rows_where
 from ..errors import DataError, EquipoiseError, ProtocolError, name_subjects
 from ..protocol import Protocol, quoted
 from ..units import days_per
@@ -309,7 +310,7 @@ def in_population(trial: Protocol, data: Patients, name: str, rows: pl.DataFrame
             )
         within = held == value
         if within.null_count() or not within.all():
-            rows = rows.filter(within)
+            rows = rows_where(rows, within)
     if rows.is_empty():
         shown = ", ".join(f"{c} = {v}" for c, v in conditions.items())
         raise DataError(

@@ -22,6 +22,11 @@ _EXPOSURE_NOTE = (
 )
 
 
+def rows_where(frame: pl.DataFrame, mask: pl.Series) -> pl.DataFrame:
+    """``frame.filter`` column by column: for a few hundred rows the query engine takes five times as long."""
+    return pl.DataFrame([column.filter(mask) for column in frame.get_columns()])
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Patients:
     """ADTTE, and ADSL, ADAE, ADEX (exposure) and ``measurements`` on visits where there are any, of one origin.
@@ -152,7 +157,7 @@ class Patients:
 
     def _endpoint_rows(self, parameter: str) -> pl.DataFrame:
         names = self.names
-        rows = self.adtte.filter(self.adtte[names.parameter] == parameter)
+        rows = rows_where(self.adtte, self.adtte[names.parameter] == parameter)
         if rows.height == 0:
             held = self.adtte[names.parameter].drop_nulls().unique(maintain_order=True).to_list()
             raise DataError(
@@ -172,7 +177,10 @@ class Patients:
                 subjects=twice[names.subject].unique(maintain_order=True).to_list(),
                 remedy="Keep one record a subject.",
             )
-        wanted = [names.subject, *(c for c in self.adsl.columns if c not in rows.columns)]
+        own = set(rows.columns)
+        wanted = [names.subject, *(c for c in self.adsl.columns if c not in own)]
+        if rows[names.subject].equals(self.adsl[names.subject], null_equal=False):
+            return rows.hstack([self.adsl[name] for name in wanted[1:]])
         return rows.join(self.adsl[wanted], on=names.subject, how="left", maintain_order="left")
 
     def file_of(self, dataset: str) -> str:

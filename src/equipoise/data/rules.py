@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from ..errors import DataError, name_subjects
 from ..protocol import DataNames, Protocol
 from .day_count import FITS, OFFSET, count_days, fits_from_one
-from .patients import Patients
+from .patients import Patients, rows_where
 
 Severity = Literal["error", "warning", "not applicable"]
 _ORDER: tuple[Severity, ...] = ("error", "warning", "not applicable")
@@ -171,9 +171,9 @@ def _broken(case: _Case) -> dict[str, NDArray[np.bool_]]:
             # Who entered on the day of the cut has no time yet where the file counts ADT - STARTDT.
             positive |= (time == 0) & (code == case.patients.cut_code)
         found = {"TTE-01": ~whole, "TTE-02": ~positive}
-        found["TTE-05"] = adtte.select(names.subject, names.parameter).is_duplicated().to_numpy()
+        found["TTE-05"] = adtte[[names.subject, names.parameter]].is_duplicated().to_numpy()
         if not _missing(adtte, [names.start_date, names.end_date]):
-            days = (adtte[names.end_date] - adtte[names.start_date]).dt.total_days().cast(pl.Float64).to_numpy()
+            days = np.trunc((adtte[names.end_date] - adtte[names.start_date]).to_numpy() / np.timedelta64(1, "D"))
             found["TTE-03"] = days < 0
             # What does not count from day 1 may count from day 0: the rule finds out.
             found["TTE-04"] = ~(fits_from_one(time, days, names) | np.isnan(time - days))
@@ -264,7 +264,7 @@ def _tte_08(case: _Case) -> Iterator[Finding]:
         return
     code = names.censoring
     codes = case.adtte[code].cast(pl.Float64).to_numpy()
-    censored = case.adtte.filter(pl.Series(~np.isin(codes, list(names.event_codes)) & ~np.isnan(codes)))
+    censored = rows_where(case.adtte, pl.Series(~np.isin(codes, list(names.event_codes)) & ~np.isnan(codes)))
     if censored[text].null_count() == censored.height:
         return
     censored = censored.filter(pl.col(text).is_not_null())

@@ -224,6 +224,9 @@ def test_advice_on_paper_and_page(tandem: Protocol, tmp_path: Path) -> None:
     assert page.count("<svg") == 1
     assert all(sentence.split(":")[0] in page for sentence in found.sentences)
     assert found.worst("RPSFTM") in found.proven
+    assert (
+        "104 patients in control and 103 on the experimental treatment, which multiplies time by 2.02; 50% of" in page
+    )
 
 
 def test_the_command(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -115,7 +115,20 @@ def advise(
         )  # fmt: skip
         proven.append(found)
     best = _best(proven)
-    return Advice(proven=tuple(proven), best=best, sentences=_sentences(proven, best), notes=ASSUMED)
+    return Advice(
+        proven=tuple(proven), best=best, sentences=_sentences(proven, best), notes=(_numbers(proven), *ASSUMED)
+    )
+
+
+def _numbers(proven: Sequence[Proven]) -> str:
+    """The numbers that the settings share: patients, time ratio, and who switches."""
+    lives, settings = proven[0].ground.lives, [one.ground.setting for one in proven]
+    shares = " or ".join(f"{100 * share:g}" for share in dict.fromkeys(s.share for s in settings))
+    return (
+        f"trials have {lives.patients[0]} patients in control and {lives.patients[1]} on the experimental treatment, "
+        f"which multiplies time by {fixed(settings[0].time_ratio, 2)}; {shares}% of those in whom progression is seen "
+        "switch"
+    )
 
 
 def lives_of(trial: Protocol, scenario: Scenario) -> Lives:

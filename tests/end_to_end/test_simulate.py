@@ -89,7 +89,7 @@ def test_text_tables_and_a_seed(tmp_path: Path) -> None:
     found = study(read(file), trials=500, seed=3)
     texts = [text for table in simulation_tables(found) for _, cells in table.lines for text in cells]
     assert all(text in done.stdout for text in texts)
-    assert len([row for row in found.rows() if not row.statistic.startswith("survival")]) == 14
+    assert len([row for row in found.rows() if not row.statistic.startswith("survival")]) == 24
     assert command("simulate", str(file), "--trials", "500", "--seed", "4").stdout != done.stdout
 
 
@@ -100,7 +100,7 @@ def test_events_that_do_not_come_are_told(tmp_path: Path) -> None:
     fewest = min(cell.run.events[1] for cell in found.grids[0].cells)
     assert len(told) == 1
     assert told[0].startswith("Power: 5000 events do not come in every trial before the cut-off")
-    assert told[0].endswith(f"at a hazard ratio of 0.5 there are {fewest:.1f} on average")
+    assert told[0].endswith(f"of 0.5 they do not in 100 of 100 trials, and there are {fewest:.1f} on average")
 
 
 def test_a_page_of_a_run_that_was_stopped(tmp_path: Path) -> None:
@@ -120,7 +120,7 @@ def test_a_page_of_a_run_that_was_stopped(tmp_path: Path) -> None:
     found = study(trial, trials=100, progress=stop_late)
     assert found.interrupted
     assert found.curves == ()
-    assert len(found.rows()) == 14
+    assert len(found.rows()) == 24
     assert "simulation.csv holds it too" in simulation_html(trial, found)
 
 

@@ -81,7 +81,7 @@ def test_rows_a_sentence_and_a_figure_from_rows_alone(found: Curves) -> None:
     rows = found.rows()
     assert len(rows) == np.isfinite(found.single).sum() + np.isfinite(found.truth).sum()
     assert {r.analysis for r in rows} == {"curves Survival alone"}
-    assert {r.statistic for r in rows} == {"survival", *(f"survival in trial {n}" for n in range(1, 7))}
+    assert {r.statistic for r in rows} == {"survival", *(f"survival in trial {n}" for n in range(6))}
     truth = {(r.group, r.at): r.value for r in rows if r.statistic == "survival"}
     assert truth["Placebo", found.time[9]] == found.truth[1, 9]
     assert {(r.origin, r.estimand, r.endpoint, r.unit) for r in rows} == {("simulated", "OS", "OS", "")}

@@ -12,7 +12,8 @@ from tests.unit.test_simulate_trials import plan, same
 
 from equipoise.design import accrual, group_sequential, median, obrien_fleming, piecewise_hazard_ratio, survival
 from equipoise.errors import DataError, DesignError
-from equipoise.simulate import nature_of, operating
+from equipoise.protocol import example
+from equipoise.simulate import Cut, Looks, nature_of, operating
 from equipoise.simulate.many import RATIO
 
 
@@ -115,6 +116,38 @@ def test_means_and_milestones_beside_the_hazard_ratio() -> None:
         assert one.sd[-1] == pytest.approx(one.standard_error[-1], rel=0.05)
         assert abs(one.covered[-1] - 0.95) < 4 * found.error(0.95) + 0.01
         assert 0.4 < one.crossed[-1] < found.estimates[RATIO].crossed[-1] + 0.05
+
+
+def test_errors_are_of_the_trials_that_give_an_estimate() -> None:
+    """At 100 events hardly anybody was followed for 80 months: few trials have both restricted means, none of 10,000
+    patients cut on the mean day has; what is not estimable is not covered either."""
+    protocol = example("tandem")
+    looks = Looks(cuts=(Cut(events=100),), efficacy=[1.96], sided=2)
+    found = operating(protocol, looks=looks, scenario="stated", trials=50, seed=1, tau="80 months", truth=True)
+    one = found.estimates["difference of restricted means"]
+    count = float(one.trials[0])
+    assert 1 < count < 25
+    rows = {r.statistic: r for r in found.rows() if r.at == 1}
+    error = rows["mean difference of restricted means Monte Carlo error"].value
+    assert error == pytest.approx(float(one.sd[0]) / math.sqrt(count), rel=1e-12)
+    assert rows["trials with a difference of restricted means"].text == f"{count:g}"
+    for statistic in ("true", "bias of", "coverage of"):
+        row = rows[f"{statistic} difference of restricted means"]
+        assert (row.value, row.reason) == (None, "a million patients do not give it on the mean day of the look")
+    ratio = found.estimates[RATIO]
+    bias = rows["bias of log hazard ratio Monte Carlo error"].value
+    assert ratio.truth_error is not None
+    assert bias == pytest.approx(math.hypot(float(ratio.sd[0]) / math.sqrt(50), float(ratio.truth_error[0])), rel=1e-12)
+
+
+def test_what_never_happened_has_an_error() -> None:
+    """No claim in 20 trials does not show that there never is one: the error is that of 1 in 22."""
+    found = operating(None, plan=plan(0.65), hazard_ratio=2.0, trials=20, seed=3)
+    assert found.power == 0
+    assert found.power_error == pytest.approx(math.sqrt(1 / 22 * 21 / 22 / 20), rel=1e-12)
+    rows = {(r.statistic, r.at): r.value for r in found.rows()}
+    assert rows["probability of control Monte Carlo error", 1] == 0  # a one-sided test makes no claim for control
+    assert rows["probability of efficacy Monte Carlo error", 1] == found.power_error
 
 
 def test_truth_needs_a_hazard_ratio() -> None:

@@ -224,6 +224,13 @@ def test_results_do_not_depend_on_where_they_come_from() -> None:
     assert same(first, again)
 
 
+def test_a_function_that_cannot_be_sent_is_refused() -> None:
+    pool = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
+    with pytest.raises(UnsupportedError, match="cannot be sent to another process"):
+        operating(None, plan=plan(), trials=10, seed=1, analysis=lambda tte: 0.0, executor=pool)
+    pool.shutdown()
+
+
 def test_a_pool_of_forked_processes_is_refused() -> None:
     pool = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("fork"))
     with pytest.raises(UnsupportedError, match="forked"):
@@ -444,6 +451,9 @@ TEST = group_sequential(alpha=0.025, sided=1, information_fractions=[1], efficac
         (lambda p: operating(p, plan=plan(), trials=1.5, seed=1), "no number of trials"),
         (lambda p: operating(p, plan=plan(), trials=10, seed=-1), "no seed"),
         (lambda p: operating(p, plan=plan(), trials=10, seed=1, precision=0), "precision"),
+        (lambda p: operating(p, plan=plan(), trials=10, seed=1, precision="x"), "precision"),
+        (lambda p: Cut(events=3.5), "3.5 events is none"),
+        (lambda p: Cut(events="5"), "'5' events is none"),
         (lambda p: operating(p, plan=plan(), trials=10, seed=1, hazard_ratio=0), "hazard_ratio"),
         (lambda p: operating(p, plan=plan(), trials=10, seed=1, subjects=10), "how many patients"),
         (lambda p: operating(p, plan=plan(), trials=10, seed=1, executor=3), "no executor"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from .. import results
 from ..results import NOT_ESTIMABLE, ROUNDING_NOTE, Row, fixed
 from ..units import DAYS_PER_MONTH, MONTH_LENGTH_NOTE
+from .critical import error_of
 from .looks import Looks
 from .many import ESTIMATES, RATIO, Sums, Trials
 
@@ -21,24 +22,28 @@ if TYPE_CHECKING:
     import polars as pl
 
 Vector = NDArray[np.float64]
+NO_TRUTH = "a million patients do not give it on the mean day of the look"
 _NAMED = 5
 _RARE = 0.01  # of trials: fewer are told in the rows alone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Estimated:
-    """What trials estimate of one thing at each look (k,): ``mean`` and ``sd`` over trials, mean ``standard_error``.
+    """What trials estimate of one thing at each look (k,): ``mean`` and ``sd`` over the ``trials`` (k,) that give it,
+    mean ``standard_error``.
 
     ``crossed`` is the share of trials whose Wald test by it is at the bound for efficacy or above it; ``truth`` what a
-    million patients would estimate on the mean day of the look, and ``covered`` the share of trials whose 95% Wald
-    interval holds it, both None unless asked for.
+    million patients would estimate on the mean day of the look, with its Monte Carlo error ``truth_error``, and
+    ``covered`` the share of the trials with an estimate whose 95% Wald interval holds it, all None unless asked for.
     """
 
+    trials: Vector
     mean: Vector
     sd: Vector
     standard_error: Vector
     crossed: Vector
     truth: Vector | None
+    truth_error: Vector | None
     covered: Vector | None
 
     def __post_init__(self) -> None:
@@ -52,8 +57,10 @@ class Operating:
     ``crossed``: shares that are at the bound for efficacy or above it at a look, whether or not they had stopped.
     ``efficacy``, ``futility``, ``control``: shares of trials that stopped at a look with a claim, for futility, or with
     a claim for the control arm (two-sided tests); ``unmet``: shares that ended before the look's number of events, and
-    claim nothing there. ``day``, ``patients``, ``events``, ``z``: means over all trials as if none had stopped, with
-    standard deviations between trials (``_sd``), which over the root of ``trials`` are Monte Carlo errors. ``power``
+    claim nothing there; ``short``: shares with fewer events than the look's number when it came, by its day or unmet.
+    ``day``, ``patients``, ``events``: means over all trials as if none had stopped, with
+    standard deviations between trials (``_sd``), which over the root of ``trials`` are Monte Carlo errors; ``z``: the
+    same over the ``z_trials`` (k,) that have one. ``power``
     with ``power_error``: the share with a claim. ``expected`` days, patients and events at which trials end, with their
     Monte Carlo errors. ``estimates``: what trials estimate, by name ("log hazard ratio", "difference of restricted
     means", "difference of survival").
@@ -73,6 +80,7 @@ class Operating:
     control: Vector
     crossed: Vector
     unmet: Vector
+    short: Vector
     day: Vector
     day_sd: Vector
     patients: Vector
@@ -80,6 +88,8 @@ class Operating:
     events: Vector
     events_sd: Vector
     events_control: Vector
+    events_control_sd: Vector
+    z_trials: Vector
     z: Vector
     z_sd: Vector
     estimates: Mapping[str, Estimated]
@@ -97,7 +107,18 @@ class Operating:
 
     def error(self, share: float) -> float:
         """The Monte Carlo error of a share of the trials."""
-        return math.sqrt(max(share * (1 - share), 0.0) / self.trials)
+        return error_of(share, self.trials)
+
+    def _possible(self, name: str, look: int) -> bool:
+        """Whether a trial can end so at a look: what the rules exclude is 0 without error."""
+        looks = self.looks
+        bound = float(looks.efficacy[look])
+        return {
+            "efficacy": bound < math.inf,
+            "control": looks.sided == 2 and bound < math.inf,
+            "futility": float(looks.futility[look]) > -math.inf,  # type: ignore[index]
+            "unmet": looks.cuts[look].events is not None,
+        }[name]
 
     def __str__(self) -> str:
         days, months = self.expected["day"][0], DAYS_PER_MONTH
@@ -129,9 +150,16 @@ class Operating:
         }  # fmt: skip
         found = [Row(statistic="sentence", text=str(self), **shared)]
 
-        def row(statistic: str, value: float, digits: int, at: float | None = None, unit: str = "") -> None:
+        def row(
+            statistic: str,
+            value: float,
+            digits: int,
+            at: float | None = None,
+            unit: str = "",
+            why: str = "no trial gave it",
+        ) -> None:
             text = fixed(value, digits) if math.isfinite(value) else NOT_ESTIMABLE
-            reason = "" if math.isfinite(value) else "no trial gave it"
+            reason = "" if math.isfinite(value) else why
             held: dict[str, Any] = dict(results.number(value, text, reason))
             found.append(Row(statistic=statistic, at=at, unit=unit, **held, **shared))
 
@@ -150,32 +178,50 @@ class Operating:
             for name in ("efficacy", "futility", "control", "unmet"):
                 share = float(getattr(self, name)[k])
                 row(f"probability of {name}", share, 4, at)
-                row(f"probability of {name} Monte Carlo error", self.error(share), 4, at)
+                row(f"probability of {name} Monte Carlo error", self.error(share) * self._possible(name, k), 4, at)
             for statistic, name, unit in (("look day", "day", "days"), ("patients", "patients", "patients"),
                                           ("events", "events", "events")):  # fmt: skip
                 row(statistic, float(getattr(self, name)[k]), 1, at, unit)
                 row(f"{statistic} Monte Carlo error", float(getattr(self, f"{name}_sd")[k]) / root, 2, at, unit)
             row("look day standard deviation", float(self.day_sd[k]), 1, at, "days")
             row("events in the control arm", float(self.events_control[k]), 1, at, "events")
+            row("events in the control arm Monte Carlo error", float(self.events_control_sd[k]) / root, 2, at, "events")
+            row("trials with z", float(self.z_trials[k]), 0, at, "trials")
             row("mean z", float(self.z[k]), 4, at)
-            row("mean z Monte Carlo error", float(self.z_sd[k]) / root, 4, at)
+            row("mean z Monte Carlo error", over_root(self.z_sd[k], self.z_trials[k]), 4, at)
             row("standard deviation of z", float(self.z_sd[k]), 4, at)
             for name, one in self.estimates.items():
-                row(f"mean {name}", float(one.mean[k]), 4, at)
-                row(f"mean {name} Monte Carlo error", float(one.sd[k]) / root, 4, at)
-                row(f"standard deviation of {name}", float(one.sd[k]), 4, at)
-                row(f"mean standard error of {name}", float(one.standard_error[k]), 4, at)
-                row(f"probability of a bound crossed by {name}", float(one.crossed[k]), 4, at)
-                if one.truth is not None and one.covered is not None:
-                    row(f"true {name}", float(one.truth[k]), 4, at)
-                    row(f"bias of {name}", float(one.mean[k] - one.truth[k]), 4, at)
-                    row(f"coverage of {name}", float(one.covered[k]), 4, at)
-                    row(f"coverage of {name} Monte Carlo error", self.error(float(one.covered[k])), 4, at)
+                for statistic, value, error in self._of(name, one, k):
+                    digits = 0 if statistic.startswith("trials") else 4
+                    why = NO_TRUTH if one.truth is not None and np.isnan(one.truth[k]) else "no trial gave it"
+                    row(statistic, value, digits, at, "trials" if digits == 0 else "", why)
+                    if error is not None:
+                        row(f"{statistic} Monte Carlo error", error, 4, at, "", why)
         return found
+
+    def _of(self, name: str, one: Estimated, k: int) -> Iterator[tuple[str, float, float | None]]:
+        """What is told of an estimate at a look: statistic, value, Monte Carlo error."""
+        count, middle, share = float(one.trials[k]), float(one.mean[k]), float(one.crossed[k])
+        error = over_root(one.sd[k], count)
+        yield f"trials with a {name}", count, None
+        yield f"mean {name}", middle, error
+        yield f"standard deviation of {name}", float(one.sd[k]), None
+        yield f"mean standard error of {name}", float(one.standard_error[k]), None
+        yield f"probability of a bound crossed by {name}", share, self.error(share)
+        if one.truth is not None and one.truth_error is not None and one.covered is not None:
+            true, of_truth, covered = float(one.truth[k]), float(one.truth_error[k]), float(one.covered[k])
+            yield f"true {name}", true, of_truth
+            yield f"bias of {name}", middle - true, math.hypot(error, of_truth)
+            yield f"coverage of {name}", covered, error_of(covered, count)
 
     def table(self) -> pl.DataFrame:
         """The long table of all of it."""
         return results.long_table(self.rows())
+
+
+def over_root(sd: float, count: float) -> float:
+    """The Monte Carlo error of a mean of so many; nan of none."""
+    return float(sd) / math.sqrt(count) if count else math.nan
 
 
 def name_of_test(task: Trials) -> str:
@@ -208,12 +254,14 @@ def summary(task: Trials, total: Sums, interrupted: bool) -> Operating:
         count = sums[f"with {name}"]
         true = task.truth.get(name)
         estimates[name] = Estimated(
+            trials=count,
             mean=mean(name, count),
             sd=sd(name, count),
             standard_error=mean(f"{name} error", count),
             crossed=sums[f"crossed by {name}"] / n,
-            truth=None if true is None else np.array(true),
-            covered=None if true is None else mean(f"covered {name}", count),
+            truth=None if true is None else np.array(true[0]),
+            truth_error=None if true is None else np.array(true[1]),
+            covered=None if true is None else np.where(np.isnan(true[0]), np.nan, mean(f"covered {name}", count)),
         )
     return Operating(
         label=task.nature.label,
@@ -222,12 +270,13 @@ def summary(task: Trials, total: Sums, interrupted: bool) -> Operating:
         seed=task.seed,
         looks=task.looks,
         power=power,
-        power_error=math.sqrt(power * (1 - power) / n),
+        power_error=error_of(power, n),
         efficacy=sums["efficacy"] / n,
         futility=sums["futility"] / n,
         control=sums["control"] / n,
         crossed=sums["crossed"] / n,
         unmet=sums["unmet"] / n,
+        short=sums["short"] / n,
         day=mean("day", n),
         day_sd=sd("day", n),
         patients=mean("patients", n),
@@ -235,6 +284,8 @@ def summary(task: Trials, total: Sums, interrupted: bool) -> Operating:
         events=mean("events", n),
         events_sd=sd("events", n),
         events_control=mean("events control", n),
+        events_control_sd=sd("events control", n),
+        z_trials=z,
         z=mean("z", z),
         z_sd=sd("z", z),
         estimates=MappingProxyType(estimates),

@@ -13,9 +13,18 @@ from .looks import Looks
 Vector = NDArray[np.float64]
 
 
-def error_of(share: float, trials: int) -> float:
-    """The Monte Carlo error of a share of the trials."""
-    return math.sqrt(max(share * (1 - share), 0.0) / trials)
+def error_of(share: float, trials: float) -> float:
+    """The Monte Carlo error of a share of the trials; where all or none have it, of (x + 1) / (n + 2), since so many
+    trials do not show that every one would; nan without trials.
+
+    >>> round(error_of(0.5, 100), 4), round(error_of(0.0, 10), 4)
+    (0.05, 0.0874)
+    """
+    if not trials or math.isnan(share):
+        return math.nan
+    if share <= 0 or share >= 1:
+        share = 1 / (trials + 2)
+    return math.sqrt(share * (1 - share) / trials)
 
 
 def claims(z: Vector, looks: Looks) -> float:

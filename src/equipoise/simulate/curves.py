@@ -77,7 +77,7 @@ class Curves:
                 row
                 for number, curves in enumerate(self.single)
                 for row in self._of(
-                    f"{TRUTH} in trial {number + 1}",
+                    f"{TRUTH} in trial {number}",
                     curves,
                     f"Kaplan-Meier, single simulated trials of {self.subjects} patients",
                 )

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..design import Plan
+from ..design.given import whole_number
 from ..design.methods import MaxCombo, Milestone, RestrictedMean
 from ..errors import DesignError, UnsupportedError
 from ..kernels.trials import AT_EVENTS, EARLIER, LATER, ON_DAY
@@ -45,7 +46,7 @@ class Cut:
             raise DesignError(
                 f"the {self.which} of one thing is no rule", where="cut", remedy="Give both events and time."
             )
-        if self.events is not None and (isinstance(self.events, bool) or not 1 <= self.events < 10**9):
+        if self.events is not None and not 1 <= (whole_number(self.events) or 0) < 10**9:
             raise DesignError(f"a cut at {self.events!r} events is none", where="events", remedy="Give 1 or more.")
         if self.time is not None and not days(self.time) >= 1:
             raise DesignError(f"a cut at {self.time} is none", where="time", remedy="Give a day or more.")

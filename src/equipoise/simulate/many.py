@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import multiprocessing
 import os
+import pickle
 from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..data import TimeToEvent
+from ..design.given import real_number
 from ..errors import DesignError, UnsupportedError
 from ..kernels import simulate_trials
 from ..kernels.history import OS_DAY, PFS_DAY, TTP_DAY
@@ -41,9 +43,9 @@ class Trials:
     """What is simulated: patients of ``nature`` at ``looks``; the arms ``experimental`` and ``control`` are tested by a
     log-rank test of ``endpoint`` (0 progression or death, 1 death, 2 progression), stratified ``by`` factors (names),
     and with a Cox model if ``cox``; ``seed``. ``tau`` and ``at``: times of a restricted mean and of a milestone whose
-    differences are wanted. ``truth``: true values (k) of the estimates, by their names in ``ESTIMATES``, if they are
-    known, of which coverage is counted. ``analysis`` takes a ``TimeToEvent`` and gives the Z of another test than the
-    log-rank's, which then meets the bounds."""
+    differences are wanted. ``truth``: true values (k) of the estimates with their Monte Carlo errors (k), by their
+    names in ``ESTIMATES``, if they are known, of which coverage is counted. ``analysis`` takes a ``TimeToEvent`` and
+    gives the Z of another test than the log-rank's, which then meets the bounds."""
 
     nature: Nature
     looks: Looks
@@ -55,7 +57,7 @@ class Trials:
     cox: bool = True
     tau: str | None = None
     at: str | None = None
-    truth: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    truth: Mapping[str, tuple[tuple[float, ...], tuple[float, ...]]] = field(default_factory=dict)
     analysis: Callable[[TimeToEvent], float] | None = None
 
     def found(self, first: int, trials: int) -> Vector:
@@ -201,6 +203,7 @@ def sums_of(task: Trials, found: Vector) -> Sums:
         "events control": found[:, :, EVENTS],
         "z": np.where(np.isfinite(z), z, 0.0),
     }
+    got.by_look["short"] = (values["events"] < task.looks.rules()[:, 1]).sum(axis=0).astype(float)
     got.by_look["with z"] = np.isfinite(z).sum(axis=0).astype(float)
     for name, at_column in ESTIMATES.items():
         value, error = found[:, :, at_column], found[:, :, at_column + 1]
@@ -208,7 +211,7 @@ def sums_of(task: Trials, found: Vector) -> Sums:
         values |= {name: np.where(has, value, 0.0), f"{name} error": np.where(has, error, 0.0)}
         got.by_look[f"with {name}"] = has.sum(axis=0).astype(float)
         if name in task.truth:
-            far = np.abs(np.where(has, value, np.inf) - np.array(task.truth[name]))
+            far = np.abs(np.where(has, value, np.inf) - np.array(task.truth[name][0]))
             got.by_look[f"covered {name}"] = (far <= _LIMIT * values[f"{name} error"]).sum(axis=0).astype(float)
         with np.errstate(divide="ignore", invalid="ignore"):
             other_z = np.where(has, (-1 if name == RATIO else 1) * value / error, -np.inf)
@@ -240,9 +243,9 @@ def run_trials(
     Raises ``DesignError`` for numbers that are none, ``UnsupportedError`` for a pool of forked processes.
     """
     check_trials(trials)
-    if precision is not None and not 0 < precision < 0.5:
+    if precision is not None and not 0 < real_number(precision) < 0.5:
         raise DesignError(f"precision = {precision!r} is none", where="precision", remedy="Such as 0.002.")
-    _check_executor(executor)
+    _check_executor(executor, task)
     chunks = [(first, min(CHUNK, trials - first)) for first in range(0, trials, CHUNK)]
     total = Sums(0)
     interrupted = False
@@ -303,7 +306,7 @@ def check_trials(trials: object) -> None:
         raise DesignError(f"{trials!r} is no number of trials", where="trials", remedy="Such as 10_000.")
 
 
-def _check_executor(executor: object) -> None:
+def _check_executor(executor: object, task: Trials) -> None:
     if executor is not None and not hasattr(executor, "submit"):
         raise DesignError(
             f"{executor!r} is no executor", where="executor", remedy="Give one of concurrent.futures, or None."
@@ -316,3 +319,11 @@ def _check_executor(executor: object) -> None:
                 where="executor",
                 remedy='Take threads (None), or ProcessPoolExecutor(mp_context=multiprocessing.get_context("spawn")).',
             )
+        try:
+            pickle.dumps(task.analysis)
+        except Exception as error:  # whatever a function's own pickling raises
+            raise UnsupportedError(
+                f"the analysis cannot be sent to another process: {error}",
+                where="analysis",
+                remedy="Define it at the top of a module, or take threads (None).",
+            ) from None

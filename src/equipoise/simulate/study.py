@@ -19,7 +19,7 @@ from ..protocol import Protocol, Scenario, Simulation, quoted
 from ..protocol.varied import accrued, delayed, follow_up
 from ..results import ROUNDING_NOTE, Row, fixed
 from ..units import MONTH_LENGTH_NOTE
-from .characteristics import Operating
+from .characteristics import Operating, over_root
 from .curves import Curves, curves
 from .looks import Cut, Looks, looks_of
 from .many import RATIO
@@ -65,7 +65,9 @@ class Grid:
         for cell in self.cells:
             run, k = cell.run, cell.look
             power = float(run.crossed[k])
-            ratio, spread = float(run.log_hazard_ratio[k]), float(run.estimates[RATIO].sd[k])
+            ratios = run.estimates[RATIO]
+            mean, spread, count = (float(held[k]) for held in (ratios.mean, ratios.sd, ratios.trials))
+            root = math.sqrt(run.trials)
             method = (
                 f"{self.label}; {run.trials:,} simulated trials, seed {run.seed}; log-rank test, Cox model with "
                 f"Efron's ties, times in whole days; {ROUNDING_NOTE}; {MONTH_LENGTH_NOTE}"
@@ -73,11 +75,16 @@ class Grid:
             for statistic, value, digits, unit in (
                 ("power", power, 4, ""),
                 ("power Monte Carlo error", run.error(power), 4, ""),
-                ("geometric mean of hazard ratios", math.exp(ratio), 3, ""),
+                ("geometric mean of hazard ratios", math.exp(mean), 3, ""),
+                ("geometric mean of hazard ratios Monte Carlo error", math.exp(mean) * over_root(spread, count), 4, ""),
                 ("standard deviation of log hazard ratios", spread, 4, ""),
+                ("trials with fewer events", float(run.short[k]) * run.trials, 0, "trials"),
                 ("events", float(run.events[k]), 1, "events"),
+                ("events Monte Carlo error", float(run.events_sd[k]) / root, 2, "events"),
                 ("patients", float(run.patients[k]), 1, "patients"),
+                ("patients Monte Carlo error", float(run.patients_sd[k]) / root, 2, "patients"),
                 ("look day", float(run.day[k]), 1, "days"),
+                ("look day Monte Carlo error", float(run.day_sd[k]) / root, 2, "days"),
             ):
                 held = results.number(value, fixed(value, digits) if math.isfinite(value) else results.NOT_ESTIMABLE,
                                       "" if math.isfinite(value) else "no trial gave it")  # fmt: skip
@@ -238,10 +245,12 @@ def _cut_short(asked: Simulation, cells: list[Cell]) -> Iterator[str]:
         fewest = min((c for c in cells if c.look == k), key=lambda c: float(c.run.events[k]), default=None)
         if fewest is None or float(fewest.run.events[k]) >= events - _SHORT:
             continue
-        mean = fixed(float(fewest.run.events[k]), 1)
+        run = fewest.run
+        mean, short = fixed(float(run.events[k]), 1), fixed(float(run.short[k]) * run.trials, 0)
         yield (
             f"{asked.label}: {events} events do not come in every trial before the cut-off, at which the others are "
-            f"tested: at a {_UNIT_OF[_varied(asked)]} of {fewest.x:g} there are {mean} on average"
+            f"tested: at a {_UNIT_OF[_varied(asked)]} of {fewest.x:g} they do not in {short} of {run.trials:,} trials, "
+            f"and there are {mean} on average"
         )
 
 
@@ -280,6 +289,19 @@ def _settings(
             yield share, label, scenario.model_copy(update={"crossover": crossing})
 
 
+def _kept(scenario: Scenario) -> str:
+    """In what the arms differ whatever the hazard ratio of progression."""
+    told = []
+    for name in ("death_before_progression", "death_after_progression"):
+        law = getattr(scenario, name)
+        changed = {} if law is None else {**law.hazard_ratio, **dict.fromkeys(law.changing_hazard_ratio, math.nan)}
+        ratios = [f"{arm} {'changing' if math.isnan(r) else f'{r:g}'}" for arm, r in changed.items() if r != 1]
+        told += [f"hazard ratio of {name.replace('_', ' ')}: {', '.join(ratios)}"] if ratios else []
+    if scenario.crossover is not None and scenario.crossover.death_hazard_ratio != 1:
+        told.append("crossing over")
+    return "; ".join(told)
+
+
 def _notes(
     protocol: Protocol, asked: Simulation, scenario: Scenario, subjects: int, *, progressing: bool
 ) -> Iterator[str]:
@@ -295,6 +317,12 @@ def _notes(
     if asked.hazard_ratio:
         what = "progression" if progressing else "death"
         yield f"{asked.label}: the hazard ratio is the model's, of {what}; a Cox model estimates its average over time"
+        if progressing and (kept := _kept(scenario)):
+            yield (
+                f"{asked.label}: what happens otherwise stays as in the model ({kept}), and a death whose progression "
+                "no visit saw is an event: at a hazard ratio of 1 the arms still differ, and the power there is no "
+                "type I error"
+            )
     if asked.delay:
         yield f"{asked.label}: until the delay after randomization there is no effect, from then on the hazard ratio"
     for label, ratio in asked.after_crossing.items():

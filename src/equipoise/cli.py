@@ -23,6 +23,7 @@ from .options import (
     Json,
     Keep,
     Out,
+    Precision,
     ProtocolName,
     Seed,
     Shares,
@@ -244,6 +245,7 @@ def simulate(
     *,
     trials: Annotated[int, Parameter(converter=whole, help="Trials of each setting.")] = 10_000,
     seed: Annotated[int, Parameter(converter=whole, help="Seed of the simulated trials.")] = 1,
+    precision: Precision = None,
     keep: Keep = None,
     cluster: Cluster = None,
     out: Annotated[str | None, Parameter(help="Folder for simulation.csv and simulation.html.")] = None,
@@ -257,7 +259,9 @@ def simulate(
         from .simulate import on_cluster, study
 
         with on_cluster(cluster) as executor:
-            found = study(trial, trials=trials, seed=seed, executor=executor, keep=keep, progress=tell)
+            found = study(
+                trial, trials=trials, seed=seed, executor=executor, keep=keep, precision=precision, progress=tell
+            )
         if out is not None:
             tell("writing the report")
             from .report import write_simulation

@@ -42,6 +42,9 @@ Trials = Annotated[
     int | None, Parameter(converter=whole, help="Trials that --compare simulates for each formula (10000).")
 ]
 Cohorts = Annotated[int, Parameter(converter=whole, help="Cohorts in the ensemble of a reconstruction.")]
+Precision = Annotated[
+    float | None, Parameter(help="Stop a setting once its power has this Monte Carlo error, asked every 1,000 trials.")
+]
 Keep = Annotated[str | None, Parameter(help="Folder that keeps every trial, so that a run can go on.")]
 Cluster = Annotated[str | None, Parameter(help="Scheduler of a Dask cluster (tcp://...) that simulates.")]
 Shares = Annotated[

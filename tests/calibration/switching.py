@@ -117,6 +117,7 @@ def places() -> list[tuple[str, Ground]]:
     for name, setting in (
         ("at progression, whoever", replace(soon, odds=1.0)),
         ("at progression, the well", soon),
+        ("later, whoever", replace(LATER, odds=1.0)),
         ("later, the well", LATER),
         ("later, the well, wanes", replace(LATER, kept=0.5)),
         ("later, the well, not measured", replace(LATER, odds=9.0, measured=False)),
@@ -124,12 +125,20 @@ def places() -> list[tuple[str, Ground]]:
         # Nobody switches in the truth, so that one of two million patients is that of every share.
         truth = ground(LIVES, setting, seed=SEED).hazard_ratio
         asked = [(f"{100 * share:g}%", replace(setting, share=share)) for share in (0.3, 0.5, 0.7, 0.9)]
-        if setting.timing != "at progression":
-            asked.pop()
         for said, one in [*asked, ("50% of both arms", replace(setting, share=0.5, both=True))]:
             here = ground(LIVES, one, seed=SEED, patients=20_000)
             found.append((f"{name}, {said}", replace(here, hazard_ratio=truth)))
     return found
+
+
+def who_switch(here: Ground) -> float:
+    """The mean share of the control arm that switches, over fifty trials."""
+    shares = []
+    for number in range(50):
+        record = switched_trial(here, number).record
+        control = record.tte.arm == 0
+        shares.append(float((record.switched & control).sum() / control.sum()))
+    return float(np.mean(shares))
 
 
 def prove_all(trials: int, executor: Executor | None) -> None:
@@ -138,11 +147,12 @@ def prove_all(trials: int, executor: Executor | None) -> None:
         f"equipoise {equipoise.__version__}, seed {SEED}, {trials:,} trials a setting. Made by `python -m "
         f"tests.calibration.switching --ground --trials {trials}`. Of each method the bias of the log hazard ratio "
         "(root mean square error), the coverage of its own 95% limits in percent, and in how many percent of the "
-        "trials it has an estimate if not in all."
+        "trials it has an estimate if not in all. A setting's share is of those in whom progression is seen, which "
+        "death comes before in many: the second column has the share of the whole control arm that switches (50 "
+        "trials)."
     )
-    print(
-        f"# The proving ground\n\n{said}\n\n| setting | true | {' | '.join(METHODS)} |\n|{'---|' * (2 + len(METHODS))}"
-    )
+    columns = ("setting", "of control", "true", *METHODS)
+    print(f"# The proving ground\n\n{said}\n\n| {' | '.join(columns)} |\n|{'---|' * len(columns)}")
     for name, here in places():
         found = prove(here, trials=trials, executor=executor)
         cells = []
@@ -151,7 +161,8 @@ def prove_all(trials: int, executor: Executor | None) -> None:
             text += fixed(100 * found.coverage(method)[0], 0)
             missing = 1 - found.converged(method)
             cells.append(text + (f"; {fixed(100 * (1 - missing), 1)}%" if missing else ""))
-        print(f"| {name} | {fixed(here.hazard_ratio, 3)} | {' | '.join(cells)} |", flush=True)
+        share = fixed(100 * who_switch(here), 0)
+        print(f"| {name} | {share}% | {fixed(here.hazard_ratio, 3)} | {' | '.join(cells)} |", flush=True)
 
 
 def wait_all(trials: int) -> None:

@@ -10,9 +10,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from equipoise.errors import EquipoiseError
+from equipoise.errors import EquipoiseError, ProtocolError
 from equipoise.protocol import example, read
 from equipoise.report import simulation_html, simulation_tables
+from equipoise.report.simulation import grid_tables
 from equipoise.simulate import study
 
 TOML = Path(__file__).parents[1] / "unit" / "simulated_trial.toml"
@@ -91,6 +92,34 @@ def test_text_tables_and_a_seed(tmp_path: Path) -> None:
     assert all(text in done.stdout for text in texts)
     assert len([row for row in found.rows() if not row.statistic.startswith("survival")]) == 24
     assert command("simulate", str(file), "--trials", "500", "--seed", "4").stdout != done.stdout
+
+
+def test_estimates_beside_the_power(tmp_path: Path) -> None:
+    """Restricted mean and milestone beside the hazard ratio, with bias and coverage of a million patients' values."""
+    grid = GRID + 'restricted_mean = "12 months"\nmilestone = "12 months"\ntruth = true\n'
+    protocol = read(with_grid(tmp_path, grid))
+    found = study(protocol, trials=3000, precision=0.02)
+    (own,) = found.grids
+    assert {cell.run.trials for cell in own.cells} == {1000}  # the power is known to 0.02 after the first thousand
+    rows = {(r.statistic, r.at): r for r in own.rows()}
+    for name in ("log hazard ratio", "difference of restricted means", "difference of survival"):
+        for x in (0.5, 1.0):
+            value, error = rows[f"bias of {name}", x].value, rows[f"bias of {name} Monte Carlo error", x].value
+            assert value is not None
+            assert error is not None
+            assert abs(value) < 4 * error + (0.03 if name == "log hazard ratio" else 0.0)
+            covered = rows[f"coverage of {name}", x].value
+            assert covered is not None
+            assert abs(covered - 0.95) < 0.03
+    titles = [table.title for table in grid_tables(own)]
+    assert "Power: coverage of difference of survival (Monte Carlo error)" in titles
+    assert "Power: bias of log hazard ratio (Monte Carlo error)" in titles
+    assert len(titles) == 10
+    assert "coverage of difference of restricted means" in simulation_html(protocol, found)
+    plain = study(read(with_grid(tmp_path)), trials=20)
+    assert [len(grid_tables(one)) for one in plain.grids] == [2]
+    with pytest.raises(ProtocolError, match="`milestone` is a time of a day or more"):
+        read(with_grid(tmp_path, GRID + 'milestone = "0 days"\n'))
 
 
 def test_events_that_do_not_come_are_told(tmp_path: Path) -> None:

@@ -22,6 +22,8 @@ class Simulation(Section):
     shares of those who progress in the scenario's crossover arm and cross over, each under the hazard ratios of death
     from then on that ``after_crossing`` names. The test, ``sided`` at ``alpha``, comes at each number of ``events``, or
     at the scenario's cut-off if that is earlier. ``subjects`` as of ``simulate.trial``.
+    Beside the hazard ratio stand the differences of restricted means to ``restricted_mean`` and of survival at the
+    ``milestone``; ``truth`` adds what a million patients would estimate of each, and the trials' bias and coverage.
     """
 
     label: Text
@@ -34,6 +36,9 @@ class Simulation(Section):
     hazard_ratio: Many[Ratio] = ()
     delay: Many[Duration] = ()
     accrual: Many[Duration] = ()
+    restricted_mean: Duration | None = None
+    milestone: Duration | None = None
+    truth: bool = False
     crossover: Many[Share] = ()
     after_crossing: Table[Ratio] = Field(default_factory=dict, validate_default=True)
 
@@ -47,6 +52,10 @@ class Simulation(Section):
             raise ValueError("either `delay` or `accrual` is varied, not both in one grid")
         if (self.delay or self.accrual) and not self.hazard_ratio:
             raise ValueError("`delay` and `accrual` go with `hazard_ratio`")
+        for name in ("restricted_mean", "milestone"):
+            time = getattr(self, name)
+            if time is not None and days(time) < 1:
+                raise ValueError(f"`{name}` is a time of a day or more")
         if any(days(one) < 1 for one in self.accrual):
             raise ValueError("an `accrual` lasts a day or more")
         for name in ("events", "hazard_ratio", "crossover", "delay", "accrual"):

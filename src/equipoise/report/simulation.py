@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib.metadata import version  # noqa: TID251 - reads version numbers, imports nothing
 from pathlib import Path
 
@@ -70,7 +70,17 @@ def simulation_tables(found: Study) -> tuple[Table, ...]:
 def grid_tables(grid: Grid) -> tuple[Table, ...]:
     """Power, the mean estimate, and where they are what differs, the days of the looks."""
     days = _by_group(grid, f"{grid.label}: mean days from the first patient to the look", "look day")
-    return power_table(grid), ratio_table(grid), *([days] if grid.dated else [])
+    return power_table(grid), ratio_table(grid), *_estimate_tables(grid), *([days] if grid.dated else [])
+
+
+def _estimate_tables(grid: Grid) -> Iterator[Table]:
+    """Other estimates than the hazard ratio, and of all whose truth is known their bias and coverage."""
+    told = dict.fromkeys(row.statistic for row in grid.rows())
+    for statistic in told:
+        kind = next((kind for kind in ("mean", "bias of", "coverage of") if statistic.startswith(f"{kind} ")), "")
+        if kind and f"{statistic} Monte Carlo error" in told and statistic != "mean log hazard ratio":
+            title = f"{grid.label}: {statistic} (Monte Carlo error)"
+            yield _by_group(grid, title, statistic, f"{statistic} Monte Carlo error")
 
 
 def power_table(grid: Grid) -> Table:

@@ -190,29 +190,30 @@ class Operating:
             row("mean z", float(self.z[k]), 4, at)
             row("mean z Monte Carlo error", over_root(self.z_sd[k], self.z_trials[k]), 4, at)
             row("standard deviation of z", float(self.z_sd[k]), 4, at)
-            for name, one in self.estimates.items():
-                for statistic, value, error in self._of(name, one, k):
+            for name in self.estimates:
+                for statistic, value, error, why in self.told_of(name, k):
                     digits = 0 if statistic.startswith("trials") else 4
-                    why = NO_TRUTH if one.truth is not None and np.isnan(one.truth[k]) else "no trial gave it"
                     row(statistic, value, digits, at, "trials" if digits == 0 else "", why)
                     if error is not None:
                         row(f"{statistic} Monte Carlo error", error, 4, at, "", why)
         return found
 
-    def _of(self, name: str, one: Estimated, k: int) -> Iterator[tuple[str, float, float | None]]:
-        """What is told of an estimate at a look: statistic, value, Monte Carlo error."""
+    def told_of(self, name: str, k: int) -> Iterator[tuple[str, float, float | None, str]]:
+        """What is told of an estimate at a look: statistic, value, Monte Carlo error, and why there may be none."""
+        one, why = self.estimates[name], "no trial gave it"
         count, middle, share = float(one.trials[k]), float(one.mean[k]), float(one.crossed[k])
         error = over_root(one.sd[k], count)
-        yield f"trials with a {name}", count, None
-        yield f"mean {name}", middle, error
-        yield f"standard deviation of {name}", float(one.sd[k]), None
-        yield f"mean standard error of {name}", float(one.standard_error[k]), None
-        yield f"probability of a bound crossed by {name}", share, self.error(share)
+        yield f"trials with a {name}", count, None, why
+        yield f"mean {name}", middle, error, why
+        yield f"standard deviation of {name}", float(one.sd[k]), None, why
+        yield f"mean standard error of {name}", float(one.standard_error[k]), None, why
+        yield f"probability of a bound crossed by {name}", share, self.error(share), why
         if one.truth is not None and one.truth_error is not None and one.covered is not None:
             true, of_truth, covered = float(one.truth[k]), float(one.truth_error[k]), float(one.covered[k])
-            yield f"true {name}", true, of_truth
-            yield f"bias of {name}", middle - true, math.hypot(error, of_truth)
-            yield f"coverage of {name}", covered, error_of(covered, count)
+            why = NO_TRUTH if math.isnan(true) else why
+            yield f"true {name}", true, of_truth, why
+            yield f"bias of {name}", middle - true, math.hypot(error, of_truth), why
+            yield f"coverage of {name}", covered, error_of(covered, count), why
 
     def table(self) -> pl.DataFrame:
         """The long table of all of it."""

@@ -72,7 +72,7 @@ class Grid:
                 f"{self.label}; {run.trials:,} simulated trials, seed {run.seed}; log-rank test, Cox model with "
                 f"Efron's ties, times in whole days; {ROUNDING_NOTE}; {MONTH_LENGTH_NOTE}"
             )
-            for statistic, value, digits, unit in (
+            found = [
                 ("power", power, 4, ""),
                 ("power Monte Carlo error", run.error(power), 4, ""),
                 ("geometric mean of hazard ratios", math.exp(mean), 3, ""),
@@ -85,13 +85,27 @@ class Grid:
                 ("patients Monte Carlo error", float(run.patients_sd[k]) / root, 2, "patients"),
                 ("look day", float(run.day[k]), 1, "days"),
                 ("look day Monte Carlo error", float(run.day_sd[k]) / root, 2, "days"),
-            ):
+            ]
+            told = [(*one, "no trial gave it") for one in found]
+            for name, one in run.estimates.items():
+                if name != RATIO or one.truth is not None:
+                    told += _with_errors(run.told_of(name, k))
+            for statistic, value, digits, unit, why in told:
                 held = results.number(value, fixed(value, digits) if math.isfinite(value) else results.NOT_ESTIMABLE,
-                                      "" if math.isfinite(value) else "no trial gave it")  # fmt: skip
+                                      "" if math.isfinite(value) else why)  # fmt: skip
                 yield replace(
                     self.context, statistic=statistic, group=cell.group, at=cell.x, unit=unit, method=method,
                     **held,  # type: ignore[arg-type]
                 )  # fmt: skip
+
+
+def _with_errors(told: Iterator[tuple[str, float, float | None, str]]) -> Iterator[tuple[str, float, int, str, str]]:
+    """What is told of an estimate, each value followed by its error: statistic, value, digits, unit, reason."""
+    for statistic, value, error, why in told:
+        count = statistic.startswith("trials")
+        yield statistic, value, 0 if count else 4, "trials" if count else "", why
+        if error is not None:
+            yield f"{statistic} Monte Carlo error", error, 4, "", why
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -130,10 +144,12 @@ def study(
     seed: int = 1,
     executor: Executor | None = None,
     keep: str | Path | None = None,
+    precision: float | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Study:
     """Simulate what the protocol's [simulation] lists, and the plan of its [design]. All cells of a grid are of the
-    same seed, so that their differences are of what is varied. ``executor``, ``keep``: see ``run_trials``.
+    same seed, so that their differences are of what is varied. ``executor``, ``keep``, ``precision``: see
+    ``run_trials``; each setting stops by itself.
 
     Raises ``ProtocolError`` where there is neither, and what ``operating`` raises.
 
@@ -151,7 +167,7 @@ def study(
     grids: list[Grid] = []
     of_plan: list[Operating] = []
     label, interrupted = "", False
-    how: dict[str, Any] = {"trials": trials, "seed": seed, "executor": executor, "keep": keep}
+    how: dict[str, Any] = {"trials": trials, "seed": seed, "executor": executor, "keep": keep, "precision": precision}
     for name, asked in protocol.simulation.items():
         grid, interrupted = _grid(protocol, name, asked, how, progress)
         grids.append(grid)
@@ -217,7 +233,8 @@ def _grid(
         looks = Looks(cuts=cuts, efficacy=np.full(len(cuts), bound), sided=asked.sided)
         progress(f"simulating {asked.label}: {_UNIT_OF[_varied(asked)]} {x:g}{f', {group}' if group else ''}")
         run = operating(
-            protocol, looks=looks, scenario=changed, estimand=asked.estimand, subjects=asked.subjects, **how
+            protocol, looks=looks, scenario=changed, estimand=asked.estimand, subjects=asked.subjects,
+            tau=asked.restricted_mean, at=asked.milestone, truth=asked.truth, **how,
         )  # fmt: skip
         groups = [f"{n} events" for n in asked.events] or ["" if group else "at the cut-off"]
         for k, at in enumerate(groups):

@@ -285,8 +285,9 @@ def _sentences(proven: Sequence[Proven], best: Sequence[str]) -> tuple[str, ...]
     for one in proven:
         off = [m for m in METHODS if abs(one.bias(m)) > _BIASED + 2 * one.bias_error(m)]
         known = f"biased by more than 5% are {', '.join(off)}" if off else "no method shows a bias of more than 5%"
-        least = min((m for m in METHODS if one.converged(m) >= _FOUND), key=one.rmse)
+        least = min((m for m in ADJUSTED if one.converged(m) >= _FOUND), key=one.rmse)
         said.append(
-            f"{one.label[0].upper()}{one.label[1:]}: {known}; {least} errs least ({fixed(one.rmse(least), 3)})."
+            f"{one.label[0].upper()}{one.label[1:]}: {known}; of the adjustments {least} errs least "
+            f"({fixed(one.rmse(least), 3)})."
         )
     return tuple(said)

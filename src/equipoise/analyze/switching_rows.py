@@ -172,7 +172,7 @@ def _apart(one: Factor, other: Factor) -> bool:
 
 
 def _curves(plan: Planned, found: Adjusted, unit: Any) -> list[Row]:
-    """Both arms as observed, and those that may switch as they would have been, where the method gives times."""
+    """Both arms as observed, and those that may switch as they would have been, where there are such curves."""
     analysis, record = plan.analysis, plan.record
     observed = kaplan_meier(
         record.tte, level=analysis.confidence, conf_type=analysis.conf_type, convention=analysis.convention
@@ -182,6 +182,11 @@ def _curves(plan: Planned, found: Adjusted, unit: Any) -> list[Row]:
     if found.curves is not None:
         curves |= {f"{arm}, {HAD_NOT}": found.curves[arm] for arm in record.may_switch}
         said = f"curves {HAD_NOT} are of times put back by {found.estimate.name}, whose factor is not certain"
+        if isinstance(found.estimate.found, Weighted):
+            said = (
+                f"curves {HAD_NOT} are of the rows before a switch, weighted by {found.estimate.name}; numbers at "
+                "risk, events and censorings are counted, not weighted"
+            )
     else:
         said = f"no curve {HAD_NOT}: {found.estimate.no_curve}"
     return [Row(statistic="note on the curves", text=said), *figure_rows(curves, unit)]

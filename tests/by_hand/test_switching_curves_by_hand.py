@@ -56,6 +56,16 @@ def test_curve_of_control(stabilized: bool) -> None:
     assert curve.median == 8
 
 
+def test_what_the_outcome_is_adjusted_for_is_weighed_for_in_the_curve() -> None:
+    """The marker as a baseline covariate: stabilized weights are 1, right in a model adjusted for it. The curve is of
+    everybody, and those with a high marker are still too few after day 4."""
+    found = ipcw(Switches(tte=TTE, switch=SWITCH, covariates={"high": np.array(HIGH)}), MARKER, covariates=["high"],
+                 time_df=0)  # fmt: skip
+    assert found.weighted.used == pytest.approx(1, rel=1e-9)
+    assert found.curves is not None
+    assert found.curves["C"].survival.tolist() == pytest.approx(SURVIVAL, rel=1e-9)
+
+
 def test_its_limits_add_what_a_subject_did_before_and_after() -> None:
     curve = (weighted().curves or {})["C"]
     first = 1 / (8 * 7)  # Greenwood's: all weigh 1 until day 4

@@ -64,8 +64,8 @@ def given(**columns: Any) -> Switches:
 @pytest.mark.parametrize(
     ("columns", "said"),
     [
-        ({"switch": [0, NEVER, NEVER, NEVER]}, "at randomization or before it .column switch, subject s1"),
-        ({"switch": [-1, NEVER, NEVER, NEVER]}, "below zero .column switch, subject s1"),
+        ({"switch": [0, NEVER, NEVER, NEVER]}, "lies at randomization .column switch, subject s1"),
+        ({"switch": [-1, NEVER, NEVER, NEVER]}, "before randomization .column switch, subject s1.*or infinite"),
         ({"switch": [6, NEVER, NEVER, NEVER]}, "after the event .column switch, subject s1"),
         ({"switch": [NEVER, 9, NEVER, NEVER], "may_switch": ("A", "B")}, "after the last follow-up .*, subject s2"),
         ({"switch": [NEVER, 3, NEVER, 2]}, "may not switch .may switch: A. .column switch, subjects s2, s4"),
@@ -378,7 +378,7 @@ def test_what_a_protocol_cannot_tell_is_refused(tandem: Any) -> None:
     early = patients.adsl.with_columns(
         pl.when(pl.col("XODT").is_not_null()).then(pl.lit(date(1990, 1, 1))).alias("XODT")
     )
-    with pytest.raises(DataError, match="below zero.*column switch"):
+    with pytest.raises(DataError, match="before randomization.*column switch"):
         switches(protocol, replace(patients, adsl=early), estimand=ESTIMAND)
     with pytest.raises(DataError, match="covariate is not in the data"):
         switches(protocol, patients, estimand=ESTIMAND, covariates=["NONE"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import polars as pl
 
@@ -25,10 +26,7 @@ from .switching.weighted_result import Weighted
 COMMON_EFFECT = (
     "a common treatment effect: the treatment multiplies the time left by the same factor whenever it is taken"
 )
-NO_CURVE = (
-    "weights change while a subject is followed: they give a hazard ratio, and no Kaplan-Meier curve had nobody "
-    "switched"
-)
+NO_CURVE = "a weight is beyond floating point, so that there is no weighted Kaplan-Meier curve had nobody switched"
 NARROW = (
     "limits by inversion are narrower than those as observed, and adjusting takes information away: so near a hazard "
     "ratio of 1 they mean little (a bootstrap gives others)"
@@ -99,7 +97,7 @@ class Estimate:
 
     @property
     def unswitched(self) -> TimeToEvent | None:
-        """Both arms' times had nobody switched, where the method gives them."""
+        """Both arms' times had nobody switched, where the method gives them; weights give curves alone."""
         return None if self.found is None or isinstance(self.found, Weighted) else self.found.unswitched
 
     @property
@@ -203,16 +201,24 @@ def adjusted(trial: Protocol, data: Patients, analysis: Analysis, rows: pl.DataF
     assert analysis.switching is not None
     plan = planned(trial, data, analysis, rows)
     estimate = estimate_of(plan, analysis.switching.method)
-    curves = None
-    if estimate.unswitched is not None:
-        curves = kaplan_meier(
-            estimate.unswitched, level=analysis.confidence, conf_type=analysis.conf_type,
-            convention=analysis.convention,
-        )  # fmt: skip
-        said = f"times had nobody switched, by {estimate.name}, whose effect of switching the limits take for known"
-        curves = replace(curves, method=f"{curves.method}; {said}")
     effect = _effect(plan, estimate)
-    return Adjusted(plan=plan, estimate=estimate, effect=effect, test=_test(estimate, effect), curves=curves)
+    return Adjusted(
+        plan=plan, estimate=estimate, effect=effect, test=_test(estimate, effect), curves=_curves(estimate, analysis)
+    )
+
+
+def _curves(estimate: Estimate, analysis: Analysis) -> KaplanMeier | None:
+    """Both arms had nobody switched: of the times put back, or of the rows before a switch with their weights."""
+    asked: dict[str, Any] = {
+        "level": analysis.confidence, "conf_type": analysis.conf_type, "convention": analysis.convention
+    }  # fmt: skip
+    if isinstance(estimate.found, Weighted):
+        return estimate.found.kaplan_meier(**asked)
+    if estimate.unswitched is None:
+        return None
+    curves = kaplan_meier(estimate.unswitched, **asked)
+    said = f"times had nobody switched, by {estimate.name}, whose effect of switching the limits take for known"
+    return replace(curves, method=f"{curves.method}; {said}")
 
 
 def _effect(plan: Planned, estimate: Estimate) -> Effect:

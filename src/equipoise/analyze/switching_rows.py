@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -144,11 +144,17 @@ def _against_common_effect(one: Estimate, every: Sequence[Estimate], experimenta
         for factor in other.factors:
             common = one.factors[0]
             if factor.arm == experimental:
-                low, high = common.conf_int
-                common = replace(common, value=1.0 / common.value, conf_int=(1.0 / high, 1.0 / low))
+                low, high = (math.inf if x == 0 else 1.0 / x for x in common.conf_int)
+                why_low, why_high = common.limit_reasons
+                common = replace(
+                    common, value=1.0 / common.value, conf_int=(high, low), limit_reasons=(why_high, why_low)
+                )
             there = f"{other.name} finds a factor of {_shown(factor)} after progression in {factor.arm}"
             there += f", a common effect would make it {_shown(common)}"
-            if not _apart(factor, common):
+            untold = _without_limits({other.name: factor, one.name: common})
+            if untold:
+                found.append(("note on switching", f"{there}: whether they differ cannot be told, for {untold}"))
+            elif not _apart(factor, common):
                 found.append(("note on switching", f"{there}: no sign against a common effect"))
             else:
                 why = "the effect is not common to all times of treatment, or one of the methods is confounded"
@@ -159,6 +165,16 @@ def _against_common_effect(one: Estimate, every: Sequence[Estimate], experimenta
 def _shown(factor: Factor) -> str:
     value, low, high = (results.fixed(x, 2) for x in (factor.value, *factor.conf_int))
     return f"{value} ({low} to {high})"
+
+
+def _without_limits(factors: Mapping[str, Factor]) -> str:
+    """Which of the factors, by method, lack a limit, and why; empty where none does."""
+    return "; ".join(
+        f"{name}'s has no {side} limit{f' ({why})' if why else ''}"
+        for name, factor in factors.items()
+        for side, x, why in zip(("lower", "upper"), factor.conf_int, factor.limit_reasons, strict=True)
+        if not 0 < x < math.inf
+    )
 
 
 def _apart(one: Factor, other: Factor) -> bool:
@@ -172,7 +188,7 @@ def _apart(one: Factor, other: Factor) -> bool:
 
 
 def _curves(plan: Planned, found: Adjusted, unit: Any) -> list[Row]:
-    """Both arms as observed, and those that may switch as they would have been, where the method gives times."""
+    """Both arms as observed, and those that may switch as they would have been, where there are such curves."""
     analysis, record = plan.analysis, plan.record
     observed = kaplan_meier(
         record.tte, level=analysis.confidence, conf_type=analysis.conf_type, convention=analysis.convention
@@ -182,6 +198,11 @@ def _curves(plan: Planned, found: Adjusted, unit: Any) -> list[Row]:
     if found.curves is not None:
         curves |= {f"{arm}, {HAD_NOT}": found.curves[arm] for arm in record.may_switch}
         said = f"curves {HAD_NOT} are of times put back by {found.estimate.name}, whose factor is not certain"
+        if isinstance(found.estimate.found, Weighted):
+            said = (
+                f"curves {HAD_NOT} are of the rows before a switch, weighted by {found.estimate.name}; numbers at "
+                "risk, events and censorings are counted, not weighted"
+            )
     else:
         said = f"no curve {HAD_NOT}: {found.estimate.no_curve}"
     return [Row(statistic="note on the curves", text=said), *figure_rows(curves, unit)]

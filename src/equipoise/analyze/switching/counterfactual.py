@@ -42,10 +42,11 @@ class Recensored:
     def __str__(self) -> str:
         if not self.subjects:
             return f"recensoring cut nobody in {self.arm}"
+        after, without = (results.duration(day, "days") for day in (self.followed_after, self.followed))
+        tail = "" if after == without else f"; nothing is known after day {after} (without it: {without})"
         return (
             f"recensoring cut the follow-up of {self.subjects} of {self.of} subjects in {self.arm} and took "
-            f"{self.events_lost} of {self.events} events; nothing is known after day "
-            f"{results.duration(self.followed_after, 'days')} (without it: {results.duration(self.followed, 'days')})"
+            f"{self.events_lost} of {self.events} events{tail}"
         )
 
 

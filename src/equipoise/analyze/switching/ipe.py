@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 
+from ...data import TimeToEvent
 from ...data.columns import refuse
 from ...errors import ConvergenceError, EquipoiseError
-from ...survival import logrank
+from ...survival import Accelerated, accelerated, logrank
 from ...survival.accelerated import Distribution
 from ...survival.convention import ArgumentError, check_level, resolve_stratified, strata_words
 from .bootstrap import checked_draws
@@ -28,6 +29,10 @@ from .without_switching import SwitchEffect, WithoutSwitching, compared, what_sp
 ASSUMPTION = (
     "a common treatment effect: the treatment multiplies the time left by the same factor whenever it is taken; and "
     "times that follow the accelerated failure time model"
+)
+ON_THE_LAW_ALONE = (
+    "everybody in {} switched: nobody of the arm is left to compare them with, so that the factor rests on the law of "
+    "times and on when they switched"
 )
 NO_EFFECT = "the accelerated failure time model of an iteration has no effect of treatment"
 AWAY = "the iterations run away: the effect of treatment is not finite"
@@ -96,6 +101,7 @@ def ipe(
             psi_conf_int=(math.log(psi_ends[0]), math.log(psi_ends[1])),
             reason=reason,
             limit_reasons=(psi_reason, psi_reason),
+            model=_model(data, chosen, distribution, by_stratum, level),
             path=path,
         ),
     )
@@ -117,7 +123,7 @@ def ipe(
         recensored=lost,
         groups=(tte.arms[0], tte.arms[1]),
         notes=tuple(why for arm in switches.may_switch if (why := switches.one_sided(arm))),
-        warnings=(*opposed, *what_speaks_against(switches, effects, lost)),
+        warnings=(*opposed, *_everybody(switches), *what_speaks_against(switches, effects, lost)),
         assumption=ASSUMPTION,
         level=level,
         method=f"IPE, {distribution} accelerated failure time model{adjusted}; {recensored_words(recensor)}; hazard "
@@ -136,6 +142,24 @@ def ipe(
         return ipe_draws(steps, switches, copies, chosen, asked)
 
     return with_bootstrap(found_all, again, tte, samples, seed, level, drawn)
+
+
+def _everybody(switches: Switches) -> tuple[str, ...]:
+    """A warning by arm of which everybody switched."""
+    mine = {arm: switches.tte.arm == switches.tte.arms.index(arm) for arm in switches.may_switch}
+    return tuple(ON_THE_LAW_ALONE.format(arm) for arm, rows in mine.items() if switches.switched[rows].all())
+
+
+def _model(
+    data: TimeToEvent | None, chosen: dict[str, Any] | None, law: Distribution, by_stratum: bool, level: float
+) -> Accelerated | None:
+    """The model of the restored times, whose effect of treatment is psi; its limits take these times for known."""
+    if data is None:
+        return None
+    try:
+        return accelerated(data, chosen, distribution=law, stratified=by_stratum, level=level)
+    except EquipoiseError:  # psi is there all the same
+        return None
 
 
 def iterated(next_psi: Callable[[float], float]) -> tuple[float, tuple[float, ...], str]:

@@ -259,6 +259,11 @@ def _days(given: Any, name: str, tte: TimeToEvent) -> Vector:
         )
     found = numbers_or_missing(column, name, tte.subject).copy()
     found[np.isnan(found)] = math.inf
+    if name == "switch":
+        refuse(
+            found < 0, "a switch lies before randomization", name, tte.subject,
+            "Days run from randomization; leave it empty (or infinite) for who never switched.",
+        )  # fmt: skip
     words = "administrative censoring" if name == "administrative" else name
     refuse(found < 0, f"a day of {words} is below zero", name, tte.subject, "Days run from randomization.")
     return found
@@ -275,8 +280,8 @@ def _check_switch(tte: TimeToEvent, switch: Vector, arms: tuple[str, ...]) -> No
     switched = np.isfinite(switch)
     at_once = switched & (switch <= 0)
     refuse(
-        at_once, "a switch lies at randomization or before it", "switch", tte.subject,
-        "Leave the day empty for those who never switched; a switch comes after day 0.",
+        at_once, "a switch lies at randomization", "switch", tte.subject,
+        "A switch comes after day 0; leave it empty (or infinite) for who never switched.",
     )  # fmt: skip
     late = switched & (switch > tte.time)
     refuse(late & (tte.event > 0), "a switch lies after the event", "switch", tte.subject, "Mend the days.")

@@ -26,6 +26,7 @@ from .logistic import comparable
 from .record import Switches, Vector
 from .redraw import Rows, sample_of, with_bootstrap
 from .restored_draws import Copies, restored_draws, with_all_switches
+from .who_switched import FEW_EVENTS
 from .without_switching import SwitchEffect, WithoutSwitching, by_arm, compared, what_speaks_against
 
 Since = Literal["progression", "switch"]
@@ -136,6 +137,19 @@ def _waiting(switches: Switches, arms: Iterable[int], base: Vector) -> tuple[str
                 f"{share}% of the time after progression of those in {switches.tte.arms[arm]} who switched came before "
                 "the switch: who was to switch lived through it, which the factor takes for an effect of switching "
                 "(immortal time)"
+            )
+    return tuple(texts)
+
+
+def _few(switches: Switches, effects: Iterable[SwitchEffect]) -> tuple[str, ...]:
+    """A warning by arm whose factor rests on few who switched, be its variance of the model or robust by subject."""
+    texts = []
+    for e in effects:
+        n = int(switches.switched_in(e.arm).sum())
+        if n < FEW_EVENTS and not e.reason:
+            texts.append(
+                f"the acceleration factor in {e.arm} rests on {n} subject{'s' * (n != 1)} who switched (fewer than "
+                f"{FEW_EVENTS}): its limits, right for many, may be far too narrow"
             )
     return tuple(texts)
 
@@ -307,7 +321,7 @@ def two_stage_result(
         recensored=lost,
         groups=(tte.arms[0], tte.arms[1]),
         notes=tuple(why for arm in switches.may_switch if (why := switches.one_sided(arm))),
-        warnings=what_speaks_against(switches, effects, lost),
+        warnings=(*what_speaks_against(switches, effects, lost), *_few(switches, effects)),
         assumption=words[1],
         level=level,
         method=f"{words[0]}; hazard ratio by a Cox model, Efron ties, {strata_words(by_stratum, tte)}{adjusted}, "

@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from ... import results
 from ...data import TimeToEvent
 from ...results import Origin, Row
-from ...survival import Cox, cox
-from ...survival.convention import Ties
+from ...survival import Cox, KaplanMeier, cox
+from ...survival.convention import ConfType, Convention, Ties, resolve_conf_type
 from .bootstrap import Bootstrap
 from .record import Switches, Vector
 from .switching_model import SwitchingModel
+from .weighted_curves import weighted_curve
 from .weighted_logrank import WeightedLogRank, weighted_logrank
 from .weights import WeightSummary, truncated, weight_rows, weight_summary, weight_warnings
 from .without_switching import bootstrap_rows, bootstrap_words, said_rows
@@ -31,6 +32,9 @@ class WeightedRows:
 
     ``unstabilized`` is 1 over the chance of the subject's history of switching; ``stabilized`` the same times that
     chance given the baseline covariates alone; ``used`` what the outcome was weighted by, after any truncation.
+    ``before_switch`` marks the rows of the log-rank test and of the curves, which are weighted ``of_curve``: as
+    ``used``, but not stabilized where that chance depends on covariates or strata. It would be left in a curve, which
+    is of everybody, while the outcome model is adjusted for them.
     """
 
     subject: NDArray[Any]
@@ -41,6 +45,8 @@ class WeightedRows:
     unstabilized: Vector
     stabilized: Vector
     used: Vector
+    before_switch: NDArray[np.bool_]
+    of_curve: Vector
 
     def __post_init__(self) -> None:
         results.read_only(self)
@@ -49,7 +55,10 @@ class WeightedRows:
         """The rows as a data frame, for the audit trail."""
         import polars as pl
 
-        names = ("subject", "arm", "start", "stop", "event", "unstabilized", "stabilized", "used")
+        names = (
+            "subject", "arm", "start", "stop", "event", "unstabilized", "stabilized", "used", "before_switch",
+            "of_curve",
+        )  # fmt: skip
         return pl.DataFrame({name: getattr(self, name) for name in names})
 
 
@@ -88,6 +97,43 @@ class Weighted:
     def psi(self) -> float:
         """There is none: weights say nothing of what switching does to time."""
         return math.nan
+
+    @property
+    def curves(self) -> KaplanMeier | None:
+        """Weighted Kaplan-Meier of both arms had nobody switched; None where a weight is beyond floating point."""
+        return self.kaplan_meier(level=self.level)
+
+    def kaplan_meier(
+        self, *, level: float, conf_type: ConfType | None = None, convention: Convention = "house"
+    ) -> KaplanMeier | None:
+        """The probability of being event-free beyond t by arm, had nobody switched: rows before a switch, weighted.
+
+        Limits are robust by subject and take the weights for known; subjects, events and numbers at risk are counted,
+        not weighted. None where a weight is beyond floating point.
+        """
+        rows = self.weighted
+        if not (np.isfinite(rows.of_curve) & (rows.of_curve > 0))[rows.before_switch].all():
+            return None
+        resolved, curves = resolve_conf_type(conf_type, convention), []
+        for arm in (s.arm for s in self.summaries):
+            mine = np.flatnonzero(rows.before_switch & (rows.arm == arm))
+            subject = rows.subject[mine]
+            owner = np.cumsum(np.concatenate([[False], subject[1:] != subject[:-1]]))
+            columns = rows.start[mine], rows.stop[mine], rows.event[mine] > 0
+            curves.append(
+                weighted_curve(
+                    arm, owner, columns, rows.of_curve[mine], level=level, conf_type=resolved, convention=convention
+                )
+            )
+        steady = (
+            "as the outcome model" if (rows.of_curve == rows.used).all() else "weights not stabilized, of everybody"
+        )
+        method = (
+            f"Kaplan-Meier of rows before a switch, weighted by {self.name} ({steady}), infinitesimal jackknife "
+            f"variance by subject that takes the weights for known, {resolved} limits, quantiles by "
+            f"{'SAS' if convention == 'sas' else 'R'}'s rule; subjects and events are counted, not weighted"
+        )
+        return KaplanMeier(curves=tuple(curves), method=method, origin=self.origin)
 
     def __str__(self) -> str:
         name = f"Hazard ratio {self.model.terms[0]} had nobody switched"
@@ -176,9 +222,12 @@ def weighted_outcome(
     with np.errstate(over="ignore"):
         unstabilized = np.exp(-outcome.log_chance)
         steady = np.exp(outcome.log_steady - outcome.log_chance)
-    used = steady if stabilized else unstabilized
-    if truncate is not None:
-        used = truncated(used, tte.arm, outcome.modelled, truncate)
+    # A numerator that knows the baseline leaves switching to depend on it: right in a model adjusted for it alone.
+    knows = bool(outcome.covariates.keys() - set(outcome.separate)) or (by_stratum and len(tte.strata) > 1)
+    used, of_curve = (
+        found if truncate is None else truncated(found, tte.arm, outcome.modelled, truncate)
+        for found in (steady if stabilized else unstabilized, steady if stabilized and not knows else unstabilized)
+    )
     rows = tte._with(subject=np.arange(tte.n), weight=used, weight_type="probability")
     model = cox(rows, outcome.covariates or None, ties=ties, stratified=by_stratum, cluster=outcome.owner, level=level)
     part = outcome.tested
@@ -216,6 +265,8 @@ def weighted_outcome(
             unstabilized=unstabilized,
             stabilized=steady,
             used=np.array(used),
+            before_switch=np.array(part),
+            of_curve=np.array(of_curve),
         ),
         summaries=summaries,
         models=models,

@@ -17,6 +17,7 @@ from .record import Vector
 from .who_switched import FEW_EVENTS
 
 LARGE = 10.0  # a row that stands for more than so many is named
+FEW_LEFT = 0.5  # effective share of an arm's subjects below which weights are named: a rule of thumb, no theorem
 UNSTEADY = 0.1  # stabilized weights have mean 1 if the models hold: a mean further off is named
 
 
@@ -136,6 +137,12 @@ def weight_warnings(found: Sequence[WeightSummary], stabilized: bool) -> list[st
             said.append(
                 f"stabilized weights in {arm.arm} have mean {results.fixed(arm.mean, 2)} instead of 1: the models of "
                 "switching do not fit, or positivity fails"
+            )
+        if arm.effective < FEW_LEFT * arm.subjects:
+            effective, least = results.fixed(arm.effective, 1), results.fixed(arm.minimum, 3)
+            said.append(
+                f"unequal weights in {arm.arm} leave an effective sample size of {effective} of {arm.subjects} "
+                f"subjects, less than half (smallest weight {least}): little is known, and positivity may be in doubt"
             )
         if arm.events < FEW_EVENTS:
             noun = f"event{'s' * (arm.events != 1)} in {arm.arm} {'are' if arm.events != 1 else 'is'}"

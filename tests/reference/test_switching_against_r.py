@@ -1,4 +1,5 @@
-"""RPSFTM and the naive analyses against R: trtswitch and rpsftm (rpsftm_cases.json), survival (switching.json).
+"""RPSFTM and the naive analyses against R: trtswitch and rpsftm (rpsftm_cases.json), survival (switching.json and
+switching_weibull.json).
 
 Tolerances are those written in the cases; of switching.json 1e-9 relative, and 1e-6 for Cox models on a structural
 model's times, which hold near ties that R's coxph merges and others do not.
@@ -173,3 +174,36 @@ def test_structural_models_of_one_way_and_both_ways(number: int, kind: str) -> N
     fit = cox(pure, dict(switches.covariates) or None)
     close(fit.coef[0], want["coef"], 1e-7)
     close(fit.se[0], want["se"], 1e-7)
+
+
+def entered() -> Switches:
+    """immdef with the year of entry, three years before the end of the study."""
+    d = table("immdef")
+    return record({**d, "entry": 3 - d["censor_time"]}, "entry")
+
+
+def test_weibull_models_of_the_times_without_treatment() -> None:
+    want = json.loads((FOLDER / "switching_weibull.json").read_text())
+    found = rpsftm(entered(), test="weibull", covariates=["entry"], grid=want["psi"])
+    # survreg stops when its log-likelihood does, at 1e-13 here: coefficients are good to the root of that.
+    close(found.search.z, want["z"], 1e-6)
+
+
+@pytest.mark.parametrize(
+    ("test", "psi", "low", "high"),
+    [
+        ("log-rank", -0.181, -0.350, 0.00199),
+        ("cox", -0.1811515, -0.3497117, 0.00330558),
+        ("weibull", -0.181231, -0.3501386, 0.005173062),
+    ],
+)
+def test_published_tests_of_immdef(test: Any, psi: float, low: float, high: float) -> None:
+    """As the vignette of rpsftm 1.2.9 prints them; its roots are searched to about 1e-4."""
+    covariates = [] if test == "log-rank" else ["entry"]
+    found = rpsftm(entered(), test=test, covariates=covariates, grid=np.linspace(-1, 1, 101))
+    got = [found.psi, *found.psi_conf_int]
+    np.testing.assert_allclose(got, [psi, low, high], atol=2e-4)
+
+
+def test_every_case_is_here() -> None:
+    assert set(CASES) == {"sw.rpsftm_pkg.immdef", *ASKED}

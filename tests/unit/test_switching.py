@@ -158,7 +158,7 @@ def test_no_event_follows_a_switch() -> None:
     assert rpsftm(found).notes == ("no event in A followed a switch",)
 
 
-@pytest.mark.parametrize("test", ["log-rank", "cox"])
+@pytest.mark.parametrize("test", ["log-rank", "cox", "weibull"])
 @pytest.mark.parametrize("event", [0, lambda arm: arm, lambda arm: 1 - arm])
 def test_too_few_events_are_a_reason(event: Any, test: Any) -> None:
     found = rpsftm(record(event=event), test=test, draws=10, seed=1)

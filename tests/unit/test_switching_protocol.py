@@ -30,7 +30,7 @@ def test_defaults(tmp_path: Path) -> None:
     analysis = trial.analyses[NAME]
     asked = analysis.switching
     assert asked is not None
-    assert asked.others == ("ipe", "two-stage", "ipcw")
+    assert asked.others == ("ipe", "two-stage", "two-stage g-estimation", "ipcw", "msm")
     assert [asked.draws_of(m) for m in ("rpsftm", "ipe", "msm")] == [1000, 200, 200]
     assert switching_event(trial, analysis) == "crossover to trastuzumab"
     assert switching_from(trial, asked) == "progression"

@@ -18,7 +18,6 @@ SwitchingMethod = Literal["rpsftm", "ipe", "two-stage", "two-stage g-estimation"
 TWO_STAGE: tuple[SwitchingMethod, ...] = ("two-stage", "two-stage g-estimation")
 WEIGHTING: tuple[SwitchingMethod, ...] = ("ipcw", "msm")
 OF_VISITS: tuple[SwitchingMethod, ...] = (*WEIGHTING, "two-stage g-estimation")
-_BESIDE: tuple[SwitchingMethod, ...] = ("rpsftm", "ipe", "two-stage", "ipcw")
 NAMES: dict[SwitchingMethod, str] = {
     "rpsftm": "RPSFTM",
     "ipe": "IPE",
@@ -39,7 +38,7 @@ def _known_recensoring(value: object) -> object:
 class Switching(Section):
     """The estimator of an analysis had nobody switched, and what stands beside it in the report.
 
-    ``method`` is the analysis' own; ``beside`` are others, by default RPSFTM, IPE, two-stage and IPCW. ``event`` names
+    ``method`` is the analysis' own; ``beside`` are others, by default all. ``event`` names
     the intercurrent event that is the switch, where several are hypothetical; ``may_switch`` the arms in which it is
     possible (default: control). Limits are those of ``draws`` bootstrap samples (default 1000 of an RPSFTM, 200 of the
     others; 0: the method's own limits), seeded by ``seed`` (default 1). ``at_progression`` are columns of ADSL measured
@@ -65,7 +64,7 @@ class Switching(Section):
     @property
     def others(self) -> tuple[SwitchingMethod, ...]:
         """The methods beside the analysis' own."""
-        return tuple(m for m in _BESIDE if m != self.method) if self.beside is None else self.beside
+        return tuple(m for m in NAMES if m != self.method) if self.beside is None else self.beside
 
     def draws_of(self, method: SwitchingMethod) -> int:
         """Bootstrap samples of a method."""

@@ -14,13 +14,13 @@ from scipy.special import ndtri
 from ... import results
 from ...errors import EquipoiseError
 from ...kernels import SAME_Z, structural_crossing, structural_tests
-from ...survival import cox
+from ...survival import accelerated, cox
 from ...survival.convention import ArgumentError
 from .counterfactual import Recensor, cuts, untreated
 from .record import Switches, Vector
 
 Search = Literal["root", "grid"]
-Test = Literal["log-rank", "cox"]
+Test = Literal["log-rank", "cox", "weibull"]
 _TOLERANCE = 1e-6
 
 
@@ -204,9 +204,10 @@ class LogRankOfPsi:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class CoxOfPsi:
-    """Wald's statistic of the arm in a Cox model (Efron's ties) of the times without treatment."""
+class WaldOfPsi:
+    """Wald's statistic of the arm in a model of the times without treatment: of Cox (Efron's ties), or Weibull's."""
 
+    test: Test
     switches: Switches
     recensor: Recensor
     covariates: dict[str, Any] | None
@@ -217,11 +218,14 @@ class CoxOfPsi:
 
     def _z(self, psi: float) -> float:
         times = untreated(self.switches, psi, recensor=self.recensor)
+        sign = -1.0 if times.event_is == "harm" else 1.0
         try:
+            if self.test == "weibull":  # its arm multiplies time, after the intercept
+                lived = accelerated(times, self.covariates, distribution="weibull", stratified=self.stratified)
+                return math.nan if lived.reasons[1] else -sign * float(lived.z[1])
             fit = cox(times, self.covariates, stratified=self.stratified)
         except EquipoiseError:  # no maximum is found: no statistic at this psi
             return math.nan
-        sign = -1.0 if times.event_is == "harm" else 1.0
         return sign * float(fit.z[0]) if not fit.reasons[0] else math.nan
 
     def crossing(self, low: float, high: float, target: float) -> float:
@@ -244,8 +248,9 @@ def halved(z_at: Callable[[float], float], low: float, high: float, target: floa
 
 def statistic_of(switches: Switches, settings: Settings) -> Statistic:
     """The statistic that the settings name."""
-    if settings.test == "cox":
-        return CoxOfPsi(
+    if settings.test != "log-rank":
+        return WaldOfPsi(
+            test=settings.test,
             switches=switches,
             recensor=settings.recensor,
             covariates=settings.covariates,

@@ -45,11 +45,11 @@ def rpsftm(
 
     A rank preserving structural failure time model: without treatment a subject's time is U(psi) = T_off + e^psi T_on.
     Randomization makes U alike in both arms, so psi is where a test of U is 0 (g-estimation), and its limits are where
-    it is significant: the log-rank test, or ("cox") Wald's test of the arm in a Cox model with ``covariates``. Z above
-    0 favours the experimental arm, as everywhere here. U is recensored at min(C, e^psi C) in the arms in which
-    switching is possible and happened (``recensor`` True), in "all arms", or not (False: then censoring of U depends on
-    prognosis). ``grid`` is -2 to 2 in 101 points; see ``search_psi`` for ``search``. Of several roots the one
-    nearest to 0 counts; all are in the result.
+    it is significant: the log-rank test, or Wald's test of the arm in a model with ``covariates``, of Cox ("cox") or
+    Weibull's of accelerated failure time ("weibull"). Z above 0 favours the experimental arm. U is recensored at
+    min(C, e^psi C) in the arms in which switching is possible and happened (``recensor`` True), in "all arms", or not
+    (False: then censoring of U depends on prognosis). ``grid`` is -2 to 2 in 101 points; see ``search_psi`` for
+    ``search``. Of several roots the one nearest to 0 counts; all are in the result.
 
     The hazard ratio is of a Cox model (Efron's ties, ``covariates``, strata) of the experimental arm as observed and
     the control arm as it would have been; each arm's own switchers are put back. Its limits are by inversion of the
@@ -157,7 +157,11 @@ def _warnings(found: Psi, lost: tuple[Recensored, ...], drawn: Bootstrap | None,
 def _method(tte: TimeToEvent, settings: Settings, drawn: Bootstrap | None) -> str:
     strata = strata_words(settings.stratified, tte)
     adjusted = f", adjusted for {', '.join(settings.covariates)}" if settings.covariates else ""
-    test = "log-rank test" if settings.test == "log-rank" else f"Wald test of a Cox model{adjusted}"
+    test = {
+        "log-rank": "log-rank test",
+        "cox": f"Wald test of a Cox model{adjusted}",
+        "weibull": f"Wald test of a Weibull accelerated failure time model{adjusted}",
+    }[settings.test]
     grid = settings.grid
     how = "halved" if settings.search == "root" else "interpolated"
     words = [

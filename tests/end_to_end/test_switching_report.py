@@ -53,7 +53,7 @@ def test_the_methods_side_by_side() -> None:
     estimates = table(block, "The hazard ratio as observed")
     assert list(estimates)[1:] == [
         "as observed", "censored at switch", "switchers excluded", "treatment received", "RPSFTM (this analysis)",
-        "IPE", "two-stage", "IPCW",
+        "IPE", "two-stage", "two-stage with g-estimation", "IPCW", "MSM",
     ]  # fmt: skip
     rows = {(r.group, r.statistic): r.text for r in results.of("switching")}
     for name, cells in list(estimates.items())[1:]:

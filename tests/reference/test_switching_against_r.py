@@ -190,19 +190,19 @@ def test_weibull_models_of_the_times_without_treatment() -> None:
 
 
 @pytest.mark.parametrize(
-    ("test", "psi", "low", "high"),
+    ("test", "psi", "low", "high", "near"),
     [
-        ("log-rank", -0.181, -0.350, 0.00199),
-        ("cox", -0.1811515, -0.3497117, 0.00330558),
-        ("weibull", -0.181231, -0.3501386, 0.005173062),
+        ("log-rank", -0.181, -0.350, 0.00199, 5e-4),
+        ("cox", -0.1811515, -0.3497117, 0.00330558, 2e-4),
+        ("weibull", -0.181231, -0.3501386, 0.005173062, 2e-4),
     ],
 )
-def test_published_tests_of_immdef(test: Any, psi: float, low: float, high: float) -> None:
-    """As the vignette of rpsftm 1.2.9 prints them; its roots are searched to about 1e-4."""
+def test_published_tests_of_immdef(test: Any, psi: float, low: float, high: float, near: float) -> None:
+    """As the vignette of rpsftm 1.2.9 prints them; its roots are searched to about 1e-4, and the first has three digits."""
     covariates = [] if test == "log-rank" else ["entry"]
     found = rpsftm(entered(), test=test, covariates=covariates, grid=np.linspace(-1, 1, 101))
     got = [found.psi, *found.psi_conf_int]
-    np.testing.assert_allclose(got, [psi, low, high], atol=2e-4)
+    np.testing.assert_allclose(got, [psi, low, high], atol=near)
 
 
 def test_every_case_is_here() -> None:

@@ -198,7 +198,7 @@ def test_weibull_models_of_the_times_without_treatment() -> None:
     ],
 )
 def test_published_tests_of_immdef(test: Any, psi: float, low: float, high: float, near: float) -> None:
-    """As the vignette of rpsftm 1.2.9 prints them; its roots are searched to about 1e-4, and the first has three digits."""
+    """As the vignette of rpsftm 1.2.9 prints them; roots are searched to about 1e-4, the first has three digits."""
     covariates = [] if test == "log-rank" else ["entry"]
     found = rpsftm(entered(), test=test, covariates=covariates, grid=np.linspace(-1, 1, 101))
     got = [found.psi, *found.psi_conf_int]

@@ -318,6 +318,7 @@ def test_against_rpact(ratio: float) -> None:
 # (d) The size of a three-look trial of 207.
 
 BOUNDS = (2.862639, 2.337335, 2.024192)  # O'Brien-Fleming at 75, 113 and 150 events
+BOUNDS_300 = (2.863322, 2.332715, 2.024675)  # at 150, 225 and 300
 # rpact 3.3.4, 200,000 trials for each hazard ratio (0.63, 1), seed 5:
 #   getSimulationSurvival(getDesignGroupSequential(kMax = 3, alpha = 0.025, typeOfDesign = "OF",
 #     informationRates = c(75, 113, 150) / 150), directionUpper = FALSE, lambda2 = log(2)/6, hazardRatio = c(0.63, 1),
@@ -326,12 +327,15 @@ BOUNDS = (2.862639, 2.337335, 2.024192)  # O'Brien-Fleming at 75, 113 and 150 ev
 RPACT_BOUNDS, RPACT_REJECTS = (2.86332246, 2.33271493, 2.02467473), {0.63: 0.79323, 1.0: 0.02606}
 
 
-def of_207(control: str, over: str, ratio: float, bounds: tuple[float, ...], trials: int) -> tuple[float, float]:
+def of_looks(
+    control: str, over: str, ratio: float, bounds: tuple[float, ...], trials: int,
+    patients: int = 207, events: tuple[int, ...] = (75, 113, 150),
+) -> tuple[float, float]:  # fmt: skip
     plan = survival(
-        FIXED, hazard_ratio=0.63, patients=207, control=median(control), allocation={"E": 1, "C": 1},
+        FIXED, hazard_ratio=0.63, patients=patients, control=median(control), allocation={"E": 1, "C": 1},
         accrual=accrual(over), follow_up="12 months",
     )  # fmt: skip
-    looks = Looks(cuts=tuple(Cut(events=n) for n in (75, 113, 150)), efficacy=bounds, sided=1)
+    looks = Looks(cuts=tuple(Cut(events=n) for n in events), efficacy=bounds, sided=1)
     drawn = replace(nature_of(plan, hazard_ratio=ratio), evenly=True)
     task = Trials(nature=drawn, looks=looks, experimental="E", control="C", endpoint=1, seed=SEED, cox=False)
     share = float(run_trials(task, trials)[0].by_look["efficacy"].sum()) / trials
@@ -340,7 +344,7 @@ def of_207(control: str, over: str, ratio: float, bounds: tuple[float, ...], tri
 
 @pytest.mark.parametrize("ratio", RPACT_REJECTS)
 def test_three_looks_against_rpact(ratio: float) -> None:
-    share, error = of_207("6 months", "24 months", ratio, RPACT_BOUNDS, 400_000)
+    share, error = of_looks("6 months", "24 months", ratio, RPACT_BOUNDS, 400_000)
     other = RPACT_REJECTS[ratio]
     both = math.hypot(error, math.sqrt(other * (1 - other) / 200_000))
     print(f"207 patients, HR {ratio:g}: {share:.5f}, rpact {other:.5f}, {(share - other) / both:+.2f} errors")
@@ -351,8 +355,16 @@ def test_three_looks_against_rpact(ratio: float) -> None:
 def test_size_of_three_looks(control: str, over: str) -> None:
     """With lrstat the size was .0266 (error .0003), of an accrual and a hazard that are not on record; it depends on
     both. The normal law of Z gives .025."""
-    size, error = of_207(control, over, 1.0, BOUNDS, 1_000_000)
-    power, power_error = of_207(control, over, 0.63, BOUNDS, 100_000)
+    size, error = of_looks(control, over, 1.0, BOUNDS, 1_000_000)
+    power, power_error = of_looks(control, over, 0.63, BOUNDS, 100_000)
     print(f"207 patients, control median {control}, accrual {over}: size {size:.5f} (error {error:.5f}), "
           f"power {power:.4f} (error {power_error:.4f})")  # fmt: skip
+    assert 0.024 < size < 0.028
+
+
+@pytest.mark.parametrize(("control", "over"), [("6 months", "24 months"), ("2.4 months", "36 months")])
+def test_size_of_three_looks_at_twice_the_events(control: str, over: str) -> None:
+    """Looks at 150, 225 and 300 events of 400 patients: nearer to .025 (.0255 in the note that came before)."""
+    size, error = of_looks(control, over, 1.0, BOUNDS_300, 600_000, 400, (150, 225, 300))
+    print(f"400 patients, control median {control}, accrual {over}: size {size:.5f} (error {error:.5f})")
     assert 0.024 < size < 0.028

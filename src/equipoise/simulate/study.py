@@ -32,6 +32,7 @@ from .trial import scenario_of, subjects_of
 if TYPE_CHECKING:
     import polars as pl
 
+_LONG = 100_000  # trials of a setting: a shorter one is done before one asks
 _SHORT = 0.05  # events of the mean: fewer are not told
 _UNIT_OF = {"hazard ratio": "hazard ratio", "crossover": "share who cross over"}
 
@@ -178,7 +179,7 @@ def study(
         label = found.label
         for ratio in (None, 1.0):
             progress(f"simulating {label}{'' if ratio is None else ', no effect'}")
-            run = operating(None, plan=found.plan, hazard_ratio=ratio, **how)
+            run = operating(None, plan=found.plan, hazard_ratio=ratio, progress=_tenths(progress, how), **how)
             of_plan.append(run)
             interrupted |= run.interrupted
             if interrupted:
@@ -192,7 +193,11 @@ def study(
             drawn = tuple(_curves(protocol, seed, progress))
         except KeyboardInterrupt:
             interrupted = True
-    stopped = ["the run was stopped from the keyboard: these are the trials that were done"] if interrupted else []
+    done = [cell.run for grid in grids for cell in grid.cells] + of_plan
+    stopped = [
+        "the run was stopped from the keyboard: these are the trials that were done, "
+        f"{done[-1].trials:,} of {trials:,} in the last setting"
+    ] if interrupted else []  # fmt: skip
     return Study(
         grids=tuple(grids),
         of_plan=tuple(of_plan),
@@ -202,6 +207,19 @@ def study(
         notes=(*stopped, *dict.fromkeys(note for grid in grids for note in grid.notes)),
         interrupted=interrupted,
     )
+
+
+def _tenths(progress: Callable[[str], None], how: dict[str, Any]) -> Callable[[float], None]:
+    """Tells how much of a long setting is done, whenever another tenth is."""
+    told = 0
+
+    def done(share: float) -> None:
+        nonlocal told
+        if how["trials"] >= _LONG and int(10 * share) > told:
+            told = int(10 * share)
+            progress(f"{10 * told}% of this setting done")
+
+    return done
 
 
 def _beside_one_look(plan: Plan, trials: int, seed: int, progress: Callable[[str], None]) -> Paired | None:
@@ -234,7 +252,7 @@ def _grid(
         progress(f"simulating {asked.label}: {_UNIT_OF[_varied(asked)]} {x:g}{f', {group}' if group else ''}")
         run = operating(
             protocol, looks=looks, scenario=changed, estimand=asked.estimand, subjects=asked.subjects,
-            tau=asked.restricted_mean, at=asked.milestone, truth=asked.truth, **how,
+            tau=asked.restricted_mean, at=asked.milestone, truth=asked.truth, progress=_tenths(progress, how), **how,
         )  # fmt: skip
         groups = [f"{n} events" for n in asked.events] or ["" if group else "at the cut-off"]
         for k, at in enumerate(groups):

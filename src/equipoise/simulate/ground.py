@@ -89,7 +89,7 @@ class Setting:
         hidden = "" if self.measured else ", which nobody measures"
         confounded = "no confounding" if self.odds == 1 else f"odds {self.odds:g} times for the well{hidden}"
         where = "both arms" if self.both else "control"
-        return f"{100 * self.share:g}% of {where} {self.timing}, {confounded}, {kept}"
+        return f"{100 * self.share:g}% of {where} in whom progression is seen, {self.timing}, {confounded}, {kept}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

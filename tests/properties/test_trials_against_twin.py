@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 from tests.oracles import twin_trials as twin
 from tests.properties.examples import plenty
 
-from equipoise.kernels.trials import AT_EVENTS, DAY, EARLIER, FOUND, LATER, MET, ON_DAY, Z, simulate_trials
+from equipoise.kernels.trials import DAY, FOUND, MET, Z, simulate_trials
 from equipoise.protocol import Randomization
 from equipoise.randomize import Purpose, allocate, generator
+from equipoise.simulate import Cut, Looks
 
-KINDS = {"events": AT_EVENTS, "day": ON_DAY, "later": LATER, "earlier": EARLIER}
+KINDS = ("events", "day", "later", "earlier")
 
 
 @st.composite
@@ -25,7 +26,7 @@ def trials(draw: st.DrawFn) -> dict[str, Any]:
     paces = [draw(st.floats(0.2, 3.0)) for _ in lengths]
     whole = np.cumsum([0.0, *(n * p for n, p in zip(lengths, paces, strict=True))])
     end = sum(lengths) + draw(st.integers(1, 600))
-    cut = st.tuples(st.sampled_from(list(KINDS)), st.integers(1, 40), st.integers(1, 900))
+    cut = st.tuples(st.sampled_from(KINDS), st.integers(1, 40), st.integers(1, 900))
     return {
         "seed": draw(st.integers(0, 2**64 - 1)),
         "first": draw(st.integers(0, 10**9)),
@@ -43,12 +44,19 @@ def trials(draw: st.DrawFn) -> dict[str, Any]:
     }
 
 
+def cut_of(kind: str, events: int, day: int) -> Cut:
+    if kind in ("later", "earlier"):
+        return Cut(events=events, time=f"{day} days", which=kind)  # type: ignore[arg-type]
+    return Cut(events=events) if kind == "events" else Cut(time=f"{day} days")
+
+
 @plenty(60)
 @given(trials())
 def test_looks_of_trials(case: dict[str, Any]) -> None:
     n, shares = case["n"], case["shares"]
     blocks, strata = case["sizes"], len(case["shares"]) > 1 and bool(case["sizes"])
     ratio, lost = case["ratio"], case["lost"]
+    cuts = tuple(cut_of(*one) for one in case["cuts"])
     laws = np.zeros((1, 2, 5, 5))
     for a, factor in ((0, 1.0), (1, ratio)):
         laws[0, a, 1, :3] = 1.0, case["shape"], case["scale"] * factor ** (-1 / case["shape"])
@@ -64,7 +72,7 @@ def test_looks_of_trials(case: dict[str, Any]) -> None:
         np.array([1, 1]), np.array(blocks, dtype=np.int64), np.stack([case["ends"], case["entered"]]), False, laws,
         np.ones((5, 2)), timings, math.inf, np.array([-1.0, 0.0, 1.0, 1.0]),
         np.zeros((5, 2)), np.empty(0), -1, np.full((1, len(shares), len(shares)), -1.0),
-        np.array([(KINDS[kind], events, day) for kind, events, day in case["cuts"]], dtype=float), 7, np.array([7]),
+        Looks(cuts=cuts, efficacy=[9.0] * len(cuts), sided=1).rules(), np.array([7]), np.array([7]),
         np.array([0, 1]), np.array([1]), False, np.full(2, math.nan), n, results,
         np.zeros((0, 1, 1, 4, n), dtype=np.int64),
     )  # fmt: skip

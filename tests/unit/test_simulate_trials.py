@@ -40,7 +40,18 @@ from equipoise.kernels.trials import (
     Z,
 )
 from equipoise.protocol import Protocol, Scenario, read
-from equipoise.simulate import Cut, Looks, Operating, Trials, nature, operating, run_trials, trial, without_effect
+from equipoise.simulate import (
+    Cut,
+    Looks,
+    Operating,
+    Trials,
+    nature,
+    nature_of,
+    operating,
+    run_trials,
+    trial,
+    without_effect,
+)  # fmt: skip
 from equipoise.simulate.operating import by_logrank
 from equipoise.simulate.trial import analysis_of
 from equipoise.survival import TimeToEvent
@@ -48,7 +59,9 @@ from equipoise.survival import TimeToEvent
 LIMIT = 1.959963984540054
 TOML = Path(__file__).parent / "simulated_trial.toml"
 CUTS = (Cut(events=40), Cut(time="20 months"), Cut(events=60, time="26 months", which="later"),
-        Cut(events=500, time="30 months", which="earlier"))  # fmt: skip
+        Cut(events=500, time="30 months", which="earlier"),
+        Cut(which="later", of=(Cut(events=60), Cut(events=25, endpoint="OS"), Cut(time="14 months"))),
+        Cut(which="earlier", of=(Cut(events=400, endpoint="OS"), Cut(date=date(2021, 11, 3)))))  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -130,6 +143,24 @@ def test_a_model_without_progression_takes_the_same_way_as_one_with_it(protocol:
     of = by_logrank(protocol, never, analysis_of(protocol, "OS"))
     slow = Trials(nature=nature(protocol, never, 150), looks=task.looks, seed=11, **of)
     np.testing.assert_array_equal(slow.found(0, 20), task.found(0, 20))
+
+
+def test_the_later_of_events_of_two_endpoints(protocol: Protocol) -> None:
+    """Counted in patients who were not cut: the day of the 60th PFS event or of the 25th death, whichever is later."""
+    cut = Cut(which="later", of=(Cut(events=60), Cut(events=25, endpoint="OS")))
+    task = many(
+        protocol, "survival alone", "OS", Cut(which="later", of=(Cut(events=40), Cut(events=25, endpoint="OS")))
+    )
+    assert (
+        task.found(0, 5)[:, 0, DAY].tolist()
+        == many(protocol, "survival alone", "OS", Cut(events=40)).found(0, 5)[:, 0, DAY].tolist()
+    )
+    found = many(protocol, "everything", "PFS", cut).found(0, 6)
+    deaths = many(protocol, "everything", "OS", Cut(events=25)).found(0, 6)
+    progressed = many(protocol, "everything", "PFS", Cut(events=60)).found(0, 6)
+    np.testing.assert_array_equal(found[:, 0, DAY], np.maximum(deaths[:, 0, DAY], progressed[:, 0, DAY]))
+    assert (deaths[:, 0, DAY] > progressed[:, 0, DAY]).any()
+    assert (deaths[:, 0, DAY] < progressed[:, 0, DAY]).any()
 
 
 def test_trial_seven_alone_is_trial_seven_of_many(protocol: Protocol) -> None:
@@ -468,6 +499,21 @@ TEST = group_sequential(alpha=0.025, sided=1, information_fractions=[1], efficac
         (lambda p: Cut(events=3, time="1 month"), "later or the earlier"),
         (lambda p: Cut(events=3, which="later"), "no rule"),
         (lambda p: Cut(events=0), "1 or more"),
+        (lambda p: Cut(events=3, time="1 month", which="first"), "'first' of several"),
+        (lambda p: Cut(which="later", of=(Cut(events=3),)), "each of one thing"),
+        (lambda p: Cut(of=(Cut(events=3), Cut(events=4))), "each of one thing"),
+        (lambda p: Cut(events=2, which="later", of=(Cut(events=3), Cut(events=4))), "nothing beside them"),
+        (lambda p: Cut(time="1 month", endpoint="OS"), "whose events"),
+        (lambda p: Cut(date="2021-01-01"), "is no date"),
+        (lambda p: many(p, "everything", "PFS", Cut(date=date(2019, 1, 1))).found(0, 1), "enters on 2020-01-01"),
+        (lambda p: many(p, "everything", "PFS", Cut(events=3, endpoint="TTX")).found(0, 1), "Known: 'PFS', 'OS'"),
+        (lambda p: trial(p, "everything", seed=1, cut=Cut(events=3, endpoint="TTX")), "not simulated here"),
+        (
+            lambda p: Trials(  # patients of a plan have no calendar
+                nature=nature_of(plan()), looks=Looks(cuts=(Cut(date=date(2021, 1, 1)),), efficacy=[2.0], sided=1),
+                experimental="B", control="A", endpoint=1, seed=1).found(0, 1),
+            "no date of the first patient",
+        ),
         (lambda p: Cut(time="0 days"), "a day or more"),
         (lambda p: Looks(cuts=(), efficacy=[], sided=1), "no looks"),
         (lambda p: Looks(cuts=(Cut(events=3),), efficacy=[1, 2], sided=1), "as many bounds"),

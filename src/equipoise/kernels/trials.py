@@ -51,8 +51,9 @@ from .history import (
 # each with its standard error.
 MET, DAY, ENTERED_BY, EVENTS, Z, SCORE_VARIANCE, LOG_RATIO, RATIO_SE = 0, 1, 2, 4, 6, 7, 8, 9
 MEANS, MEANS_SE, SHARES, SHARES_SE, FOUND = 10, 11, 12, 13, 14
-# Rules of a cut: on a day, at a number of events, the later or the earlier of both.
-ON_DAY, AT_EVENTS, LATER, EARLIER = 0, 1, 2, 3
+# Parts of a cut: none, on a day, at a number of events; and columns of a part.
+NO_PART, ON_DAY, AT_EVENTS = 0, 1, 2
+PART, AMOUNT, WHOSE, EARLIER = 0, 1, 2, 3
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
@@ -165,22 +166,29 @@ def _events_by_day(history, field, wanted, counts):
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
 def _day_of_cut(rule, counts):
-    """The day of a cut, and whether its rule is met by the end: rule (3,): kind, events, day; counts (days + 1,)."""
-    last = counts.shape[0] - 1
-    kind = int(rule[0])
-    if kind == ON_DAY:
-        return min(rule[2], float(last)), rule[2] <= last
-    day = 0
-    total = counts[0]
-    while day < last and total < rule[1]:
-        day += 1
-        total += counts[day]
-    met = total >= rule[1]
-    if kind == AT_EVENTS:
-        return float(day), met
-    if kind == LATER:
-        return min(max(float(day), rule[2]), float(last)), met and rule[2] <= last
-    return (min(float(day), rule[2]), True) if met or rule[2] <= last else (float(last), False)
+    """The day of a cut, and whether its rule is met by the end: rule (parts, 4): kind, events or day, whose events, 1
+    for the earlier of the parts; counts (endpoints, days + 1)."""
+    last = counts.shape[1] - 1
+    earlier = rule[0, EARLIER] == 1.0
+    day, met = (float(last), False) if earlier else (0.0, True)
+    for j in range(rule.shape[0]):
+        if rule[j, PART] == NO_PART:
+            continue
+        if rule[j, PART] == ON_DAY:
+            at, reached = min(rule[j, AMOUNT], float(last)), rule[j, AMOUNT] <= last
+        else:
+            own = counts[int(rule[j, WHOSE])]
+            when = 0
+            total = own[0]
+            while when < last and total < rule[j, AMOUNT]:
+                when += 1
+                total += own[when]
+            at, reached = float(when), total >= rule[j, AMOUNT]
+        if not earlier:
+            day, met = max(day, at), met and reached
+        elif reached:
+            day, met = min(day, at), True
+    return day, met
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
@@ -219,9 +227,9 @@ def simulate_trials(
     seed uint64; first int64: number of the first trial. factors ... evenly: as ``draw_trial`` takes them. laws (s, a,
     5, w), ratios (5, a), timings (a, 9), crossing (4,): as ``patient_history`` takes them, laws by stratum (the levels
     of the first factor, or one) and arm; timings[:, 1] is the day on which every trial ends, each the longest follow-up
-    of a patient (days). cured, crosses, crosses_by: as ``turn`` takes them; measured: as ``draw_trial``. cuts (k, 3):
-    rule, events, day of each look, in order; counted: the field of a history whose events a cut counts; fields (e,)
-    int64: those tested (PFS_DAY, OS_DAY, TTP_DAY). pair (2,) int64: control and experimental
+    of a patient (days). cured, crosses, crosses_by: as ``turn`` takes them; measured: as ``draw_trial``. cuts (k,
+    parts, 4): as ``_day_of_cut`` takes each look's, in order; counted (c,) int64: fields of a history whose events
+    cuts count; fields (e,) int64: those tested (PFS_DAY, OS_DAY, TTP_DAY). pair (2,) int64: control and experimental
     arm; others are followed but not tested. by (f,) int64: 1 where a test is stratified by a factor. cox: whether the
     hazard ratio is wanted; limits (2,): days of a restricted mean and of a milestone, nan where not wanted; n: patients
     of a trial. results (m, k, e, 14) is filled, nan where nothing can be tested;
@@ -244,7 +252,7 @@ def simulate_trials(
     then = np.empty((n, FIELDS), dtype=np.int64)
     latent = np.empty(n)
     end = int(timing[1])
-    counts = np.empty(end + 1, dtype=np.int64)
+    counts = np.empty((counted.shape[0], end + 1), dtype=np.int64)
     left = np.empty((4, end + 2), dtype=np.int64)
     wanted, side = np.empty(n, dtype=np.bool_), np.empty(n, dtype=np.int64)
     stratum, time, event = np.empty(n, dtype=np.int64), np.empty(n, dtype=np.int64), np.empty(n, dtype=np.int64)
@@ -266,7 +274,8 @@ def simulate_trials(
         for i in range(n):
             wanted[i] = arm[i] == pair[0] or arm[i] == pair[1]
             side[i] = 1 if arm[i] == pair[1] else 0
-        _events_by_day(history, counted, wanted, counts)
+        for c in range(counted.shape[0]):
+            _events_by_day(history, counted[c], wanted, counts[c])
         day = 0.0
         for look in range(cuts.shape[0]):
             found, met = _day_of_cut(cuts[look], counts)

@@ -117,7 +117,7 @@ class Operating:
             "efficacy": bound < math.inf,
             "control": looks.sided == 2 and bound < math.inf,
             "futility": float(looks.futility[look]) > -math.inf,  # type: ignore[index]
-            "unmet": looks.cuts[look].events is not None,
+            "unmet": any(part.events is not None for part in looks.cuts[look].parts),
         }[name]
 
     def __str__(self) -> str:

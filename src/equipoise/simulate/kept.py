@@ -87,9 +87,9 @@ class Kept:
 def kept_in(folder: str | Path, task: Trials) -> Kept:
     """The place of a task's trials in a folder."""
     digest = hashlib.sha256(version("equipoise").encode())
-    for name in ("experimental", "control", "endpoint", "seed", "by", "cox", "tau", "at"):
+    for name in ("experimental", "control", "endpoint", "seed", "by", "cox", "tau", "at", "counted"):
         digest.update(repr(getattr(task, name)).encode())
-    digest.update(task.looks.rules().tobytes())
+    digest.update(task.rules().tobytes())
     for one in fields(task.nature):
         value = getattr(task.nature, one.name)
         if one.name != "label":

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import datetime
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +15,7 @@ from ..design import Plan
 from ..design.given import whole_number
 from ..design.methods import MaxCombo, Milestone, RestrictedMean
 from ..errors import DesignError, UnsupportedError
-from ..kernels.trials import AT_EVENTS, EARLIER, LATER, ON_DAY
+from ..kernels.trials import AT_EVENTS, ON_DAY
 from ..results import read_only
 from ..units import days
 
@@ -22,48 +24,118 @@ Vector = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """When data are cut: at a number of ``events``, at a ``time`` after the first patient, or the later or the earlier
-    (``which``) of both. A cut at events takes in all events of its day.
+    """When data are cut: at a number of ``events`` (of the endpoint that is tested, or of ``endpoint``), at a ``time``
+    after the first patient, or on a ``date`` of the calendar; or at the later or the earlier (``which``) of several:
+    of events and a time, or of the cuts in ``of``. A cut at events takes in all events of its day.
 
     Raises ``DesignError`` for a cut that is none.
 
     >>> print(Cut(events=150), Cut(time="24 months"), Cut(events=150, time="24 months", which="later"), sep="; ")
     at 150 events; at 24 months; at 150 events or 24 months, whichever is later
+    >>> from datetime import date
+    >>> print(Cut(which="later", of=(Cut(events=150), Cut(events=80, endpoint="OS"), Cut(date=date(2003, 12, 31)))))
+    at 150 events, 80 events of OS or 2003-12-31, whichever is latest
     """
 
     events: int | None = None
     time: str | None = None
     which: Literal["later", "earlier"] | None = None
+    endpoint: str | None = None
+    date: datetime.date | None = None
+    of: tuple[Cut, ...] = ()
 
     def __post_init__(self) -> None:
-        if (self.events is None) == (self.time is None) and self.which not in ("later", "earlier"):
+        object.__setattr__(self, "of", tuple(self.of))
+        if self.which not in (None, "later", "earlier"):
+            raise DesignError(f"which = {self.which!r} of several cuts", where="which", remedy='"later" or "earlier".')
+        given = sum(one is not None for one in (self.events, self.time, self.date))
+        if self.of:
+            self._check_several(given)
+        elif self.which is not None and given == 1:
+            raise DesignError(f"the {self.which} of one thing is no rule", where="cut", remedy="Give several.")
+        elif given != 1 + (self.which is not None):
             raise DesignError(
-                "a cut comes at a number of events, at a time, or at the later or the earlier of both",
+                "a cut comes at a number of events, at a time, on a date, or at the later or the earlier of several",
                 where="cut",
                 remedy='Such as Cut(events=150) or Cut(events=150, time="24 months", which="later").',
-            )
-        if self.which is not None and (self.events is None or self.time is None):
-            raise DesignError(
-                f"the {self.which} of one thing is no rule", where="cut", remedy="Give both events and time."
             )
         if self.events is not None and not 1 <= (whole_number(self.events) or 0) < 10**9:
             raise DesignError(f"a cut at {self.events!r} events is none", where="events", remedy="Give 1 or more.")
         if self.time is not None and not days(self.time) >= 1:
             raise DesignError(f"a cut at {self.time} is none", where="time", remedy="Give a day or more.")
+        if self.date is not None and type(self.date) is not datetime.date:
+            raise DesignError(f"{self.date!r} is no date", where="date", remedy="Such as date(2003, 12, 31).")
+        if self.endpoint is not None and (self.events is None or not isinstance(self.endpoint, str)):
+            raise DesignError("an endpoint says whose events are counted", where="endpoint", remedy="Give events too.")
+
+    def _check_several(self, given: int) -> None:
+        single = all(isinstance(one, Cut) and one.which is None for one in self.of)
+        if given or self.endpoint is not None or self.which is None or len(self.of) < 2 or not single:
+            raise DesignError(
+                "of several cuts, each of one thing, the later or the earlier counts, and nothing beside them",
+                where="of",
+                remedy='Such as Cut(which="later", of=(Cut(events=150), Cut(time="24 months"))).',
+            )
+
+    @property
+    def parts(self) -> tuple[Cut, ...]:
+        """What a cut is made of, each of one thing."""
+        if self.of:
+            return self.of
+        if self.which is None:
+            return (self,)
+        single: tuple[dict[str, Any], ...] = (
+            {"events": self.events, "endpoint": self.endpoint}, {"time": self.time}, {"date": self.date}
+        )  # fmt: skip
+        return tuple(Cut(**one) for one in single if any(value is not None for value in one.values()))
 
     def __str__(self) -> str:
-        events = "" if self.events is None else f"{self.events} events"
+        names = [one._named() for one in self.parts]
         if self.which is None:
-            return f"at {events or self.time}"
-        return f"at {events} or {self.time}, whichever is {self.which}"
+            return f"at {names[0]}"
+        most = {"later": "latest", "earlier": "earliest"}[self.which] if len(names) > 2 else self.which
+        return f"at {', '.join(names[:-1])} or {names[-1]}, whichever is {most}"
 
-    def rule(self) -> tuple[float, float, float]:
-        """Kind, events and day, as the kernel takes them."""
-        day = 0.0 if self.time is None else math.floor(days(self.time) + 0.5)
-        events = float(self.events or 0)
-        if self.which is not None:
-            return (LATER if self.which == "later" else EARLIER), events, day
-        return (AT_EVENTS if self.time is None else ON_DAY), events, day
+    def _named(self) -> str:
+        whose = "" if self.endpoint is None else f" of {self.endpoint}"
+        return str(self.date or self.time or f"{self.events} events{whose}")
+
+    def rule(
+        self, places: Sequence[str | None], first: datetime.date | None
+    ) -> list[tuple[float, float, float, float]]:
+        """Its parts as the kernel takes them: ``places`` are the endpoints whose events are counted, None the one that
+        is tested; ``first`` the date of the first patient.
+
+        Raises ``DesignError`` for events of an endpoint that is not counted, and a date where no calendar is known.
+        """
+        earlier = float(self.which == "earlier")
+        found = []
+        for one in self.parts:
+            if one.events is not None:
+                if one.endpoint not in places:
+                    raise DesignError(
+                        f"a cut counts events of {one.endpoint!r}, which is not simulated here",
+                        where="endpoint",
+                        remedy=f"Known: {', '.join(repr(p) for p in places if p) or 'the one that is tested'}.",
+                    )
+                found.append((float(AT_EVENTS), float(one.events), float(places.index(one.endpoint)), earlier))
+            else:
+                found.append((float(ON_DAY), one._day(first), 0.0, earlier))
+        return found
+
+    def _day(self, first: datetime.date | None) -> float:
+        """Days from the first patient to a cut at a time or on a date."""
+        if self.time is not None:
+            return math.floor(days(self.time) + 0.5)
+        assert self.date is not None
+        if first is None or self.date <= first:
+            when = "no date of the first patient is known" if first is None else f"the first patient enters on {first}"
+            raise DesignError(
+                f"a cut on {self.date} is none: {when}",
+                where="date",
+                remedy="Give a later date, or a time after the first patient.",
+            )
+        return float((self.date - first).days)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -105,9 +177,19 @@ class Looks:
             raise DesignError("futility lies above efficacy", where="futility", remedy="Take lower bounds.")
         read_only(self)
 
-    def rules(self) -> Vector:
-        """Cuts as the kernel takes them, (k, 3)."""
-        return np.array([cut.rule() for cut in self.cuts], dtype=float)
+    def rules(self, places: Sequence[str | None] = (None,), first: datetime.date | None = None) -> Vector:
+        """Cuts as the kernel takes them, (k, parts, 4); ``places`` and ``first`` as of ``Cut.rule``."""
+        each = [cut.rule(places, first) for cut in self.cuts]
+        found = np.zeros((len(each), max(len(one) for one in each), 4))
+        for k, one in enumerate(each):
+            found[k, : len(one)] = one
+        return found
+
+    @property
+    def wanted(self) -> Vector:
+        """Events of the tested endpoint that each cut asks for, 0 without (k,)."""
+        own = [[p.events for p in cut.parts if p.events is not None and p.endpoint is None] for cut in self.cuts]
+        return np.array([float(max(one, default=0)) for one in own])
 
 
 def looks_of(plan: Plan) -> Looks:

@@ -9,6 +9,7 @@ import pickle
 from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import date
 from itertools import islice
 from pathlib import Path
 
@@ -43,7 +44,9 @@ class Trials:
     """What is simulated: patients of ``nature`` at ``looks``; the arms ``experimental`` and ``control`` are tested by a
     log-rank test of ``endpoint`` (0 progression or death, 1 death, 2 progression), stratified ``by`` factors (names),
     and with a Cox model if ``cox``; ``seed``. ``tau`` and ``at``: times of a restricted mean and of a milestone whose
-    differences are wanted. ``truth``: true values (k) of the estimates with their Monte Carlo errors (k), by their
+    differences are wanted. ``counted``: further endpoints whose
+    events a cut may count, by name as ``endpoint``; ``first_day``: the date of the first patient, for cuts on dates.
+    ``truth``: true values (k) of the estimates with their Monte Carlo errors (k), by their
     names in ``ESTIMATES``, if they are known, of which coverage is counted. ``analysis`` takes a ``TimeToEvent`` and
     gives the Z of another test than the log-rank's, which then meets the bounds."""
 
@@ -57,8 +60,20 @@ class Trials:
     cox: bool = True
     tau: str | None = None
     at: str | None = None
+    counted: Mapping[str, int] = field(default_factory=dict)
+    first_day: date | None = None
     truth: Mapping[str, tuple[tuple[float, ...], tuple[float, ...]]] = field(default_factory=dict)
     analysis: Callable[[TimeToEvent], float] | None = None
+
+    def rules(self) -> Vector:
+        """The cuts of the looks as the kernel takes them."""
+        return self.looks.rules((None, *self._also_counted()), self.first_day)
+
+    def _also_counted(self) -> dict[str, int]:
+        """The further endpoints whose events the cuts of these looks count."""
+        named = {part.endpoint for cut in self.looks.cuts for part in cut.parts} - {None}
+        known = dict(self.counted)  # all of them where one is unknown, so that the refusal names them
+        return {name: place for name, place in known.items() if name in named or not named <= known.keys()}
 
     def found(self, first: int, trials: int) -> Vector:
         """Of trials first, first + 1, ... what was found at each look, (trials, k, 14); see ``kernels.trials``."""
@@ -93,7 +108,8 @@ class Trials:
         simulate_trials(
             np.uint64(self.seed), first, one.shares, one.effects, one.places, one.ratio, one.sizes, one.accrual,
             one.evenly, one.laws, one.ratios, one.timings, one.each, one.crossing, one.cured, one.crosses,
-            one.crosses_by, one.measured, self.looks.rules(), _FIELDS[self.endpoint],
+            one.crosses_by, one.measured, self.rules(),
+            np.array([_FIELDS[place] for place in (self.endpoint, *self._also_counted().values())]),
             np.array([_FIELDS[endpoint] for endpoint in endpoints]),
             np.array([one.arms.index(self.control), one.arms.index(self.experimental)]),
             np.array([name in by for name in one.factors], dtype=np.int64), self.cox,
@@ -203,7 +219,7 @@ def sums_of(task: Trials, found: Vector) -> Sums:
         "events control": found[:, :, EVENTS],
         "z": np.where(np.isfinite(z), z, 0.0),
     }
-    got.by_look["short"] = (values["events"] < task.looks.rules()[:, 1]).sum(axis=0).astype(float)
+    got.by_look["short"] = (values["events"] < task.looks.wanted).sum(axis=0).astype(float)
     got.by_look["with z"] = np.isfinite(z).sum(axis=0).astype(float)
     for name, at_column in ESTIMATES.items():
         value, error = found[:, :, at_column], found[:, :, at_column + 1]

@@ -188,6 +188,10 @@ def by_logrank(
         "control": about.treatment.control,
         "endpoint": endpoint_place(protocol, about.variable),
         "by": tuple(factors[column] for column in used),
+        "counted": {
+            name: endpoint_place(protocol, name) for name, one in protocol.endpoints.items() if one.events is not None
+        },
+        "first_day": scenario.first_patient,
     }
 
 

@@ -8,7 +8,6 @@ import numpy as np
 
 from ..data import Patients
 from ..errors import DesignError, ProtocolError
-from ..kernels.trials import AT_EVENTS, EARLIER, LATER, ON_DAY
 from ..protocol import Analysis, Protocol, Scenario
 from .cohort import FIELDS, Cohort, cohort, draw_baseline, draw_columns
 from .looks import Cut
@@ -59,16 +58,21 @@ def trial(
 
 def _day_of(protocol: Protocol, drawn: Cohort, cut: Cut, estimand: str) -> float:
     """The day of a cut; infinite where it never comes."""
-    kind, wanted, day = cut.rule()
-    if kind == ON_DAY:
-        return day
     about = protocol.estimands[estimand]
-    place = endpoint_place(protocol, about.variable)
     arms = [drawn.model.arms.index(arm) for arm in (about.treatment.control, about.treatment.experimental)]
-    counted = (drawn.column("entered") == 1) & (drawn.column(_EVENT[place]) == 1) & np.isin(drawn.baseline.arm, arms)
-    dates = np.sort((drawn.column("entry") + drawn.column(_DAY[place]))[counted])
-    reached = float(dates[int(wanted) - 1]) if len(dates) >= wanted else np.inf
-    return {AT_EVENTS: reached, LATER: max(reached, day), EARLIER: min(reached, day)}[int(kind)]
+    of_arms = (drawn.column("entered") == 1) & np.isin(drawn.baseline.arm, arms)
+    named: list[str | None] = [None, *(name for name, one in protocol.endpoints.items() if one.events is not None)]
+    rule = cut.rule(named, drawn.model.scenario.first_patient)
+    found = []
+    for part, (_, amount, whose, _) in zip(cut.parts, rule, strict=True):
+        if part.events is None:
+            found.append(amount)
+            continue
+        place = endpoint_place(protocol, named[int(whose)] or about.variable)
+        counted = of_arms & (drawn.column(_EVENT[place]) == 1)
+        dates = np.sort((drawn.column("entry") + drawn.column(_DAY[place]))[counted])
+        found.append(float(dates[part.events - 1]) if len(dates) >= part.events else np.inf)
+    return min(found) if cut.which == "earlier" else max(found)
 
 
 def _entered(drawn: Cohort) -> Cohort:

@@ -248,7 +248,9 @@ def cox_fit(
     score_test = float(u0 @ np.linalg.solve(i0, u0)) if kept else 0.0
     beta, loglik, score, info = np.zeros(len(kept)), null, u0, i0
     for _ in range(max_iter if kept else 0):
-        if np.max(np.abs(score) / np.sqrt(np.diag(info))) < 1e-13 or np.linalg.cond(info) > 1e13:
+        with np.errstate(invalid="ignore"):  # a covariate that does not vary among those at risk has no information
+            small = np.max(np.abs(score) / np.sqrt(np.diag(info))) < 1e-13
+        if small or np.linalg.cond(info) > 1e13:
             break
         move = np.linalg.solve(info, score)
         for _ in range(40):

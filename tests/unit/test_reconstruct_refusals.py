@@ -72,6 +72,12 @@ BAD: dict[str, tuple[str, str]] = {
         numbers('{ statistic = "subjects", arm = "old", printed = "62", source = "paper" },', ""),
         "no published number says how many subjects arm old had"),
     "shares of levels": (part("scenario", "N = 0.4", "N = 0.5"), "must add up to 1"),
+    "an arm in which a factor does more": (
+        part("scenario", "progression = { Y = 0.9, N = 1.2 }", "progression_by_arm = { news = { Y = 0.9 } }"),
+        "no arm 'news'"),
+    "a level that does more in an arm": (
+        part("scenario", "progression = { Y = 0.9, N = 1.2 }", "death_by_arm = { new = { Z = 0.9 } }"),
+        "no level 'Z'"),
     "a share above one": (part("scenario", "Y = 0.6, N = 0.4", "Y = 1.6, N = -0.6"), "less than or equal to 1"),
     "a percentage above 100": (numbers('"12%"', '"120%"'), '"120%" is no percentage'),
     "P above one": (numbers('"not significant"', '"1.4"'), '"1.4" is no P value'),

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 
 import equipoise as eq
@@ -161,6 +162,50 @@ def test_the_later_of_events_of_two_endpoints(protocol: Protocol) -> None:
     np.testing.assert_array_equal(found[:, 0, DAY], np.maximum(deaths[:, 0, DAY], progressed[:, 0, DAY]))
     assert (deaths[:, 0, DAY] > progressed[:, 0, DAY]).any()
     assert (deaths[:, 0, DAY] < progressed[:, 0, DAY]).any()
+
+
+def predictive(protocol: Protocol, **more: Any) -> Scenario:
+    """The scenario "everything" in which the drug does more where the first factor has its first level."""
+    everything = protocol.scenario["everything"]
+    name, factor = next(iter(everything.factors.items()))
+    first = next(iter(factor.levels))
+    by_arm = {"progression_by_arm": {"Drug": {first: 0.4}}, "death_by_arm": {"Drug": {first: 0.7}}, **more}
+    return everything.model_copy(update={"factors": {**everything.factors, name: factor.model_copy(update=by_arm)}})
+
+
+def test_a_factor_that_predicts_the_effect(protocol: Protocol) -> None:
+    """Many trials are single ones; in 20,000 patients the ratio of the arms differs by level as it was given."""
+    chosen = predictive(protocol)
+    of = by_logrank(protocol, chosen, analysis_of(protocol, "PFS"))
+    looks = Looks(cuts=CUTS[:2], efficacy=[2.0, 2.0], sided=1)
+    found = Trials(nature=nature(protocol, chosen, 120), looks=looks, seed=3, **of).found(0, 5)
+    for i in range(5):
+        for k, cut in enumerate(looks.cuts):
+            data = trial(protocol, chosen, seed=3, number=i, subjects=120, cut=cut, estimand="PFS")
+            tte = eq.analyze.endpoint(protocol, data, estimand="PFS")
+            assert found[i, k, Z] == pytest.approx(eq.survival.logrank(tte, stratified=True).z, rel=1e-10)
+    name, factor = next(iter(chosen.factors.items()))
+    alone = chosen.model_copy(update={
+        "detection": None, "crossover": None, "dropout": None, "loss_to_follow_up": None,
+        "death_before_progression": eq.protocol.Hazard(median="100000 months"),
+    })  # fmt: skip
+    ratios = {}
+    for label, by_arm in (("by arm", factor.progression_by_arm), ("alike", {})):
+        known = factor.model_copy(update={"measured": {}, "progression_by_arm": by_arm})  # the level is the true one
+        scenario = alone.model_copy(update={"factors": {**alone.factors, name: known}})
+        data = trial(protocol, scenario, seed=5, subjects=20_000)
+        rows = data.endpoint_rows("PFS").filter(pl.col(name.upper()) == next(iter(factor.levels)))
+        tte = TimeToEvent.from_frame(rows, time="AVAL", event=("CNSR", 0), arm="TRT01P", control="Placebo",
+                                     experimental="Drug", unit="days")  # fmt: skip
+        ratios[label] = float(eq.survival.cox(tte).coef[0])
+    assert ratios["by arm"] - ratios["alike"] == pytest.approx(math.log(0.4), abs=0.1)
+    laws = {n: getattr(chosen, n) for n in ("progression", "death_before_progression", "death_after_progression")}
+    uncured = {n: law.model_copy(update={"cured": {}}) for n, law in laws.items() if law is not None}
+    steady = chosen.model_copy(update=uncured)
+    none, neither = without_effect(steady), without_effect(steady, of="survival")
+    assert not any(one.progression_by_arm for one in none.factors.values())
+    assert any(one.death_by_arm for one in none.factors.values())
+    assert not any(one.death_by_arm or one.progression_by_arm for one in neither.factors.values())
 
 
 def test_trial_seven_alone_is_trial_seven_of_many(protocol: Protocol) -> None:

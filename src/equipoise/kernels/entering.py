@@ -79,13 +79,12 @@ def draw_trial(
     """The patients of one trial in order of entry, before anything happens to them.
 
     seed uint64, number int64: the address. factors (f, l): cumulative shares of the levels of each factor, 2 where
-    there are no more; effects (2, f, l): what a level does to the hazards of progression and death; measured (f, l, l):
-    cumulative shares of the levels for which a true one is taken, -1 where all are as they are; places (f,) int64:
-    1 where the randomization is stratified by a factor. ratio (a,) int64; sizes (b,) int64 of blocks, (0,) for simple
-    randomization. accrual, evenly: as ``_enter`` takes them; needed (9,) bool. Filled: u (9 + visits, n) uniforms where
-    needed, the first the share of the accrual period; codes and truly (f, n) int64, levels as measured and as they are;
-    arm (n,) int64 as a place in ratio; risks
-    (2, n), a patient's own hazard ratios.
+    there are no more; effects (a, 2, f, l): what a level does in an arm to the hazards of progression and death;
+    measured (f, l, l): cumulative shares of the levels for which a true one is taken, -1 where all are as they are;
+    places (f,) int64: 1 where the randomization is stratified by a factor. ratio (a,) int64; sizes (b,) int64 of
+    blocks, (0,) for simple randomization. accrual, evenly: as ``_enter`` takes them; needed (9,) bool. Filled:
+    u (9 + visits, n) uniforms where needed, the first the share of the accrual period; codes and truly (f, n) int64,
+    levels as measured and as they are; arm (n,) int64 as a place in ratio; risks (2, n), a patient's own hazard ratios.
     """
     n = u.shape[1]
     stem = np.uint64(number) << np.uint64(8)
@@ -111,8 +110,6 @@ def draw_trial(
                 code += 1
             truly[f, i] = code
             codes[f, i] = code
-            risks[0, i] *= effects[0, f, code]
-            risks[1, i] *= effects[1, f, code]
         if measured[f, 0, 0] >= 0.0:
             fill_uniforms(seed, stem | np.uint64(_MEASUREMENT), taken * n, drawn)
             taken += 1
@@ -134,6 +131,10 @@ def draw_trial(
         for i in range(n):
             lengths[queue[i]] += 1
         allocate_in_blocks(seed, stem | np.uint64(_ALLOCATION), lengths, ratio, sizes, queue, arm)
+    for f in range(factors.shape[0]):
+        for i in range(n):
+            risks[0, i] *= effects[arm[i], 0, f, truly[f, i]]
+            risks[1, i] *= effects[arm[i], 1, f, truly[f, i]]
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")

@@ -137,7 +137,8 @@ class Crossover(Section):
 
 
 class Factor(Section):
-    """A baseline column: its levels with their shares, and what they do to the hazards (default: nothing). ``measured``
+    """A baseline column: its levels with their shares, and what they do to the hazards (default: nothing), in
+    every arm and, ``_by_arm``, in an arm beside that (a factor that predicts the effect of treatment). ``measured``
     says for a true level with which shares it is taken for which: the data, strata and allocation have the measured
     level, nature the true one."""
 
@@ -145,13 +146,15 @@ class Factor(Section):
     levels: Table[Share]
     progression: Table[Ratio] = Field(default_factory=dict, validate_default=True)
     death: Table[Ratio] = Field(default_factory=dict, validate_default=True)
+    progression_by_arm: Table[Table[Ratio]] = Field(default_factory=dict, validate_default=True)
+    death_by_arm: Table[Table[Ratio]] = Field(default_factory=dict, validate_default=True)
     measured: Table[Table[Share]] = Field(default_factory=dict, validate_default=True)
 
     @model_validator(mode="after")
     def _adds_up(self) -> Factor:
         if not self.levels or abs(sum(self.levels.values()) - 1) > 1e-9:
             raise ValueError("the shares of the levels must add up to 1")
-        for ratios in (self.progression, self.death):
+        for ratios in (self.progression, self.death, *self.progression_by_arm.values(), *self.death_by_arm.values()):
             for level in ratios:
                 if level not in self.levels:
                     raise ValueError(f"there is no level {level!r}")
@@ -161,6 +164,15 @@ class Factor(Section):
             if abs(sum(taken.values()) - 1) > 1e-9:
                 raise ValueError(f"the shares for which {level!r} is taken must add up to 1")
         return self
+
+    def ratios(self, arm: str) -> tuple[list[float], list[float]]:
+        """Hazard ratios of progression and of death by level, in an arm."""
+        both = ((self.progression, self.progression_by_arm), (self.death, self.death_by_arm))
+        progression, death = (
+            [ratios.get(level, 1.0) * by_arm.get(arm, {}).get(level, 1.0) for level in self.levels]
+            for ratios, by_arm in both
+        )
+        return progression, death
 
 
 class Weight(Section):

@@ -251,12 +251,20 @@ def _check_simulation(protocol: Protocol, simulation: Simulation, path: str) -> 
             check_effect(scenario, experimental, of_survival=of_survival, path=path)
 
 
+def _check_factors(protocol: Protocol, scenario: Scenario, path: str) -> None:
+    for name, factor in scenario.factors.items():
+        for table in ("progression_by_arm", "death_by_arm"):
+            for arm in getattr(factor, table):
+                known(arm, protocol.arms, "arm", f"{path}.factors.{quoted(name)}.{table}.{quoted(arm)}")
+
+
 def _check_scenario(protocol: Protocol, scenario: Scenario, path: str) -> None:
     for key in type(scenario).model_fields:
         law = getattr(scenario, key)
         for table in ("hazard_ratio", "changing_hazard_ratio", "cured") if isinstance(law, Hazard) else ():
             for arm in getattr(law, table):
                 known(arm, protocol.arms, "arm", f"{path}.{key}.{table}.{quoted(arm)}")
+    _check_factors(protocol, scenario, path)
     if scenario.crossover:
         known(scenario.crossover.arm, protocol.arms, "arm", f"{path}.crossover.arm")
     if scenario.detection:

@@ -89,14 +89,11 @@ def draw_baseline(
     measuring = generator(seed, trial=number, purpose=Purpose.MEASUREMENT)
     factors: dict[str, NDArray[np.int64]] = {}
     truly: dict[str, NDArray[np.int64]] = {}
-    on_progression, on_death = np.ones(n), np.ones(n)
     for name, factor in scenario.factors.items():
         shares = np.array(list(factor.levels.values()))
         codes = np.searchsorted(np.cumsum(shares)[:-1], stream.random(n), side="right").astype(np.int64)
         for level, count in (levels or {}).get(name, {}).items():
             codes = _fixed(codes, list(factor.levels).index(level), count, shares, stream)
-        on_progression *= np.array([factor.progression.get(level, 1.0) for level in factor.levels])[codes]
-        on_death *= np.array([factor.death.get(level, 1.0) for level in factor.levels])[codes]
         truly[name] = codes
         factors[name] = _measured(factor, codes, measuring.random(n)) if factor.measured else codes
     weight = np.full(n, np.nan)
@@ -107,6 +104,11 @@ def draw_baseline(
             low, high = ndtr((w.least - w.mean) / w.sd), ndtr((w.most - w.mean) / w.sd)
             weight = np.round(w.mean + w.sd * ndtri(low + (high - low) * stream.random(n)), 1)
     arm = _allocation(trial, factors, subjects, seed, number)
+    on_progression, on_death = np.ones(n), np.ones(n)
+    for name, factor in scenario.factors.items():
+        by_arm = np.array([factor.ratios(one) for one in trial.arms])
+        on_progression *= by_arm[arm, 0, truly[name]]
+        on_death *= by_arm[arm, 1, truly[name]]
     return Baseline(
         arm=arm, factors=factors, truly=truly, weight=weight, on_progression=on_progression, on_death=on_death
     )  # fmt: skip

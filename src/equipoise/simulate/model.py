@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from types import MappingProxyType
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -98,11 +99,11 @@ def without_effect(
     scenario: Scenario, hazard_ratio: float = 1.0, *, of: Literal["progression", "survival"] = "progression"
 ) -> Scenario:
     """The scenario with another hazard ratio in every arm that has one: 1 is no treatment effect on progression, or, of
-    "survival", neither on progression nor on death before or after it.
+    "survival", neither on progression nor on death before or after it. Nor does a factor then predict such an effect.
 
     Raises ``UnsupportedError`` where arms differ in the shares that are cured.
     """
-    changed = {}
+    changed: dict[str, Any] = {}
     for name in _LAWS[:1] if of == "progression" else _LAWS[:3]:
         law: Hazard | None = getattr(scenario, name)
         if law is not None:
@@ -115,6 +116,12 @@ def without_effect(
             arms = (*law.hazard_ratio, *law.changing_hazard_ratio)
             ratios = {"hazard_ratio": dict.fromkeys(arms, hazard_ratio), "changing_hazard_ratio": {}}
             changed[name] = law.model_copy(update=ratios)
+    gone: dict[str, Any] = (
+        {"progression_by_arm": {}} if of == "progression" else {"progression_by_arm": {}, "death_by_arm": {}}
+    )
+    if any(one.progression_by_arm or one.death_by_arm for one in scenario.factors.values()):
+        factors = {name: one.model_copy(update=gone) for name, one in scenario.factors.items()}
+        changed["factors"] = MappingProxyType(factors)
     return scenario.model_copy(update=changed)
 
 

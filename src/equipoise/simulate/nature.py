@@ -28,10 +28,10 @@ class Nature:
     """Patients of a two-arm or larger trial, as ``kernels.simulate_trials`` draws them.
 
     ``arms`` in the order of ``ratio`` (a,); ``factors`` with the names of their ``levels``, ``shares`` (f, l)
-    cumulative, ``effects`` (2, f, l) on progression and death, ``places`` (f,) 1 where the randomization is stratified;
-    ``sizes`` of blocks (none: simple randomization). ``laws`` (s, a, 5, w), ``ratios`` (5, a), ``timings`` (a, 9) and
-    ``crossing`` (4,); ``cured`` (5, a) shares; ``crosses`` (l,) by true level of factor ``crosses_by`` (-1: none);
-    ``measured`` (f, l, l) cumulative shares for which true levels are taken (-1: as they are); ``each``: longest
+    cumulative, ``effects`` (a, 2, f, l) on progression and death, ``places`` (f,) 1 where the randomization is
+    stratified; ``sizes`` of blocks (none: simple randomization). ``laws`` (s, a, 5, w), ``ratios`` (5, a), ``timings``
+    (a, 9) and ``crossing`` (4,); ``cured`` (5, a) shares; ``crosses`` (l,) by true level of factor ``crosses_by`` (-1:
+    none); ``measured`` (f, l, l) cumulative shares for which true levels are taken (-1: as they are); ``each``: longest
     follow-up of a patient in days; ``accrual`` (2, p + 1) and ``evenly``.
     """
 
@@ -75,11 +75,11 @@ def nature(trial: Protocol, scenario: Scenario, patients: int) -> Nature:
     order = [made.arms.index(arm) for arm in arms]
     factors = scenario.factors
     most = max((len(one.levels) for one in factors.values()), default=1)
-    shares, effects = np.full((len(factors), most), 2.0), np.ones((2, len(factors), most))
+    shares, effects = np.full((len(factors), most), 2.0), np.ones((len(arms), 2, len(factors), most))
     for f, one in enumerate(factors.values()):
         shares[f, : len(one.levels) - 1] = np.cumsum(list(one.levels.values()))[:-1]
-        for kind, ratios in enumerate((one.progression, one.death)):
-            effects[kind, f, : len(one.levels)] = [ratios.get(level, 1.0) for level in one.levels]
+        for a, arm in enumerate(arms):
+            effects[a, :, f, : len(one.levels)] = one.ratios(arm)
     measured = np.full((len(factors), most, most), -1.0)
     for f, one in enumerate(factors.values()):
         if one.measured:
@@ -153,7 +153,7 @@ def nature_of(plan: Plan, *, hazard_ratio: float | None = None) -> Nature:
         factors=("stratum",),
         levels=(strata,),
         shares=shares,
-        effects=np.ones((2, 1, len(strata))),
+        effects=np.ones((2, 2, 1, len(strata))),
         places=np.ones(1, dtype=np.int64),
         accrual=np.stack([ends, plan.accrual.entered(ends)]),
         evenly=False,

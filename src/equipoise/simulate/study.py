@@ -311,7 +311,7 @@ def _settings(
     for ratio in asked.hazard_ratio:
         changed = without_effect(scenario, ratio, of="progression" if progressing else "survival")
         for delay in asked.delay:
-            late = delayed(scenario, ratio, delay, of_survival=not progressing, path=f"{path}.delay")
+            late = delayed(changed, ratio, delay, of_survival=not progressing, path=f"{path}.delay")
             yield ratio, f"delay of {delay}", late
         for accrual in asked.accrual:
             yield ratio, f"accrual over {accrual}", accrued(changed, accrual, path=f"{path}.accrual")

@@ -6,8 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -31,24 +29,25 @@ def cluster() -> Iterator[Any]:
 def test_the_same_results_though_workers_are_killed(cluster: Any) -> None:
     planned = plan()
     alone = operating(None, plan=planned, trials=60_500, seed=5)
-    killed = []
+    killed: list[tuple[int, int]] = []
 
-    def kill() -> None:
-        for _ in range(2):
-            time.sleep(1.0)
+    def kill(share: float) -> None:
+        """Kill a worker once a twentieth of a run is there, and see that others of its trials were waiting."""
+        if share >= 0.05 and len(killed) == runs:
+            waiting = sum(len(state.processing) for state in cluster.scheduler.workers.values())
             pid = next(worker.process.pid for worker in cluster.workers.values() if worker.process is not None)
             os.kill(pid, signal.SIGKILL)
-            killed.append(pid)
+            killed.append((pid, waiting))
 
     with on_cluster(cluster.scheduler_address) as executor:
         operating(None, plan=planned, trials=2_000, seed=5, executor=executor)  # compiles
-        killer = threading.Thread(target=kill)
-        killer.start()
-        there = operating(None, plan=planned, trials=60_500, seed=5, executor=executor)
-        again = operating(None, plan=planned, trials=60_500, seed=5, executor=executor)
-        killer.join()
+        runs = 0
+        there = operating(None, plan=planned, trials=60_500, seed=5, executor=executor, progress=kill)
+        runs = 1
+        again = operating(None, plan=planned, trials=60_500, seed=5, executor=executor, progress=kill)
         last = operating(None, plan=planned, trials=60_500, seed=5, executor=executor)
-    assert len(killed) == 2
+    assert len({pid for pid, _ in killed}) == 2
+    assert all(waiting > 0 for _, waiting in killed)
     assert same(alone, there)
     assert same(alone, again)
     assert same(alone, last)

@@ -111,6 +111,10 @@ def test_estimates_beside_the_power(tmp_path: Path) -> None:
             covered = rows[f"coverage of {name}", x].value
             assert covered is not None
             assert abs(covered - 0.95) < 0.03
+    method = rows["coverage of difference of survival", 0.5].method
+    assert "restricted means to 12 months, in days" in method
+    assert "survival at 12 months" in method
+    assert "coverage of 95% Wald limits" in method
     titles = [table.title for table in grid_tables(own)]
     assert "Power: coverage of difference of survival (Monte Carlo error)" in titles
     assert "Power: bias of log hazard ratio (Monte Carlo error)" in titles

@@ -185,8 +185,7 @@ def entered() -> Switches:
 def test_weibull_models_of_the_times_without_treatment() -> None:
     want = json.loads((FOLDER / "switching_weibull.json").read_text())
     found = rpsftm(entered(), test="weibull", covariates=["entry"], grid=want["psi"])
-    # survreg stops when its log-likelihood does, at 1e-13 here: coefficients are good to the root of that.
-    close(found.search.z, want["z"], 1e-6)
+    close(found.search.z, want["z"])
 
 
 @pytest.mark.parametrize(
@@ -198,7 +197,10 @@ def test_weibull_models_of_the_times_without_treatment() -> None:
     ],
 )
 def test_published_tests_of_immdef(test: Any, psi: float, low: float, high: float, near: float) -> None:
-    """As the vignette of rpsftm 1.2.9 prints them; roots are searched to about 1e-4, the first has three digits."""
+    """As the vignette of rpsftm 1.2.9 prints them; roots are searched to about 1e-4, the first has three digits.
+
+    2e-4 was set when the differences, up to 9e-5, had been seen.
+    """
     covariates = [] if test == "log-rank" else ["entry"]
     found = rpsftm(entered(), test=test, covariates=covariates, grid=np.linspace(-1, 1, 101))
     got = [found.psi, *found.psi_conf_int]

@@ -226,10 +226,15 @@ def over_root(sd: float, count: float) -> float:
 
 
 def name_of_test(task: Trials) -> str:
-    """The test that meets the bounds, and the model beside it."""
+    """The test that meets the bounds, and the estimates beside it."""
     strata = f"stratified by {', '.join(task.by)}" if task.by else "unstratified"
     test = f"log-rank test, {strata}" if task.analysis is None else "an analysis of the user's own"
-    return f"{test}; Cox model with Efron's ties, {strata}" if task.cox else test
+    test += f"; Cox model with Efron's ties, {strata}" if task.cox else ""
+    test += f"; restricted means to {task.tau}, in days, {strata}" if task.tau else ""
+    test += f"; survival at {task.at}, {strata}" if task.at else ""
+    if task.truth:
+        test += "; coverage of 95% Wald limits; the truth is what a million patients give on the look's mean day"
+    return test
 
 
 def summary(task: Trials, total: Sums, interrupted: bool) -> Operating:

@@ -70,8 +70,8 @@ class Grid:
             mean, spread, count = (float(held[k]) for held in (ratios.mean, ratios.sd, ratios.trials))
             root = math.sqrt(run.trials)
             method = (
-                f"{self.label}; {run.trials:,} simulated trials, seed {run.seed}; log-rank test, Cox model with "
-                f"Efron's ties, times in whole days; {ROUNDING_NOTE}; {MONTH_LENGTH_NOTE}"
+                f"{self.label}; {run.trials:,} simulated trials, seed {run.seed}; {run.test}; times in whole days; "
+                f"{ROUNDING_NOTE}; {MONTH_LENGTH_NOTE}"
             )
             found = [
                 ("power", power, 4, ""),
@@ -324,14 +324,20 @@ def _settings(
             yield share, label, scenario.model_copy(update={"crossover": crossing})
 
 
-def _kept(scenario: Scenario) -> str:
+def _kept(protocol: Protocol, asked: Simulation, scenario: Scenario) -> str:
     """In what the arms differ whatever the hazard ratio of progression."""
+    compared = protocol.estimands[asked.estimand].treatment
+    arms = (compared.experimental, compared.control)
     told = []
     for name in ("death_before_progression", "death_after_progression"):
         law = getattr(scenario, name)
-        changed = {} if law is None else {**law.hazard_ratio, **dict.fromkeys(law.changing_hazard_ratio, math.nan)}
-        ratios = [f"{arm} {'changing' if math.isnan(r) else f'{r:g}'}" for arm, r in changed.items() if r != 1]
-        told += [f"hazard ratio of {name.replace('_', ' ')}: {', '.join(ratios)}"] if ratios else []
+        if law is None:
+            continue
+        ratios = [law.changing_hazard_ratio.get(arm, law.hazard_ratio.get(arm, 1.0)) for arm in arms]
+        if ratios[0] != ratios[1]:
+            shown = [f"{arm} {r:g}" if isinstance(r, float) else f"{arm} changing"
+                     for arm, r in zip(arms, ratios, strict=True) if r != 1]  # fmt: skip
+            told.append(f"hazard ratio of {name.replace('_', ' ')}: {', '.join(shown)}")
     if scenario.crossover is not None and scenario.crossover.death_hazard_ratio != 1:
         told.append("crossing over")
     return "; ".join(told)
@@ -352,7 +358,8 @@ def _notes(
     if asked.hazard_ratio:
         what = "progression" if progressing else "death"
         yield f"{asked.label}: the hazard ratio is the model's, of {what}; a Cox model estimates its average over time"
-        if progressing and (kept := _kept(scenario)):
+        dies = "death" in (protocol.endpoints[protocol.estimands[asked.estimand].variable].events or ())
+        if progressing and dies and (kept := _kept(protocol, asked, scenario)):
             yield (
                 f"{asked.label}: what happens otherwise stays as in the model ({kept}), and a death whose progression "
                 "no visit saw is an event: at a hazard ratio of 1 the arms still differ, and the power there is no "

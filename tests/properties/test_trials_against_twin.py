@@ -41,6 +41,7 @@ def trials(draw: st.DrawFn) -> dict[str, Any]:
         "lost": draw(st.sampled_from([0.0, 0.001, 0.01])),
         "cuts": draw(st.lists(cut, min_size=1, max_size=3)),
         "sizes": draw(st.sampled_from([(), (2,), (2, 4)])),
+        "own laws": draw(st.booleans()),  # of each stratum
     }
 
 
@@ -57,11 +58,12 @@ def test_looks_of_trials(case: dict[str, Any]) -> None:
     blocks, strata = case["sizes"], len(case["shares"]) > 1 and bool(case["sizes"])
     ratio, lost = case["ratio"], case["lost"]
     cuts = tuple(cut_of(*one) for one in case["cuts"])
-    laws = np.zeros((1, 2, 5, 5))
-    for a, factor in ((0, 1.0), (1, ratio)):
-        laws[0, a, 1, :3] = 1.0, case["shape"], case["scale"] * factor ** (-1 / case["shape"])
-        if lost:
-            laws[0, a, 4] = 2.0, 1.0, 0.0, math.inf, lost
+    laws = np.zeros((len(shares) if case["own laws"] else 1, 2, 5, 5))
+    for s in range(len(laws)):
+        for a, factor in ((0, 1.0), (1, ratio)):
+            laws[s, a, 1, :3] = 1.0, case["shape"], case["scale"] * (1 + s) * factor ** (-1 / case["shape"])
+            if lost:
+                laws[s, a, 4] = 2.0, 1.0, 0.0, math.inf, lost
     levels = np.full((1, len(shares)), 2.0)
     levels[0, :-1] = np.cumsum(shares)[:-1]
     results = np.empty((2, len(case["cuts"]), 1, FOUND))
@@ -70,7 +72,7 @@ def test_looks_of_trials(case: dict[str, Any]) -> None:
     simulate_trials(
         np.uint64(case["seed"]), case["first"], levels, np.ones((2, 2, 1, len(shares))), np.array([int(strata)]),
         np.array([1, 1]), np.array(blocks, dtype=np.int64), np.stack([case["ends"], case["entered"]]), False, laws,
-        np.ones((5, 2)), timings, math.inf, np.array([-1.0, 0.0, 1.0, 1.0]),
+        0, np.ones((5, 2)), timings, math.inf, np.array([-1.0, 0.0, 1.0, 1.0]),
         np.zeros((5, 2)), np.empty(0), -1, np.full((1, len(shares), len(shares)), -1.0),
         Looks(cuts=cuts, efficacy=[9.0] * len(cuts), sided=1).rules(), np.array([7]), np.array([7]),
         np.array([0, 1]), np.array([1]), False, np.full(2, math.nan), n, results,
@@ -90,7 +92,8 @@ def test_looks_of_trials(case: dict[str, Any]) -> None:
         people = [
             twin.patient(
                 (x, u[2, j], u[5, j]), list(zip(case["ends"], case["entered"], strict=True)),
-                (case["shape"], laws[0, arm[j], 1, 2]), lost, int(codes[j]), experimental=bool(arm[j]),
+                (case["shape"], laws[codes[j] if case["own laws"] else 0, arm[j], 1, 2]), lost, int(codes[j]),
+                experimental=bool(arm[j]),
             )
             for j, x in enumerate(np.sort(u[0]))
         ]  # fmt: skip

@@ -78,27 +78,27 @@ def _visits_by(timings):
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
-def _histories(each, u, codes, arm, risks, laws, ratios, timings, crossing, visits, out, latent):
+def _histories(each, u, stratum, arm, risks, laws, ratios, timings, crossing, visits, out, latent):
     """Histories (n, 12) at the end of the trial, nobody being followed for longer than ``each`` days; latent (n,): the
-    time of progression behind each. visits: as ``_visits_by`` gives it."""
+    time of progression behind each; stratum (n,): whose laws a patient has. visits: as ``_visits_by`` gives it."""
     now = timings.copy()
     timing = timings[0]
     if laws[:, :, PROGRESSION, 0].max() == 0.0 and timings[:, 2].max() == 0.0:
-        _deaths_alone(timing[1], each, u, codes, arm, risks, laws, ratios, timing, out)
+        _deaths_alone(timing[1], each, u, stratum, arm, risks, laws, ratios, timing, out)
         return
     for i in range(u.shape[1]):
         entry = np.floor(u[0, i] * timing[0])
         own_timing = now[arm[i]]
         own_timing[1] = min(timing[1], entry + each)
-        stratum = codes[0, i] if laws.shape[0] > 1 else 0
+        s = stratum[i] if laws.shape[0] > 1 else 0
         own = u[: VISITS + visits[arm[i], max(int(own_timing[1] - entry), 0)], i]
         latent[i] = patient_history(
-            own, arm[i], risks[0, i], risks[1, i], laws[stratum, arm[i]], ratios, own_timing, crossing, out[i]
+            own, arm[i], risks[0, i], risks[1, i], laws[s, arm[i]], ratios, own_timing, crossing, out[i]
         )
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
-def _known_by(cut, each, u, codes, arm, laws, ratios, timings, visits, history, latent, out):
+def _known_by(cut, each, u, stratum, arm, laws, ratios, timings, visits, history, latent, out):
     """What a test on a day reads of histories (n, 12), where progression is seen at visits: days and events of out.
 
     Who had an event by then had it then. Of the others all that is to be found is the last visit that showed no
@@ -114,7 +114,7 @@ def _known_by(cut, each, u, codes, arm, laws, ratios, timings, visits, history, 
         if followed < 1 or (history[i, PFS_EVENT] == 1 and history[i, PFS_DAY] <= followed):
             continue
         a = arm[i]
-        s = codes[0, i] if laws.shape[0] > 1 else 0
+        s = stratum[i] if laws.shape[0] > 1 else 0
         lost = min(float(followed), _day_at(laws, s, a, LOSS, u[5, i], ratios[4, a]))
         assessed = min(lost, _day_at(laws, s, a, DROPOUT, u[4, i], ratios[3, a]))
         negative = assessed
@@ -125,11 +125,11 @@ def _known_by(cut, each, u, codes, arm, laws, ratios, timings, visits, history, 
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
-def _deaths_alone(cut, each, u, codes, arm, risks, laws, ratios, timing, out):
+def _deaths_alone(cut, each, u, stratum, arm, risks, laws, ratios, timing, out):
     """``patient_history`` of a model without progression, in the fields that a test reads: what it gives, sooner."""
     for i in range(u.shape[1]):
         a = arm[i]
-        s = codes[0, i] if laws.shape[0] > 1 else 0
+        s = stratum[i] if laws.shape[0] > 1 else 0
         entry = np.floor(u[0, i] * timing[0])
         horizon = min(cut, entry + each) - entry
         death = _day_at(laws, s, a, DEATH_BEFORE, u[2, i], ratios[1, a] * risks[1, i])
@@ -219,22 +219,22 @@ def _deaths_by_day(time, event, side, stratum, which, days, left, table, k):
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
 def simulate_trials(
-    seed, first, factors, effects, places, ratio, sizes, accrual, evenly, laws, ratios, timings, each, crossing,
-    cured, crosses, crosses_by, measured, cuts, counted, fields, pair, by, cox, limits, n, results, data,
+    seed, first, factors, effects, places, ratio, sizes, accrual, evenly, laws, laws_by, ratios, timings, each,
+    crossing, cured, crosses, crosses_by, measured, cuts, counted, fields, pair, by, cox, limits, n, results, data,
 ):  # fmt: skip
     """Many trials, each tested at its looks.
 
     seed uint64; first int64: number of the first trial. factors ... evenly: as ``draw_trial`` takes them. laws (s, a,
-    5, w), ratios (5, a), timings (a, 9), crossing (4,): as ``patient_history`` takes them, laws by stratum (the levels
-    of the first factor, or one) and arm; timings[:, 1] is the day on which every trial ends, each the longest follow-up
-    of a patient (days). cured, crosses, crosses_by: as ``turn`` takes them; measured: as ``draw_trial``. cuts (k,
-    parts, 4): as ``_day_of_cut`` takes each look's, in order; counted (c,) int64: fields of a history whose events
-    cuts count; fields (e,) int64: those tested (PFS_DAY, OS_DAY, TTP_DAY). pair (2,) int64: control and experimental
-    arm; others are followed but not tested. by (f,) int64: 1 where a test is stratified by a factor. cox: whether the
-    hazard ratio is wanted; limits (2,): days of a restricted mean and of a milestone, nan where not wanted; n: patients
-    of a trial. results (m, k, e, 14) is filled, nan where nothing can be tested;
-    data (m, k, e, 4, n) int64 with what is tested, if it is not (0, ...): time (0 for who is not), event, 1 for the
-    experimental arm, stratum.
+    5, w), ratios (5, a), timings (a, 9), crossing (4,): as ``patient_history`` takes them, laws by true level of factor
+    number laws_by (s is 1 where one law is for all) and arm; timings[:, 1] is the day on which every trial ends, each
+    the longest follow-up of a patient (days). cured, crosses, crosses_by: as ``turn`` takes them; measured: as
+    ``draw_trial``. cuts (k, parts, 4): as ``_day_of_cut`` takes each look's, in order; counted (c,) int64: fields of a
+    history whose events cuts count; fields (e,) int64: those tested (PFS_DAY, OS_DAY, TTP_DAY). pair (2,) int64:
+    control and experimental arm; others are followed but not tested. by (f,) int64: 1 where a test is stratified by a
+    factor. cox: whether the hazard ratio is wanted; limits (2,): days of a restricted mean and of a milestone, nan
+    where not wanted; n: patients of a trial. results (m, k, e, 14) is filled, nan where nothing can be tested; data (m,
+    k, e, 4, n) int64 with what is tested, if it is not (0, ...): time (0 for who is not), event, 1 for the experimental
+    arm, stratum.
 
     At risk at t: time >= t, in whole days. Log-rank test with the hypergeometric variance, Cox model with Efron's ties
     (Mantel 1966, Cox 1972, Efron 1977), summed over strata.
@@ -262,7 +262,7 @@ def simulate_trials(
         draw_trial(seed, first + trial, factors, effects, measured, places, ratio, sizes, accrual, evenly, needed, u,
                    codes, truly, arm, risks)  # fmt: skip
         turn(u, arm, truly, cured, crosses, crosses_by)
-        _histories(each, u, codes, arm, risks, laws, ratios, timings, crossing, visits, history, latent)
+        _histories(each, u, truly[laws_by], arm, risks, laws, ratios, timings, crossing, visits, history, latent)
         strata = 1
         stratum[:] = 0
         for f in range(factors.shape[0]):
@@ -283,7 +283,7 @@ def simulate_trials(
             past = history
             if seen_at_visits and day < timing[1]:  # what is known of visits depends on the day
                 past = then
-                _known_by(day, each, u, codes, arm, laws, ratios, timings, visits, history, latent, then)
+                _known_by(day, each, u, truly[laws_by], arm, laws, ratios, timings, visits, history, latent, then)
             for e in range(fields.shape[0]):
                 here = results[trial, look, e]
                 here[:] = np.nan

@@ -6,6 +6,7 @@ from .choices import effect_uses_strata, margin_aim, null_hypothesis, test_of
 from .design import Bounds, ControlHazard, Design, Dropout, Prior, method_of
 from .endpoints import Eligibility, Endpoint, Population, Visit
 from .estimands import Contrast, Estimand, IntercurrentEvent
+from .hazards import Hazard, HazardOfLevel, Pace, Piece, RatioPiece
 from .names import DataNames, Strata
 from .published import Printed, Published, PublishedCurve, PublishedNumber, describe_number
 from .randomization import Randomization
@@ -18,10 +19,6 @@ from .scenarios import (
     Crossover,
     Detection,
     Factor,
-    Hazard,
-    Pace,
-    Piece,
-    RatioPiece,
     Scenario,
     Site,
     Weight,
@@ -60,6 +57,7 @@ __all__ = [
     "Estimand",
     "Factor",
     "Hazard",
+    "HazardOfLevel",
     "IntercurrentEvent",
     "Pace",
     "Piece",

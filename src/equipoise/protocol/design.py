@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 from ..errors import ProtocolError
 from ..units import days
 from .arms import plain
-from .scenarios import Piece, Ratio, Share, check_pieces
+from .hazards import Piece, Ratio, Share, check_pieces
 from .section import Duration, Many, Section, Table, Text, known, quoted
 
 if TYPE_CHECKING:

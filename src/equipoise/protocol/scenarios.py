@@ -2,38 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from ..units import days
+from .hazards import Hazard, Pace, Ratio, Share, check_pieces
 from .section import Duration, Many, Section, Table, Text
-
-Share = Annotated[float, Field(ge=0, le=1)]
-Ratio = Annotated[float, Field(gt=0)]
-
-
-class Piece(Section):
-    """A constant hazard (events a month) until a time; the last piece has no end."""
-
-    monthly_hazard: Annotated[float, Field(ge=0)]
-    until: Duration | None = None
-
-
-class RatioPiece(Section):
-    """A hazard ratio until a time; the last piece has no end."""
-
-    hazard_ratio: Ratio
-    until: Duration | None = None
-
-
-class Pace(Section):
-    """A relative pace of accrual until a time; the last has no end but that of accrual."""
-
-    pace: Annotated[float, Field(ge=0)]
-    until: Duration | None = None
 
 
 class Site(Section):
@@ -48,53 +25,6 @@ class Site(Section):
     def _opens_first(self) -> Site:
         if self.closes is not None and days(self.closes) <= days(self.opens):
             raise ValueError("a site closes after it has opened")
-        return self
-
-
-def check_pieces(pieces: Sequence[Piece | RatioPiece | Pace]) -> None:
-    """Refuse pieces that do not follow each other."""
-    ends = [days(p.until) for p in pieces[:-1] if p.until is not None]
-    if len(ends) < len(pieces) - 1 or (pieces and pieces[-1].until is not None):
-        raise ValueError("every piece but the last has an `until`, the last has none")
-    if any(b <= a for a, b in zip([0.0, *ends], ends, strict=False)):
-        raise ValueError("the pieces' `until` must rise")
-
-
-class Hazard(Section):
-    """When something happens: Weibull by ``median`` and ``shape`` (1: exponential), or constant in ``pieces``.
-
-    It holds for the arms whose ``hazard_ratio`` is 1 (every arm that is not named); in another the hazard is
-    that many times as high, or, by ``changing_hazard_ratio``, as many times as its piece says (effects that come late,
-    wane or cross). A share ``cured`` of an arm never has it (mixture cure model); the hazard is that of the others.
-    """
-
-    median: Duration | None = None
-    shape: Annotated[float, Field(gt=0)] = 1.0
-    pieces: Many[Piece] = ()
-    hazard_ratio: Table[Ratio] = Field(default_factory=dict, validate_default=True)
-    changing_hazard_ratio: Table[Many[RatioPiece]] = Field(default_factory=dict, validate_default=True)
-    cured: Table[Share] = Field(default_factory=dict, validate_default=True)
-
-    @model_validator(mode="after")
-    def _has_a_hazard(self) -> Hazard:
-        if (self.median is None) == (not self.pieces):
-            how = "no hazard" if self.median is None else "the hazard twice"
-            raise ValueError(f"the model gives {how}: give either `median` (with `shape`) or `pieces`")
-        if self.median is not None and days(self.median) <= 0:
-            raise ValueError("the median must be above zero")
-        check_pieces(self.pieces)
-        if self.pieces and self.shape != 1.0:
-            raise ValueError("a shape belongs to a median, not to pieces")
-        for arm, pieces in self.changing_hazard_ratio.items():
-            if arm in self.hazard_ratio:
-                raise ValueError(f"the hazard ratio of {arm!r} is given twice, constant and changing")
-            if not pieces:
-                raise ValueError(f"the changing hazard ratio of {arm!r} has no piece")
-            check_pieces(pieces)
-            if self.shape != 1.0:
-                raise ValueError(
-                    "a hazard ratio that changes goes with a constant hazard or one in pieces, not a shape"
-                )
         return self
 
 
@@ -280,6 +210,36 @@ class Scenario(Section):
         for level in self.crossover.shares:
             if level not in factor.levels:
                 raise ValueError(f"{self.crossover.by!r} has no level {level!r}")
+        return self
+
+    @property
+    def hazards(self) -> Mapping[str, Hazard]:
+        """The hazards that the model has, by their keys."""
+        every = ((name, getattr(self, name)) for name in type(self).model_fields)
+        return {name: one for name, one in every if isinstance(one, Hazard)}
+
+    @property
+    def hazards_by(self) -> str | None:
+        """The factor whose levels have hazards of their own; None where there is none."""
+        return next((one.by for one in self.hazards.values() if one.by is not None), None)
+
+    @model_validator(mode="after")
+    def _hazards_by_one_factor(self) -> Scenario:
+        for name, one in self.hazards.items():
+            if one.by is None:
+                continue
+            if name == "discontinuation":
+                raise ValueError("`discontinuation` has one hazard for all levels of a factor: leave out its `by`")
+            if one.by not in self.factors:
+                raise ValueError(f"the hazard of {name} is by {one.by!r}, which is none of the factors")
+            if one.by != self.hazards_by:
+                raise ValueError(
+                    f"hazards are by {self.hazards_by!r} and by {one.by!r}: make one factor of both, with a level for "
+                    "each combination"
+                )
+            for level in one.levels:
+                if level not in self.factors[one.by].levels:
+                    raise ValueError(f"{one.by!r} has no level {level!r}")
         return self
 
     @model_validator(mode="after")

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from ..units import days
-from .scenarios import Ratio, Share
+from .hazards import Ratio, Share
 from .section import Duration, Many, Section, Table, Text
 
 

@@ -20,7 +20,7 @@ from .names import DataNames
 from .published import Published, PublishedCurve, PublishedNumber
 from .randomization import Randomization
 from .safety import Safety
-from .scenarios import Hazard, Scenario
+from .scenarios import Scenario
 from .section import Many, Section, Table, Text, known, quoted
 from .simulations import Simulation
 from .varied import check_effect, check_varied
@@ -259,11 +259,12 @@ def _check_factors(protocol: Protocol, scenario: Scenario, path: str) -> None:
 
 
 def _check_scenario(protocol: Protocol, scenario: Scenario, path: str) -> None:
-    for key in type(scenario).model_fields:
-        law = getattr(scenario, key)
-        for table in ("hazard_ratio", "changing_hazard_ratio", "cured") if isinstance(law, Hazard) else ():
-            for arm in getattr(law, table):
-                known(arm, protocol.arms, "arm", f"{path}.{key}.{table}.{quoted(arm)}")
+    for key, law in scenario.hazards.items():
+        own = ((f"{key}.levels.{quoted(level)}", one) for level, one in law.levels.items())
+        for at, one in ((key, law), *own):
+            for table in ("hazard_ratio", "changing_hazard_ratio", "cured"):
+                for arm in getattr(one, table, ()):
+                    known(arm, protocol.arms, "arm", f"{path}.{at}.{table}.{quoted(arm)}")
     _check_factors(protocol, scenario, path)
     if scenario.crossover:
         known(scenario.crossover.arm, protocol.arms, "arm", f"{path}.crossover.arm")

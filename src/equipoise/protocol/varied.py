@@ -9,7 +9,8 @@ from pydantic import ValidationError
 
 from ..errors import ProtocolError
 from ..units import days
-from .scenarios import Hazard, RatioPiece, Scenario
+from .hazards import Hazard, RatioPiece, first_reason
+from .scenarios import Scenario
 from .simulations import Simulation
 
 _SURVIVAL = ("progression", "death_before_progression", "death_after_progression")
@@ -32,7 +33,7 @@ def delayed(scenario: Scenario, hazard_ratio: float, delay: str, *, of_survival:
     changed: dict[str, Hazard] = {}
     for name in _SURVIVAL if of_survival else _SURVIVAL[:1]:
         law: Hazard | None = getattr(scenario, name)
-        arms = () if law is None else (*law.hazard_ratio, *law.changing_hazard_ratio)
+        arms = () if law is None else law.arms_with_ratio
         if law is None or not arms:
             continue
         if name == "death_after_progression":
@@ -43,14 +44,14 @@ def delayed(scenario: Scenario, hazard_ratio: float, delay: str, *, of_survival:
             )
         if days(delay) > 0:
             late = (RatioPiece(hazard_ratio=1.0, until=delay), RatioPiece(hazard_ratio=hazard_ratio))
-            ratios: dict[str, Any] = {"hazard_ratio": {}, "changing_hazard_ratio": dict.fromkeys(arms, late)}
+            ratios: dict[str, Any] = {"changing_hazard_ratio": dict.fromkeys(arms, late)}
         else:
-            ratios = {"hazard_ratio": dict.fromkeys(arms, hazard_ratio), "changing_hazard_ratio": {}}
+            ratios = {"hazard_ratio": dict.fromkeys(arms, hazard_ratio)}
         try:
-            changed[name] = Hazard(**{**dict(law), **ratios})
+            changed[name] = law.with_ratios(ratios)
         except ValidationError as error:
             raise ProtocolError(
-                _first(error), where=path, remedy=f"Give the scenario's {name} in pieces, or leave out the delay."
+                first_reason(error), where=path, remedy=f"Give the scenario's {name} in pieces, or leave out the delay."
             ) from None
     return scenario.model_copy(update=changed)
 
@@ -68,7 +69,7 @@ def check_effect(scenario: Scenario, experimental: str, *, of_survival: bool, pa
         )
     for name in _SURVIVAL if of_survival else _SURVIVAL[:1]:
         law: Hazard | None = getattr(scenario, name)
-        if law is not None and (arms := {*law.hazard_ratio, *law.changing_hazard_ratio}):
+        if law is not None and (arms := set(law.arms_with_ratio)):
             named[name] = arms
     if not named:
         raise ProtocolError(
@@ -98,7 +99,9 @@ def accrued(scenario: Scenario, accrual: str, *, path: str) -> Scenario:
         return Scenario(**{**dict(scenario), "accrual": f"{enters} days", "cutoff": f"{cutoff} days"})
     except ValidationError as error:
         raise ProtocolError(
-            f"{_first(error)} ({accrual})", where=path, remedy="Give longer durations, or a scenario with one pace."
+            f"{first_reason(error)} ({accrual})",
+            where=path,
+            remedy="Give longer durations, or a scenario with one pace.",
         ) from None
 
 
@@ -114,7 +117,3 @@ def check_varied(simulation: Simulation, scenario: Scenario, *, of_survival: boo
         delayed(scenario, simulation.hazard_ratio[0], delay, of_survival=of_survival, path=f"{path}.delay")
     for accrual in simulation.accrual:
         accrued(scenario, accrual, path=f"{path}.accrual")
-
-
-def _first(error: ValidationError) -> str:
-    return str(error.errors(include_url=False)[0]["msg"]).removeprefix("Value error, ").rstrip(".")

@@ -49,9 +49,11 @@ def task_of(trial: Protocol, name: str, scenario: Scenario, tier: str, number: i
     made = model(trial, scenario)
     if not made.steady:
         raise UnsupportedError(
-            "a reconstruction needs constant hazard ratios, and patients who enter on random days at one pace",
+            "a reconstruction needs constant hazard ratios, hazards of one shape for all levels of a factor, and "
+            "patients who enter on random days at one pace",
             where=f"scenario.{quoted(name)}" if name else "scenario",
-            remedy="Leave out changing_hazard_ratio, accrual_pace and entry, or reconstruct by another scenario.",
+            remedy="Leave out changing_hazard_ratio, levels of hazards, accrual_pace and entry, or reconstruct by "
+            "another scenario.",
         )
     return Task(scenario=name, model=made, targets=aims, number=number)
 

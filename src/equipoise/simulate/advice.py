@@ -17,7 +17,7 @@ from ..protocol import Protocol, Scenario
 from ..randomize import Purpose, generator
 from ..results import Row, fixed
 from .ground import Law, Lives, Setting, ground, times_at
-from .model import Model, model
+from .model import Model, law_times, model
 from .proving import ADJUSTED, METHODS, Proven, prove
 from .trial import scenario_of, subjects_of
 
@@ -141,10 +141,11 @@ def lives_of(trial: Protocol, scenario: Scenario) -> Lives:
     """
     control, experimental = _arms(trial, scenario)
     made = model(trial, scenario)
-    if made.cured.any():
+    if made.cured.any() or made.laws_by is not None:
         raise UnsupportedError(
-            "a model in which some never have an event has no place on the proving ground",
-            where="scenario.NAME.progression.cured", remedy="Use a scenario without cured.",
+            "a model in which some never have an event, or levels of a factor hazards of their own, has no place on "
+            "the proving ground",
+            where="scenario.NAME.progression", remedy="Use a scenario without cured, by and levels.",
         )  # fmt: skip
     laws = [_law(made, k, made.arms.index(control)) for k in range(3)]
     sizes = trial.randomization.allocation if trial.randomization else {}
@@ -225,12 +226,7 @@ def _arms(trial: Protocol, scenario: Scenario) -> tuple[str, str]:
 
 def _law(made: Model, k: int, arm: int) -> Law:
     """A law of an arm with its hazard ratio in it."""
-    law, ratio = made.laws_by_arm[arm, k].copy(), float(made.ratios[k, arm])
-    if law[0] == 1.0:
-        law[2] *= ratio ** (-1.0 / law[1])
-    elif law[0] == 2.0:
-        law[3 + (len(law) - 3) // 2 :] *= ratio
-    return tuple(law.tolist())
+    return tuple(law_times(made.laws_by_arm[0, arm, k], float(made.ratios[k, arm])).tolist())
 
 
 def _time_ratio(trial: Protocol, scenario: Scenario, lives: Lives) -> float:

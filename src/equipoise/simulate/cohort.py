@@ -255,15 +255,16 @@ def _responders(
 def _histories(
     model: Model, baseline: Baseline, uniforms: NDArray[np.float64]
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Histories and latent times of progression, by the laws of each arm."""
+    """Histories and latent times of progression, by the laws of each level and arm."""
     history = np.empty((len(baseline), len(FIELDS)), dtype=np.int64)
     latent = np.empty(len(baseline))
     uniforms = _turned(model, baseline, uniforms)
-    for a in range(len(model.arms)):
-        here = baseline.arm == a
+    level = baseline.truly[model.laws_by] if model.laws_by is not None else np.zeros(len(baseline), dtype=np.int64)
+    for s, a in np.ndindex(model.laws_by_arm.shape[:2]):
+        here = (level == s) & (baseline.arm == a)
         history[here], latent[here] = histories(
             uniforms[here], baseline.arm[here], baseline.on_progression[here], baseline.on_death[here],
-            model.laws_by_arm[a], model.ratios, model.timings[a], model.crossing,
+            model.laws_by_arm[s, a], model.ratios, model.timings[a], model.crossing,
         )  # fmt: skip
     return history, latent
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Literal
@@ -24,10 +25,11 @@ class Model:
     ``kernels.histories`` describes them, and the number of uniforms a patient needs.
 
     ``timings`` (arms, 9) are those of each arm, which differ where arms are seen at visits of their own.
-    ``laws_by_arm`` (arms, 5, w) are the laws of each arm where hazard ratios change with time (those of the others stay
-    in ``ratios``); ``accrual`` (2, p + 1) are days from zero on and the share of the patients who have entered by then,
-    and ``evenly`` says whether they enter one after the other. ``cured`` (5, arms) are the shares that never have an
-    event of a law; ``crosses`` (l,) the probabilities of crossing over by level of the crossover's factor, (0,) where
+    ``laws_by_arm`` (levels, arms, 5, w) are the laws of each arm where hazard ratios change with time or levels of a
+    factor have hazards of their own (those of the others stay in ``ratios``), by true level of ``laws_by``, or of one
+    level where that is None; ``accrual`` (2, p + 1) are days from zero on and the share of the patients who have
+    entered by then, and ``evenly`` says whether they enter one after the other. ``cured`` (5, arms) are the shares that
+    never have an event of a law; ``crosses`` (l,) the probabilities of crossing over by level of its factor, (0,) where
     that is one for all."""
 
     scenario: Scenario
@@ -39,6 +41,7 @@ class Model:
     crossing: NDArray[np.float64]
     uniforms: int
     laws_by_arm: NDArray[np.float64]
+    laws_by: str | None
     accrual: NDArray[np.float64]
     evenly: bool
     cured: NDArray[np.float64]
@@ -46,11 +49,9 @@ class Model:
 
     @property
     def steady(self) -> bool:
-        """Whether hazard ratios and the probability of crossing are constant, nobody is cured, and patients enter on
-        random days at one pace."""
-        changing = any(
-            getattr(self.scenario, name) and getattr(self.scenario, name).changing_hazard_ratio for name in _LAWS
-        )
+        """Whether hazards have one shape, hazard ratios and the probability of crossing are constant, nobody is cured,
+        and patients enter on random days at one pace."""
+        changing = any(one.changing_hazard_ratio or one.by for one in self.scenario.hazards.values())
         changing |= bool((self.timings != self.timing).any())
         changing |= bool(self.cured.any()) or len(self.crosses) > 0
         return not changing and self.accrual.shape[1] == 2 and not self.evenly
@@ -68,7 +69,9 @@ def model(trial: Protocol, scenario: Scenario) -> Model:
     hazards = [getattr(scenario, name) for name in _LAWS]
     pieces = max([len(h.pieces) for h in hazards if h is not None] + [1])
     laws = np.stack([_law(h, pieces) for h in hazards])
-    ratios = np.array([[1.0 if h is None else h.hazard_ratio.get(arm, 1.0) for arm in arms] for h in hazards])
+    ratios = np.array(
+        [[1.0 if h is None or h.by else h.hazard_ratio.get(arm, 1.0) for arm in arms] for h in hazards]
+    )  # those of a hazard by levels stand in its laws
     seen = scenario.detection
     timing, visits = _timing(trial, scenario, None if seen is None else seen.visit)
     own = [_timing(trial, scenario, seen.by_arm.get(a, seen.visit), a) if seen else (timing, visits) for a in arms]
@@ -87,7 +90,8 @@ def model(trial: Protocol, scenario: Scenario) -> Model:
         timings=np.stack([one for one, _ in own]),
         crossing=crossing,
         uniforms=9 + visits,
-        laws_by_arm=_by_arm(hazards, arms, laws),
+        laws_by_arm=_by_level(hazards, scenario, arms, laws),
+        laws_by=scenario.hazards_by,
         accrual=_accrual(scenario, timing[0]),
         evenly=scenario.entry == "even",
         cured=np.array([[0.0 if h is None else h.cured.get(arm, 0.0) for arm in arms] for h in hazards]),
@@ -113,9 +117,7 @@ def without_effect(
                     where=f"scenario.NAME.{name}.cured",
                     remedy="Make a scenario based_on this one in which they are the same.",
                 )
-            arms = (*law.hazard_ratio, *law.changing_hazard_ratio)
-            ratios = {"hazard_ratio": dict.fromkeys(arms, hazard_ratio), "changing_hazard_ratio": {}}
-            changed[name] = law.model_copy(update=ratios)
+            changed[name] = law.with_ratios({"hazard_ratio": dict.fromkeys(law.arms_with_ratio, hazard_ratio)})
     gone: dict[str, Any] = (
         {"progression_by_arm": {}} if of == "progression" else {"progression_by_arm": {}, "death_by_arm": {}}
     )
@@ -146,7 +148,7 @@ def stopping(model: Model) -> tuple[Vector, Vector, Vector]:
     laws = _law(hazard, max(1, len(hazard.pieces)))[None]
     ratios = np.array([hazard.hazard_ratio.get(arm, 1.0) for arm in model.arms])
     never = np.array([hazard.cured.get(arm, 0.0) for arm in model.arms])
-    return _by_arm([hazard], model.arms, laws)[:, 0], ratios, never
+    return _by_level([hazard], model.scenario, model.arms, laws)[0, :, 0], ratios, never
 
 
 def _crosses(scenario: Scenario) -> NDArray[np.float64]:
@@ -158,18 +160,42 @@ def _crosses(scenario: Scenario) -> NDArray[np.float64]:
     return np.array([crossover.shares.get(level, crossover.probability) for level in levels])
 
 
-def _by_arm(hazards: list[Hazard | None], arms: tuple[str, ...], laws: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The laws of each arm, hazard ratios that change with time multiplied into the pieces."""
-    found = [
-        [None if h is None or arm not in h.changing_hazard_ratio else _changed(h, arm) for h in hazards] for arm in arms
-    ]
-    most = max([len(one[0]) for row in found for one in row if one is not None], default=0)
+def _by_level(
+    hazards: Sequence[Hazard | None], scenario: Scenario, arms: tuple[str, ...], laws: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """The laws (levels, arms, hazards, w) of each level and arm, with hazard ratios multiplied in where they change
+    with time or where the hazard is by levels."""
+    by = scenario.hazards_by
+    levels = list(scenario.factors[by].levels) if by is not None else [""]
+    found = [[[_own_law(h, level, arm) for h in hazards] for arm in arms] for level in levels]
+    most = max([(len(one) - 3) // 2 for level in found for row in level for one in row if one is not None], default=0)
     width = max(laws.shape[1], 3 + 2 * most)
-    wide = np.zeros((len(arms), len(hazards), width))
-    for a, row in enumerate(found):
-        for k, one in enumerate(row):
-            wide[a, k] = law_of(*one, width) if one is not None else _wider(laws[k], width)
+    wide = np.zeros((len(levels), len(arms), len(hazards), width))
+    for at in np.ndindex(wide.shape[:3]):
+        one = found[at[0]][at[1]][at[2]]
+        wide[at] = _wider(laws[at[2]] if one is None else one, width)
     return wide
+
+
+def _own_law(hazard: Hazard | None, level: str, arm: str) -> Vector | None:
+    """The law of a level and an arm, its hazard ratio included; None where it is that of all, times a constant."""
+    if hazard is None or (hazard.by is None and arm not in hazard.changing_hazard_ratio):
+        return None
+    own = hazard.of_level(level) if hazard.by is not None else hazard
+    if arm in own.changing_hazard_ratio:
+        ends, rates = _changed(own, arm)
+        return law_of(ends, rates, 3 + 2 * len(ends))
+    return law_times(_law(own, max(1, len(own.pieces))), own.hazard_ratio.get(arm, 1.0))
+
+
+def law_times(law: Vector, ratio: float) -> Vector:
+    """The law whose hazard is ``ratio`` times as high, as the kernel takes it."""
+    law = law.copy()
+    if law[0] == 1.0:
+        law[2] *= ratio ** (-1.0 / law[1])
+    elif law[0] == 2.0:
+        law[3 + (len(law) - 3) // 2 :] *= ratio
+    return law
 
 
 def law_of(ends: Vector, rates: Vector, width: int) -> Vector:

@@ -29,7 +29,8 @@ class Nature:
 
     ``arms`` in the order of ``ratio`` (a,); ``factors`` with the names of their ``levels``, ``shares`` (f, l)
     cumulative, ``effects`` (a, 2, f, l) on progression and death, ``places`` (f,) 1 where the randomization is
-    stratified; ``sizes`` of blocks (none: simple randomization). ``laws`` (s, a, 5, w), ``ratios`` (5, a), ``timings``
+    stratified; ``sizes`` of blocks (none: simple randomization). ``laws`` (s, a, 5, w) by true level of
+    factor ``laws_by`` (s is 1 where one is for all), ``ratios`` (5, a), ``timings``
     (a, 9) and ``crossing`` (4,); ``cured`` (5, a) shares; ``crosses`` (l,) by true level of factor ``crosses_by`` (-1:
     none); ``measured`` (f, l, l) cumulative shares for which true levels are taken (-1: as they are); ``each``: longest
     follow-up of a patient in days; ``accrual`` (2, p + 1) and ``evenly``.
@@ -48,6 +49,7 @@ class Nature:
     accrual: Vector
     evenly: bool
     laws: Vector
+    laws_by: int
     ratios: Vector
     timings: Vector
     crossing: Vector
@@ -102,7 +104,8 @@ def nature(trial: Protocol, scenario: Scenario, patients: int) -> Nature:
         places=np.array([name in chosen.strata for name in factors], dtype=np.int64),
         accrual=made.accrual,
         evenly=made.evenly,
-        laws=made.laws_by_arm[order][None],
+        laws=made.laws_by_arm[:, order],
+        laws_by=0 if made.laws_by is None else list(factors).index(made.laws_by),
         ratios=made.ratios[:, order],
         timings=made.timings[order],
         crossing=crossing,
@@ -158,6 +161,7 @@ def nature_of(plan: Plan, *, hazard_ratio: float | None = None) -> Nature:
         accrual=np.stack([ends, plan.accrual.entered(ends)]),
         evenly=False,
         laws=laws,
+        laws_by=0,
         ratios=np.ones((5, 2)),
         timings=np.stack([timing, timing]),
         crossing=np.array([-1.0, 0.0, 1.0, 1.0]),

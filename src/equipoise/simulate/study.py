@@ -333,6 +333,9 @@ def _kept(protocol: Protocol, asked: Simulation, scenario: Scenario) -> str:
         law = getattr(scenario, name)
         if law is None:
             continue
+        if law.by is not None and law.arms_with_ratio:
+            told.append(f"hazard ratios of {name.replace('_', ' ')} by levels of {law.by}")
+            continue
         ratios = [law.changing_hazard_ratio.get(arm, law.hazard_ratio.get(arm, 1.0)) for arm in arms]
         if ratios[0] != ratios[1]:
             shown = [f"{arm} {r:g}" if isinstance(r, float) else f"{arm} changing"

@@ -215,8 +215,9 @@ REFUSED: list[tuple[dict[str, str], str, str]] = [
     # misspelt and misplaced keys
     (head("short_name", "shrot_name"), "trial.shrot_name", 'Did you mean "short_name"?'),
     (head(POPULATION, POPULATION + '\nflog = "ITTFL"'), "populations.ITT.flog", 'Did you mean "flag"?'),
-    (head(POPULATION, POPULATION + "\nqqq = 1"), "populations.ITT.qqq", "Remove it"),
+    (head(POPULATION, POPULATION + "\nqqq = 1"), "populations.ITT.qqq", "Known here: flag, label, where."),
     (estimand("summary", "alpha = 1\nsummary"), "estimands.effect.alpha", "belongs to another table"),
+    (estimand("summary", "zzz = 1\nsummary"), "estimands.effect.zzz", "Known here: intercurrent_events,"),
     (head("[trial]", 'digest = "x"\n[trial]'), "digest", "unknown key 'digest'"),
     (head('short_name = "made"', ""), "trial.short_name", "is missing"),
     ({"analyses": '[[analyses]]\nestimand = "effect"\n'}, "analyses", "should be a table"),

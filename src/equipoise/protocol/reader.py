@@ -139,6 +139,9 @@ def _complete_scenarios(scenarios: Any) -> None:
         scenarios[name] = {**{key: value for key, value in taken.items() if key != "role"}, **own}
 
 
+_DERIVED = {"unknown", "assumed", "source", "digest"}  # not keys of the file itself
+
+
 def dotted(path: tuple[str | int, ...]) -> str:
     """A TOML path as text.
 
@@ -162,9 +165,10 @@ def _first_error(error: ValidationError, content: Any, unknown: dict[str, str]) 
     loc, kind = _in_file(found["loc"], content), found["type"]
     where = dotted(loc)
     if kind == "extra_forbidden":
-        close = get_close_matches(str(loc[-1]), sorted(_all_keys()), n=1)
-        hint = f'Did you mean "{close[0]}"?' if close else "Remove it, or see the protocol reference for the keys."
-        if close == [loc[-1]]:
+        here = _keys_of(Protocol, loc[:-1])
+        close = get_close_matches(str(loc[-1]), sorted(here), n=1)
+        hint = f'Did you mean "{close[0]}"?' if close else f"Known here: {', '.join(sorted(here))}."
+        if loc[-1] in _all_keys():
             hint = "The key belongs to another table; move it there."
         return ProtocolError(f"unknown key {loc[-1]!r}", where=where, remedy=hint)
     if kind == "missing":
@@ -191,6 +195,23 @@ def _in_file(loc: tuple[str | int, ...], content: Any) -> tuple[str | int, ...]:
     return path
 
 
+def _keys_of(annotation: Any, path: tuple[str | int, ...]) -> set[str]:
+    """The keys that the table at a path may have."""
+    sections = set(_sections(annotation))
+    if not path:
+        return {key for one in sections for key in one.model_fields} - (_DERIVED if annotation is Protocol else set())
+    fields = [one.model_fields[str(path[0])].annotation for one in sections if path[0] in one.model_fields]
+    # A number in a list and a name that the user gives lead to the same sections.
+    return {key for one in fields or [annotation] for key in _keys_of(one, path[1:])}
+
+
+def _sections(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for inner in _arguments(annotation):
+        yield from _sections(inner)
+
+
 def _all_keys() -> set[str]:
     keys: set[str] = set()
 
@@ -206,7 +227,7 @@ def _all_keys() -> set[str]:
             visit(inner)
 
     visit(Protocol)
-    return keys - {"unknown", "assumed", "source", "digest"}
+    return keys - _DERIVED
 
 
 def _arguments(annotation: Any) -> Iterator[Any]:

@@ -97,11 +97,11 @@ def test_many_trials_are_single_ones(protocol: Protocol, scenario: str, estimand
         assert one[LOG_RATIO] == pytest.approx(math.log(float(model.hazard_ratio)), rel=1e-10, abs=1e-10)
         means = eq.survival.rmst(tte, tau="5 months", stratified=stratified)
         shares = eq.survival.milestone(tte, at="4 months", stratified=stratified)
-        assert one[MEANS] == pytest.approx(float(means.difference), rel=1e-9, nan_ok=True)
-        assert one[MEANS_SE] == pytest.approx(np.diff(means.conf_int)[0] / (2 * LIMIT), rel=1e-9, nan_ok=True)
-        assert one[SHARES] == pytest.approx(float(shares.difference), rel=1e-9, nan_ok=True)
-        assert one[SHARES_SE] == pytest.approx(np.diff(shares.conf_int)[0] / (2 * LIMIT), rel=1e-9, nan_ok=True)
-        assert one[RATIO_SE] == pytest.approx(float(model.se[0]), rel=1e-8)
+        assert one[MEANS] == pytest.approx(float(means.difference), rel=1e-10, nan_ok=True)
+        assert one[MEANS_SE] == pytest.approx(np.diff(means.conf_int)[0] / (2 * LIMIT), rel=1e-10, nan_ok=True)
+        assert one[SHARES] == pytest.approx(float(shares.difference), rel=1e-10, nan_ok=True)
+        assert one[SHARES_SE] == pytest.approx(np.diff(shares.conf_int)[0] / (2 * LIMIT), rel=1e-10, nan_ok=True)
+        assert one[RATIO_SE] == pytest.approx(float(model.se[0]), rel=1e-10)
         day = (data.adsl["DCUTDT"][0] - protocol.scenario[scenario].first_patient).days  # type: ignore[index]
         assert one[DAY] == day
 

@@ -233,8 +233,8 @@ def simulate_trials(
     control and experimental arm; others are followed but not tested. by (f,) int64: 1 where a test is stratified by a
     factor. cox: whether the hazard ratio is wanted; limits (2,): days of a restricted mean and of a milestone, nan
     where not wanted; n: patients of a trial. results (m, k, e, 14) is filled, nan where nothing can be tested; data (m,
-    k, e, 4, n) int64 with what is tested, if it is not (0, ...): time (0 for who is not), event, 1 for the experimental
-    arm, stratum.
+    k, e, 4 + f, n) int64 with what is tested, if it is not (0, ...): time (0 for who is not), event, 1 for the
+    experimental arm, stratum, measured levels.
 
     At risk at t: time >= t, in whole days. Log-rank test with the hypergeometric variance, Cox model with Efron's ties
     (Mantel 1966, Cox 1972, Efron 1977), summed over strata.
@@ -308,6 +308,8 @@ def simulate_trials(
                     mine = data[trial, look, e]
                     for i in range(n):
                         mine[0, i], mine[1, i], mine[2, i], mine[3, i] = time[i], event[i], side[i], stratum[i]
+                        for f in range(mine.shape[0] - 4):
+                            mine[4 + f, i] = codes[f, i]
                 k = 0
                 for s in range(strata):
                     before = k

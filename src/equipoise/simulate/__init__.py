@@ -13,6 +13,7 @@ from .many import Trials, run_trials
 from .model import Model, model, without_effect
 from .nature import Nature, nature, nature_of
 from .operating import operating
+from .own_analysis import AnalysisResult
 from .paired import Paired, compare_designs
 from .patients import marked_subjects, patients
 from .proving import METHODS, Proven, on_cores, prove
@@ -24,6 +25,7 @@ __all__ = [
     "METHODS",
     "TRUTH",
     "Advice",
+    "AnalysisResult",
     "Baseline",
     "Cell",
     "Cohort",

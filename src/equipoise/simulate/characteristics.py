@@ -16,7 +16,8 @@ from ..results import NOT_ESTIMABLE, ROUNDING_NOTE, Row, fixed
 from ..units import DAYS_PER_MONTH, MONTH_LENGTH_NOTE
 from .critical import error_of
 from .looks import Looks
-from .many import ESTIMATES, RATIO, Sums, Trials
+from .many import RATIO, Sums, Trials, estimates_of
+from .own_analysis import OWN
 
 if TYPE_CHECKING:
     import polars as pl
@@ -32,7 +33,8 @@ class Estimated:
     """What trials estimate of one thing at each look (k,): ``mean`` and ``sd`` over the ``trials`` (k,) that give it,
     mean ``standard_error``.
 
-    ``crossed`` is the share of trials whose Wald test by it is at the bound for efficacy or above it; ``truth`` what a
+    ``crossed`` is the share of trials whose Wald test by it is at the bound for efficacy or above it, None for an
+    estimate of the user's own, whose Z meets the bound itself; ``truth`` what a
     million patients would estimate on the mean day of the look, with its Monte Carlo error ``truth_error``, and
     ``covered`` the share of the trials with an estimate whose 95% Wald interval holds it, all None unless asked for.
     """
@@ -41,7 +43,7 @@ class Estimated:
     mean: Vector
     sd: Vector
     standard_error: Vector
-    crossed: Vector
+    crossed: Vector | None
     truth: Vector | None
     truth_error: Vector | None
     covered: Vector | None
@@ -63,7 +65,7 @@ class Operating:
     same over the ``z_trials`` (k,) that have one. ``power``
     with ``power_error``: the share with a claim. ``expected`` days, patients and events at which trials end, with their
     Monte Carlo errors. ``estimates``: what trials estimate, by name ("log hazard ratio", "difference of restricted
-    means", "difference of survival").
+    means", "difference of survival", "estimate of the user's own").
     ``interrupted``: the run was stopped, and these are the trials that it had done. ``wrong``: looks at which a user's
     analysis gave nothing, each with its trial and reason.
     """
@@ -201,13 +203,15 @@ class Operating:
     def told_of(self, name: str, k: int) -> Iterator[tuple[str, float, float | None, str]]:
         """What is told of an estimate at a look: statistic, value, Monte Carlo error, and why there may be none."""
         one, why = self.estimates[name], "no trial gave it"
-        count, middle, share = float(one.trials[k]), float(one.mean[k]), float(one.crossed[k])
+        count, middle = float(one.trials[k]), float(one.mean[k])
         error = over_root(one.sd[k], count)
         yield f"trials with a {name}", count, None, why
         yield f"mean {name}", middle, error, why
         yield f"standard deviation of {name}", float(one.sd[k]), None, why
         yield f"mean standard error of {name}", float(one.standard_error[k]), None, why
-        yield f"probability of a bound crossed by {name}", share, self.error(share), why
+        if one.crossed is not None:
+            share = float(one.crossed[k])
+            yield f"probability of a bound crossed by {name}", share, self.error(share), why
         if one.truth is not None and one.truth_error is not None and one.covered is not None:
             true, of_truth, covered = float(one.truth[k]), float(one.truth_error[k]), float(one.covered[k])
             why = NO_TRUTH if math.isnan(true) else why
@@ -254,17 +258,18 @@ def summary(task: Trials, total: Sums, interrupted: bool) -> Operating:
         spread = max(total.whole[f"{name} squared"] / n - middle**2, 0.0)
         expected[name] = (middle, math.sqrt(spread / n))
     z = sums["with z"]
-    wanted = [name for name, asked in zip(ESTIMATES, (task.cox, task.tau, task.at), strict=True) if asked]
     estimates = {}
-    for name in wanted:
+    for name in estimates_of(task):
         count = sums[f"with {name}"]
+        if name == OWN and not count.any():  # the function gives Z alone
+            continue
         true = task.truth.get(name)
         estimates[name] = Estimated(
             trials=count,
             mean=mean(name, count),
             sd=sd(name, count),
             standard_error=mean(f"{name} error", count),
-            crossed=sums[f"crossed by {name}"] / n,
+            crossed=None if name == OWN else sums[f"crossed by {name}"] / n,
             truth=None if true is None else np.array(true[0]),
             truth_error=None if true is None else np.array(true[1]),
             covered=None if true is None else np.where(np.isnan(true[0]), np.nan, mean(f"covered {name}", count)),

@@ -16,7 +16,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..data import TimeToEvent
 from ..design.given import real_number
 from ..errors import DesignError, UnsupportedError
 from ..kernels import simulate_trials
@@ -26,6 +25,7 @@ from ..units import days
 from .kept import Kept, kept_in
 from .looks import Looks
 from .nature import Nature
+from .own_analysis import ESTIMATE, HIGH, LOW, OWN, OwnAnalysis, analyzed
 
 Vector = NDArray[np.float64]
 CHUNK = 1_000  # trials after which a wanted precision is asked for, whoever has simulated them
@@ -47,8 +47,9 @@ class Trials:
     differences are wanted. ``counted``: further endpoints whose
     events a cut may count, by name as ``endpoint``; ``first_day``: the date of the first patient, for cuts on dates.
     ``truth``: true values (k) of the estimates with their Monte Carlo errors (k), by their
-    names in ``ESTIMATES``, if they are known, of which coverage is counted. ``analysis`` takes a ``TimeToEvent`` and
-    gives the Z of another test than the log-rank's, which then meets the bounds."""
+    names in ``ESTIMATES``, if they are known, of which coverage is counted. ``analysis`` takes a ``TimeToEvent``
+    (and, if it takes two arguments, a frame of the factors) and gives the Z of another test than the log-rank's, which
+    then meets the bounds, or an ``AnalysisResult``."""
 
     nature: Nature
     looks: Looks
@@ -63,7 +64,7 @@ class Trials:
     counted: Mapping[str, int] = field(default_factory=dict)
     first_day: date | None = None
     truth: Mapping[str, tuple[tuple[float, ...], tuple[float, ...]]] = field(default_factory=dict)
-    analysis: Callable[[TimeToEvent], float] | None = None
+    analysis: OwnAnalysis | None = None
 
     def rules(self) -> Vector:
         """The cuts of the looks as the kernel takes them."""
@@ -85,18 +86,9 @@ class Trials:
         return self._simulated(first, trials, tuple(endpoints))[0]
 
     def analyzed(self, number: int) -> tuple[Vector, list[str]]:
-        """What ``found`` gives of one trial, Z being that of ``analysis``, and what went wrong with it: nan where it
-        raised, and where a look has patients of one arm only."""
+        """``found`` of one trial with Z and the estimate of ``analysis``, (1, k, 18); and what went wrong."""
         every, data = self._simulated(number, 1, (self.endpoint,), data=True)
-        found = every[:, :, 0]
-        wrong = []
-        for look in range(found.shape[1]):
-            time, event, side, stratum = data[0, look, 0][:, data[0, look, 0, 0] > 0]
-            z, why = _other_z(self, time, event, side, stratum)
-            found[0, look, Z] = z
-            if why:
-                wrong.append(f"trial {number}, look {look + 1}: {why}")
-        return found, wrong
+        return analyzed(self, every[:, :, 0], data[0, :, 0], number)
 
     def _simulated(
         self, first: int, trials: int, endpoints: tuple[int, ...], *, data: bool = False
@@ -104,7 +96,7 @@ class Trials:
         one, by = self.nature, self.by
         shape = (len(self.looks.cuts), len(endpoints))
         out = np.empty((trials, *shape, FOUND))
-        tested = np.zeros((trials if data else 0, *shape, 4, one.patients), dtype=np.int64)
+        tested = np.zeros((trials if data else 0, *shape, 4 + len(one.factors), one.patients), dtype=np.int64)
         simulate_trials(
             np.uint64(self.seed), first, one.shares, one.effects, one.places, one.ratio, one.sizes, one.accrual,
             one.evenly, one.laws, one.laws_by, one.ratios, one.timings, one.each, one.crossing, one.cured, one.crosses,
@@ -117,25 +109,6 @@ class Trials:
             tested,
         )  # fmt: skip
         return out, tested
-
-
-def _other_z(
-    task: Trials, time: NDArray[np.int64], event: NDArray[np.int64], side: NDArray[np.int64], stratum: NDArray[np.int64]
-) -> tuple[float, str]:
-    """The Z of a user's function, or why there is none."""
-    assert task.analysis is not None
-    if len(np.unique(side)) < 2:
-        return math.nan, "patients of one arm only"
-    arms = np.where(side == 1, task.experimental, task.control)
-    tte = TimeToEvent(
-        time.astype(float), event, arms, control=task.control, experimental=task.experimental, unit="days",
-        strata=stratum if task.by else None, origin="simulated",
-    )  # fmt: skip
-    try:
-        z = float(task.analysis(tte))
-        return z, "the analysis gives nan" if math.isnan(z) else ""
-    except Exception as error:  # whatever a user's function raises belongs to this trial and to no other
-        return math.nan, f"{type(error).__name__}: {' '.join(str(error).split())}"
 
 
 @dataclass(slots=True)
@@ -203,6 +176,13 @@ def stops(task: Trials, found: Vector) -> Stops:
     return Stops(at=at, efficacy=claim & first, control=other & first, futility=futile & first, crossed=claim)
 
 
+def estimates_of(task: Trials) -> dict[str, int]:
+    """The estimates that are asked for, with their columns in what is found."""
+    asked = (task.cox, task.tau is not None, task.at is not None)
+    found = {name: column for (name, column), is_so in zip(ESTIMATES.items(), asked, strict=True) if is_so}
+    return found if task.analysis is None else {**found, OWN: ESTIMATE}
+
+
 def sums_of(task: Trials, found: Vector) -> Sums:
     """What trials add, of which (trials, k, 14) was found."""
     trials, met, z = len(found), found[:, :, MET] == 1, found[:, :, Z]
@@ -221,14 +201,21 @@ def sums_of(task: Trials, found: Vector) -> Sums:
     }
     got.by_look["short"] = (values["events"] < task.looks.wanted).sum(axis=0).astype(float)
     got.by_look["with z"] = np.isfinite(z).sum(axis=0).astype(float)
-    for name, at_column in ESTIMATES.items():
+    own = {} if task.analysis is None else {OWN: ESTIMATE}
+    for name, at_column in {**ESTIMATES, **own}.items():
         value, error = found[:, :, at_column], found[:, :, at_column + 1]
         has = np.isfinite(value) & (error > 0)
         values |= {name: np.where(has, value, 0.0), f"{name} error": np.where(has, error, 0.0)}
         got.by_look[f"with {name}"] = has.sum(axis=0).astype(float)
         if name in task.truth:
-            far = np.abs(np.where(has, value, np.inf) - np.array(task.truth[name][0]))
-            got.by_look[f"covered {name}"] = (far <= _LIMIT * values[f"{name} error"]).sum(axis=0).astype(float)
+            true = np.array(task.truth[name][0])
+            far = np.abs(np.where(has, value, np.inf) - true)
+            inside = far <= _LIMIT * values[f"{name} error"]
+            if name == OWN:
+                inside = has & (found[:, :, LOW] <= true) & (true <= found[:, :, HIGH])
+            got.by_look[f"covered {name}"] = inside.sum(axis=0).astype(float)
+        if name == OWN:  # whose Z meets the bounds as it is
+            continue
         with np.errstate(divide="ignore", invalid="ignore"):
             other_z = np.where(has, (-1 if name == RATIO else 1) * value / error, -np.inf)
         got.by_look[f"crossed by {name}"] = (met & (other_z >= task.looks.efficacy)).sum(axis=0).astype(float)

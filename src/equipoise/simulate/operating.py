@@ -11,15 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from ..data import TimeToEvent
 from ..design import Plan
 from ..errors import DesignError, UnsupportedError
 from ..protocol import Analysis, Protocol, Scenario, quoted, test_of
 from ..units import days
 from .characteristics import Operating, summary
 from .looks import Cut, Looks, looks_of
-from .many import CHUNK, ESTIMATES, Trials, run_trials
+from .many import CHUNK, Trials, estimates_of, run_trials
 from .nature import nature, nature_of
+from .own_analysis import OwnAnalysis
 from .patients import endpoint_place
 from .trial import analysis_of, scenario_of, subjects_of
 
@@ -38,7 +38,7 @@ def operating(  # noqa: PLR0913 - the house plan's public name
     subjects: int | None = None,
     hazard_ratio: float | None = None,
     cox: bool = True,
-    analysis: Callable[[TimeToEvent], float] | None = None,
+    analysis: OwnAnalysis | None = None,
     tau: str | None = None,
     at: str | None = None,
     truth: bool = False,
@@ -56,8 +56,10 @@ def operating(  # noqa: PLR0913 - the house plan's public name
     mean and of a milestone, whose differences stand beside the hazard ratio. ``truth``: find what a trial of a million
     patients would estimate on the mean day of each look, and the bias and coverage of the trials' estimates of it.
     ``analysis``: a function of a ``TimeToEvent`` that gives the Z of another test, above zero in favour of the
-    experimental arm, such as ``lambda tte: logrank(tte, rho=0, gamma=1).z``; a trial in which it raises claims nothing
-    there, and is named in ``wrong``. ``precision``, ``executor``, ``keep``: see ``run_trials``.
+    experimental arm, such as ``lambda tte: logrank(tte, rho=0, gamma=1).z``, or an ``AnalysisResult`` with an estimate,
+    whose bias and coverage are then told; one that takes two arguments is also given a frame of the factors' levels, a
+    row for each patient. A trial in which it raises claims nothing there, and is named in ``wrong``. ``precision``,
+    ``executor``, ``keep``: see ``run_trials``.
 
     Raises ``DesignError``, ``ProtocolError`` or ``UnsupportedError`` for what cannot be simulated.
 
@@ -110,9 +112,9 @@ def operating(  # noqa: PLR0913 - the house plan's public name
             raise DesignError(f"{name} = {time} is no time", where=name, remedy='Such as "24 months".')
     many = Trials(nature=drawn, analysis=analysis, tau=tau, at=at, **task)
     if truth:
-        if not (cox or tau or at):
+        if not (cox or tau or at or analysis):
             raise DesignError("nothing is estimated whose truth could be found", where="truth", remedy="Ask for cox.")
-        many = replace(many, truth=_truth(replace(many, analysis=None)))
+        many = replace(many, truth=_truth(many))
     found, interrupted = run_trials(many, trials, precision=precision, executor=executor, keep=keep, progress=progress)
     return summary(many, found, interrupted)
 
@@ -120,7 +122,7 @@ def operating(  # noqa: PLR0913 - the house plan's public name
 def _truth(many: Trials) -> dict[str, tuple[tuple[float, ...], tuple[float, ...]]]:
     """What a million patients give on the mean days of the looks: the means of a hundred trials of 10,000, which are as
     good as one of a million, and take less memory; and their Monte Carlo errors."""
-    pilot, _ = run_trials(many, CHUNK)
+    pilot, _ = run_trials(replace(many, analysis=None), CHUNK)
     middle = np.floor(pilot.by_look["day"] / pilot.trials + 0.5)
     cuts = tuple(Cut(time=f"{day:g} days") for day in middle)
     large = replace(
@@ -128,15 +130,17 @@ def _truth(many: Trials) -> dict[str, tuple[tuple[float, ...], tuple[float, ...]
         nature=replace(many.nature, patients=_PATIENTS),
         looks=Looks(cuts=cuts, efficacy=np.full(len(cuts), np.inf), sided=1),
     )
-    found = large.found(_ELSEWHERE, _LARGE)
-    wanted = zip(ESTIMATES.items(), (many.cox, many.tau, many.at), strict=True)
+    if many.analysis is None:
+        found = large.found(_ELSEWHERE, _LARGE)
+    else:
+        found = np.concatenate([large.analyzed(_ELSEWHERE + number)[0] for number in range(_LARGE)])
     return {
         name: (
             tuple(found[:, :, column].mean(axis=0).tolist()),
             tuple((found[:, :, column].std(axis=0) / math.sqrt(_LARGE)).tolist()),
         )
-        for (name, column), asked in wanted if asked
-    }  # fmt: skip
+        for name, column in estimates_of(many).items()
+    }
 
 
 def of_plan(plan: Plan) -> dict[str, Any]:

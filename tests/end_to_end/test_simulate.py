@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
@@ -137,20 +138,23 @@ def test_events_that_do_not_come_are_told(tmp_path: Path) -> None:
 
 
 def test_a_page_of_a_run_that_was_stopped(tmp_path: Path) -> None:
-    def stop(text: str) -> None:
-        if "hazard ratio 1" in text:
-            raise KeyboardInterrupt
+    def stop_at(words: str) -> Callable[[str], None]:
+        def stop(text: str) -> None:
+            if words in text:
+                raise KeyboardInterrupt
+
+        return stop
 
     trial = read(with_grid(tmp_path))
     with pytest.raises(KeyboardInterrupt):
-        study(trial, trials=100, progress=stop)
+        study(trial, trials=100, progress=stop_at("hazard ratio 0.5"))
+    part = study(trial, trials=100, progress=stop_at("hazard ratio 1"))
+    assert part.interrupted
+    assert [cell.x for cell in part.grids[0].cells] == [0.5]
+    assert "stopped from the keyboard" in simulation_html(trial, part)
     assert "Power" in simulation_html(trial, study(trial, trials=100))
 
-    def stop_late(text: str) -> None:
-        if "curves" in text:
-            raise KeyboardInterrupt
-
-    found = study(trial, trials=100, progress=stop_late)
+    found = study(trial, trials=100, progress=stop_at("curves"))
     assert found.interrupted
     assert found.curves == ()
     assert len(found.rows()) == 24

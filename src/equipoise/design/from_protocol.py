@@ -91,9 +91,9 @@ def arguments(trial: Protocol) -> dict[str, Any]:
     else:
         method = named
     with in_toml("efficacy"):
-        efficacy = _family(design.efficacy)
+        efficacy = family(design.efficacy)
     with in_toml("futility"):
-        futility = None if design.futility is None else _family(design.futility)
+        futility = None if design.futility is None else family(design.futility)
     with in_toml():
         test = group_sequential(
             alpha=design.alpha,
@@ -142,7 +142,7 @@ def in_toml(key: str = "") -> Iterator[None]:
         raise type(error)(what, where=where, remedy=remedy) from None
 
 
-def _family(bounds: Bounds) -> Efficacy:
+def family(bounds: Bounds) -> Efficacy:
     """The family of bounds, or the spending function; the protocol has seen that its keys are there."""
     given = {key: getattr(bounds, key) for key in type(bounds).model_fields if key != "family"}
     held: dict[str, Any] = {key: value for key, value in given.items() if value is not None}

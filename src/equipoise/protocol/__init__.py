@@ -24,7 +24,7 @@ from .scenarios import (
     Weight,
 )
 from .section import quoted
-from .simulations import Simulation
+from .simulations import SimulatedDesign, Simulation
 from .switching import (
     Switching,
     endpoint_of_progression,
@@ -73,6 +73,7 @@ __all__ = [
     "Regimen",
     "Safety",
     "Scenario",
+    "SimulatedDesign",
     "Simulation",
     "Site",
     "Strata",

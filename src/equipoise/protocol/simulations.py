@@ -8,8 +8,30 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from ..units import days
+from .design import Bounds, Probability
 from .hazards import Ratio, Share
 from .section import Duration, Many, Section, Table, Text
+
+
+class SimulatedDesign(Section):
+    """Looks at numbers of ``events``, with bounds of the family ``efficacy`` (one look needs none: that of alpha) and,
+    where ``power`` says at which effect errors of the second kind are spent, for ``futility``, ``binding`` or not."""
+
+    events: Annotated[Many[Annotated[int, Field(ge=1)]], Field(min_length=1)]
+    efficacy: Bounds | None = None
+    futility: Bounds | None = None
+    binding: bool = False
+    power: Probability | None = None
+
+    @model_validator(mode="after")
+    def _has_bounds(self) -> SimulatedDesign:
+        if any(b <= a for a, b in pairwise(self.events)):
+            raise ValueError("`events` must rise")
+        if len(self.events) > 1 and self.efficacy is None:
+            raise ValueError("several looks need bounds: give `efficacy`")
+        if self.power is not None and self.futility is None and self.efficacy is None:
+            raise ValueError("`power` goes with bounds for futility: the power here is what is simulated")
+        return self
 
 
 class Simulation(Section):
@@ -20,8 +42,10 @@ class Simulation(Section):
     death), each as often as there is a ``delay`` before which the treatment has no effect, or a duration of ``accrual``
     with which the cut-off moves, so that the last patient is followed as long as in the scenario; or ``crossover``:
     shares of those who progress in the scenario's crossover arm and cross over, each under the hazard ratios of death
-    from then on that ``after_crossing`` names. The test, ``sided`` at ``alpha``, comes at each number of ``events``, or
-    at the scenario's cut-off if that is earlier. ``subjects`` as of ``simulate.trial``.
+    from then on that ``after_crossing`` names. Or ``designs``, sets of looks by name which the same patients meet,
+    in one scenario or in several (``scenarios``), and at every ``hazard_ratio`` if these are given; the first is what
+    others are compared with. The test, ``sided`` at ``alpha``, comes at each number of ``events``, or at the scenario's
+    cut-off if that is earlier, as the last look of a design does. ``subjects`` as of ``simulate.trial``.
     Beside the hazard ratio stand the differences of restricted means to ``restricted_mean`` and of survival at the
     ``milestone``; ``truth`` adds what a million patients would estimate of each, and the trials' bias and coverage.
     """
@@ -29,6 +53,8 @@ class Simulation(Section):
     label: Text
     estimand: Text
     scenario: Text | None = None
+    scenarios: Many[Text] = ()
+    designs: Table[SimulatedDesign] = Field(default_factory=dict, validate_default=True)
     alpha: Annotated[float, Field(gt=0, lt=0.5)]
     sided: Literal[1, 2]
     events: Many[Annotated[int, Field(ge=1)]] = ()
@@ -44,8 +70,12 @@ class Simulation(Section):
 
     @model_validator(mode="after")
     def _varies_one_thing(self) -> Simulation:
-        if bool(self.hazard_ratio) == bool(self.crossover):
-            raise ValueError("give what is varied: either `hazard_ratio` or `crossover`")
+        if self.designs:
+            self._check_designs()
+        elif bool(self.hazard_ratio) == bool(self.crossover):
+            raise ValueError("give what is varied: either `hazard_ratio` or `crossover`, or `designs`")
+        elif self.scenarios:
+            raise ValueError("`scenarios` go with `designs`: write a simulation for each, or name one `scenario`")
         if bool(self.crossover) != bool(self.after_crossing):
             raise ValueError("`crossover` and `after_crossing` go together: who crosses, and what it does to them")
         if self.delay and self.accrual:
@@ -64,3 +94,16 @@ class Simulation(Section):
             if any(b <= a for a, b in pairwise(values)):
                 raise ValueError(f"`{name}` must rise")
         return self
+
+    def _check_designs(self) -> None:
+        for name in ("events", "crossover", "delay", "accrual"):
+            if getattr(self, name):
+                raise ValueError(f"`{name}` does not go with `designs`, which have events of their own")
+        if self.scenario is not None and self.scenarios:
+            raise ValueError("give either `scenario` or `scenarios`")
+        if len(set(self.scenarios)) < len(self.scenarios):
+            raise ValueError("a scenario is named twice")
+        if len(self.designs) == 1 and len(self.scenarios) < 2 and not self.hazard_ratio:
+            raise ValueError(
+                "one design in one scenario is no grid: give other `designs`, `scenarios` or `hazard_ratio`"
+            )

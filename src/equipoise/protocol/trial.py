@@ -232,10 +232,18 @@ def _check_simulation(protocol: Protocol, simulation: Simulation, path: str) -> 
         raise ProtocolError(
             "there is no scenario that could be simulated", where=f"{path}.scenario", remedy="Add [scenario.NAME]."
         )
+    for i, name in enumerate(simulation.scenarios):
+        known(name, protocol.scenario, "scenario", f"{path}.scenarios[{i}]")
     if simulation.scenario is not None:
         known(simulation.scenario, protocol.scenario, "scenario", f"{path}.scenario")
     stated = [one for one in protocol.scenario.values() if one.role == "stated"] or list(protocol.scenario.values())
-    scenario = stated[0] if simulation.scenario is None else protocol.scenario[simulation.scenario]
+    named = simulation.scenarios or (() if simulation.scenario is None else (simulation.scenario,))
+    for scenario in [protocol.scenario[name] for name in named] or stated[:1]:
+        _check_simulated(protocol, simulation, scenario, path)
+
+
+def _check_simulated(protocol: Protocol, simulation: Simulation, scenario: Scenario, path: str) -> None:
+    """What is varied is something that the scenario has."""
     if simulation.crossover and scenario.crossover is None:
         raise ProtocolError(
             "the scenario has no crossover that could be varied",

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import platform
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import version  # noqa: TID251 - reads version numbers, imports nothing
+from itertools import product
 from pathlib import Path
 
 import matplotlib as mpl
@@ -14,7 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from ..protocol import Protocol
-from ..simulate import TRUTH, Curves, Grid, Paired, Study
+from ..simulate import TRUTH, Curves, DesignGrid, Grid, Paired, Study
 from .document import environment, write_files
 from .drawing import COLORS, STYLE, svg
 from .ensemble import ensemble_figure
@@ -49,10 +51,14 @@ def simulation_html(trial: Protocol, found: Study) -> str:
         trial=trial,
         mark=_MARK,
         grids=[(grid, Markup(power_figure(grid)), grid_tables(grid)) for grid in found.grids],
+        designs=[
+            (grid, Markup(paired_figure(grid.paired)) if grid.paired else "", design_tables(grid))
+            for grid in found.designs
+        ],
         curves=[(one, _heading(trial, one), Markup(curves_figure(trial, one))) for one in found.curves],
         plan=plan_table(found),
         decisions=Markup(decisions_figure(found)) if found.of_plan else "",
-        paired=None if found.paired is None else (found.paired, Markup(paired_figure(found.paired))),
+        paired=None if found.paired is None else (found.paired, Markup(paired_figure({"": found.paired}))),
         notes=found.notes,
         methods=list(dict.fromkeys(row.method for row in rows if row.method)),
         all_results=results_table([row for row in rows if not row.statistic.startswith(TRUTH)], at="At"),
@@ -63,6 +69,7 @@ def simulation_html(trial: Protocol, found: Study) -> str:
 def simulation_tables(found: Study) -> tuple[Table, ...]:
     """Power over each grid, the mean estimate, and what the plan does."""
     tables = [table for grid in found.grids for table in grid_tables(grid)]
+    tables += [table for grid in found.designs for table in design_tables(grid)]
     plan = plan_table(found)
     return (*tables, *([plan] if plan is not None else []))
 
@@ -71,6 +78,48 @@ def grid_tables(grid: Grid) -> tuple[Table, ...]:
     """Power, the mean estimate, and where they are what differs, the days of the looks."""
     days = _by_group(grid, f"{grid.label}: mean days from the first patient to the look", "look day")
     return power_table(grid), ratio_table(grid), *_estimate_tables(grid), *([days] if grid.dated else [])
+
+
+def design_tables(grid: DesignGrid) -> tuple[Table, ...]:
+    """Designs beside each other in each setting: power, and events and days at which trials end, with the differences
+    from the first design; decisions by look."""
+    rows = list(grid.rows())
+    held = {(r.group, r.statistic, r.at): r.text for r in rows}
+
+    def cell(group: str, statistic: str, at: float | None = None) -> str:
+        if (group, statistic, at) not in held:
+            return ""
+        return f"{held[group, statistic, at]} ({held[group, f'{statistic} Monte Carlo error', at]})"
+
+    first, *others = grid.designs
+    tables = []
+    for statistic, title in (
+        ("power", "power"), ("expected events", "mean events at the end"),
+        ("expected day", "mean days from the first patient to the end"),
+    ):  # fmt: skip
+        lines = [(s, tuple(cell(f"{s}: {d}", statistic) for d in grid.designs)) for s in grid.settings]
+        if grid.paired:
+            lines.append((f"Minus {first}, in the same trials", ()))
+        lines += [
+            (INDENT + s, ("", *(cell(f"{s}: {d} - {first}", f"difference in {statistic}") for d in others)))
+            for s in grid.paired
+        ]
+        tables.append(_of_designs(f"{grid.label}: {title} (Monte Carlo error)", grid.designs, lines))
+    kinds = [(kind, label) for kind, label in _BY_LOOK if kind.startswith("probability of")]
+    lines = []
+    for design in grid.designs:
+        lines.append((design, ()))
+        looks = next(one.run.looks.cuts for one in grid.cells if one.design == design)
+        for k, (kind, label) in product(range(len(looks)), kinds):
+            texts = tuple(cell(f"{s}: {design}", kind, k + 1.0) for s in grid.settings)
+            if any(text and not text.startswith("0.0000") for text in texts):
+                lines.append((f"{INDENT}Look {k + 1}: {label.lower()}", texts))
+    title = f"{grid.label}: probability of each decision (Monte Carlo error)"
+    return (*tables, _of_designs(title, grid.settings, lines))
+
+
+def _of_designs(title: str, head: Sequence[str], lines: Sequence[tuple[str, tuple[str, ...]]]) -> Table:
+    return Table(title=title, head=("", *head), lines=tuple(lines), right=len(head))
 
 
 def _estimate_tables(grid: Grid) -> Iterator[Table]:
@@ -177,7 +226,8 @@ def curves_figure(trial: Protocol, found: Curves) -> str:
 
 
 def _heading(trial: Protocol, found: Curves) -> str:
-    return f"{trial.endpoints[found.context.endpoint].label}: what single trials of {found.subjects} patients show"
+    what = trial.endpoints[found.context.endpoint].label
+    return f"{what}: what single trials of {found.subjects} patients show ({found.label})"
 
 
 def decisions_figure(found: Study) -> str:
@@ -210,9 +260,11 @@ def decisions_figure(found: Study) -> str:
         return svg(figure)
 
 
-def paired_figure(found: Paired) -> str:
-    """What each design changes against the first, in the same trials, with two Monte Carlo errors on either side."""
-    rows = found.rows()
+def paired_figure(found: Mapping[str, Paired]) -> str:
+    """What each design changes against the first in the same trials, by setting, with two Monte Carlo errors on either
+    side."""
+    rows = [replace(r, group=f"{setting}: {r.group}" if setting else r.group)
+            for setting, one in found.items() for r in one.rows()]  # fmt: skip
     panels = (
         ("difference in power", "Power", 100.0, "percentage points"),
         ("difference in expected events", "Expected events", 1.0, "events"),

@@ -7,6 +7,8 @@ from .cluster import on_cluster
 from .cohort import FIELDS, Baseline, Cohort, cohort, draw_baseline, draw_columns, draw_uniforms
 from .comparison import Comparison
 from .curves import TRUTH, Curves, curves
+from .design_grid import DesignCell, DesignGrid
+from .grid import Cell, Grid
 from .ground import Ground, Lives, Setting, Switched, ground, switched_trial
 from .looks import Cut, Looks, looks_of
 from .many import Trials, run_trials
@@ -17,7 +19,7 @@ from .own_analysis import AnalysisResult
 from .paired import Paired, compare_designs
 from .patients import marked_subjects, patients
 from .proving import METHODS, Proven, on_cores, prove
-from .study import Cell, Grid, Study, study
+from .study import Study, study
 from .trial import trial
 
 __all__ = [
@@ -32,6 +34,8 @@ __all__ = [
     "Comparison",
     "Curves",
     "Cut",
+    "DesignCell",
+    "DesignGrid",
     "Estimated",
     "Grid",
     "Ground",

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ..design import Plan
+from ..design import GroupSequential, Plan
 from ..design.given import whole_number
 from ..design.methods import MaxCombo, Milestone, RestrictedMean
 from ..errors import DesignError, UnsupportedError
@@ -211,12 +211,26 @@ def looks_of(plan: Plan) -> Looks:
             where="plan",
             remedy="Draw patients with simulate.trial and analyze them.",
         )
-    futility = plan.futility_bounds
+    cuts = tuple(Cut(events=math.floor(events + 0.5)) for events in plan.look_events.sum(axis=1))
+    return _looks(cuts, plan.efficacy_bounds, plan.futility_bounds if plan.test.sided == 1 else None, plan.test.sided)
+
+
+def looks_at(test: GroupSequential, cuts: Sequence[Cut]) -> Looks:
+    """The bounds of a test at some cuts, one for each of its looks.
+
+    Raises ``UnsupportedError`` for futility between the bounds of a two-sided test.
+    """
+    if test.sided == 2 and test.futility_bounds is not None:
+        raise UnsupportedError(
+            "bounds for futility between those of a two-sided test are not simulated",
+            where="futility",
+            remedy="Take sided = 1 with half of alpha.",
+        )
+    return _looks(tuple(cuts), test.efficacy_bounds, test.futility_bounds, test.sided)
+
+
+def _looks(cuts: tuple[Cut, ...], efficacy: Vector, futility: Vector | None, sided: int) -> Looks:
+    """At the last look a trial that claims nothing ends, whatever the bound for futility."""
     if futility is not None:
         futility = np.where(np.arange(len(futility)) + 1 < len(futility), futility, -math.inf)
-    return Looks(
-        cuts=tuple(Cut(events=math.floor(events + 0.5)) for events in plan.look_events.sum(axis=1)),
-        efficacy=plan.efficacy_bounds,
-        futility=futility if plan.test.sided == 1 else None,
-        sided=plan.test.sided,
-    )
+    return Looks(cuts=cuts, efficacy=efficacy, futility=futility, sided=sided)

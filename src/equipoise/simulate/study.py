@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
@@ -15,107 +14,28 @@ from scipy.special import ndtri
 from .. import results
 from ..design import Plan, justification
 from ..errors import ProtocolError
-from ..protocol import Protocol, Scenario, Simulation, quoted
-from ..protocol.varied import accrued, delayed, follow_up
-from ..results import ROUNDING_NOTE, Row, fixed
-from ..units import MONTH_LENGTH_NOTE
-from .characteristics import Operating, over_root
+from ..protocol import Protocol, Scenario, Simulation
+from ..results import Row
+from .characteristics import Operating
 from .curves import Curves, curves
-from .looks import Cut, Looks, looks_of
-from .many import RATIO
-from .model import without_effect
+from .design_grid import DesignGrid, design_grid, scenarios_of
+from .grid import Grid, grid_of, tenths
+from .looks import Looks, looks_of
 from .operating import operating
 from .paired import Paired, compare_designs
-from .patients import endpoint_place
-from .trial import scenario_of, subjects_of
 
 if TYPE_CHECKING:
     import polars as pl
 
-_LONG = 100_000  # trials of a setting: a shorter one is done before one asks
-_SHORT = 0.05  # events of the mean: fewer are not told
-_UNIT_OF = {"hazard ratio": "hazard ratio", "crossover": "share who cross over"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Cell:
-    """One setting of a grid: ``x`` of what is varied, the ``group`` it belongs to, and its trials; the test that counts
-    is that at ``look``."""
-
-    x: float
-    group: str
-    run: Operating
-    look: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Grid:
-    """Power over a grid of what may be true: ``varied`` is "hazard ratio" or "crossover"; ``dated`` where the days of
-    the looks are what differs between the groups."""
-
-    name: str
-    label: str
-    varied: str
-    cells: tuple[Cell, ...]
-    notes: tuple[str, ...]
-    context: Row
-    dated: bool = False
-
-    def rows(self) -> Iterator[Row]:
-        """Rows of the long table, ``at`` being what is varied."""
-        for cell in self.cells:
-            run, k = cell.run, cell.look
-            power = float(run.crossed[k])
-            ratios = run.estimates[RATIO]
-            mean, spread, count = (float(held[k]) for held in (ratios.mean, ratios.sd, ratios.trials))
-            root = math.sqrt(run.trials)
-            method = (
-                f"{self.label}; {run.trials:,} simulated trials, seed {run.seed}; {run.test}; times in whole days; "
-                f"{ROUNDING_NOTE}; {MONTH_LENGTH_NOTE}"
-            )
-            found = [
-                ("power", power, 4, ""),
-                ("power Monte Carlo error", run.error(power), 4, ""),
-                ("geometric mean of hazard ratios", math.exp(mean), 3, ""),
-                ("geometric mean of hazard ratios Monte Carlo error", math.exp(mean) * over_root(spread, count), 4, ""),
-                ("standard deviation of log hazard ratios", spread, 4, ""),
-                ("trials with fewer events", float(run.short[k]) * run.trials, 0, "trials"),
-                ("events", float(run.events[k]), 1, "events"),
-                ("events Monte Carlo error", float(run.events_sd[k]) / root, 2, "events"),
-                ("patients", float(run.patients[k]), 1, "patients"),
-                ("patients Monte Carlo error", float(run.patients_sd[k]) / root, 2, "patients"),
-                ("look day", float(run.day[k]), 1, "days"),
-                ("look day Monte Carlo error", float(run.day_sd[k]) / root, 2, "days"),
-            ]
-            told = [(*one, "no trial gave it") for one in found]
-            for name, one in run.estimates.items():
-                if name != RATIO or one.truth is not None:
-                    told += _with_errors(run.told_of(name, k))
-            for statistic, value, digits, unit, why in told:
-                held = results.number(value, fixed(value, digits) if math.isfinite(value) else results.NOT_ESTIMABLE,
-                                      "" if math.isfinite(value) else why)  # fmt: skip
-                yield replace(
-                    self.context, statistic=statistic, group=cell.group, at=cell.x, unit=unit, method=method,
-                    **held,  # type: ignore[arg-type]
-                )  # fmt: skip
-
-
-def _with_errors(told: Iterator[tuple[str, float, float | None, str]]) -> Iterator[tuple[str, float, int, str, str]]:
-    """What is told of an estimate, each value followed by its error: statistic, value, digits, unit, reason."""
-    for statistic, value, error, why in told:
-        count = statistic.startswith("trials")
-        yield statistic, value, 0 if count else 4, "trials" if count else "", why
-        if error is not None:
-            yield f"{statistic} Monte Carlo error", error, 4, "", why
-
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Study:
-    """All that a protocol wants simulated: grids; the operating characteristics of the plan of its [design] under what
-    it assumes and under no effect, and beside one look at its last number of events in the same trials; and
-    Kaplan-Meier curves of each scenario and estimand that the grids have."""
+    """All that a protocol wants simulated: grids of what may be true, and of designs; the operating characteristics of
+    the plan of its [design] under what it assumes and under no effect, and beside one look at its last number of events
+    in the same trials; and Kaplan-Meier curves of each scenario and estimand that the grids have."""
 
     grids: tuple[Grid, ...]
+    designs: tuple[DesignGrid, ...]
     of_plan: tuple[Operating, ...]
     paired: Paired | None
     curves: tuple[Curves, ...]
@@ -127,6 +47,7 @@ class Study:
         """Rows of the long table: each grid under its name, the plan's trials under "simulation", the curves of a
         scenario under "curves" and its name."""
         found = [row for grid in self.grids for row in grid.rows()]
+        found += [row for grid in self.designs for row in grid.rows()]
         for run in self.of_plan:
             found += [replace(row, toml_path="design") for row in run.rows()]
         if self.paired is not None:
@@ -166,60 +87,52 @@ def study(
             remedy="Add [simulation.NAME] with label, estimand, alpha, sided and hazard_ratio, or a [design].",
         )
     grids: list[Grid] = []
+    designs: list[DesignGrid] = []
     of_plan: list[Operating] = []
-    label, interrupted = "", False
-    how: dict[str, Any] = {"trials": trials, "seed": seed, "executor": executor, "keep": keep, "precision": precision}
-    for name, asked in protocol.simulation.items():
-        grid, interrupted = _grid(protocol, name, asked, how, progress)
-        grids.append(grid)
-        if interrupted:
-            break
-    if protocol.design is not None and not interrupted:
-        found = justification(protocol)
-        label = found.label
-        for ratio in (None, 1.0):
-            progress(f"simulating {label}{'' if ratio is None else ', no effect'}")
-            run = operating(None, plan=found.plan, hazard_ratio=ratio, progress=_tenths(progress, how), **how)
-            of_plan.append(run)
-            interrupted |= run.interrupted
-            if interrupted:
-                break
+    done: list[Operating] = []
     paired: Paired | None = None
     drawn: tuple[Curves, ...] = ()
-    if not interrupted:
-        try:
-            if of_plan:
-                paired = _beside_one_look(found.plan, trials, seed, progress)
-            drawn = tuple(_curves(protocol, seed, progress))
-        except KeyboardInterrupt:
-            interrupted = True
-    done = [cell.run for grid in grids for cell in grid.cells] + of_plan
+    label, interrupted = "", False
+    how: dict[str, Any] = {"trials": trials, "seed": seed, "executor": executor, "keep": keep, "precision": precision}
+    try:
+        for name, asked in protocol.simulation.items():
+            made, interrupted = (design_grid if asked.designs else grid_of)(protocol, name, asked, how, progress)
+            (designs if isinstance(made, DesignGrid) else grids).append(made)  # type: ignore[arg-type]
+            done += [cell.run for cell in made.cells]
+            if interrupted:
+                raise KeyboardInterrupt
+        if protocol.design is not None:
+            found = justification(protocol)
+            label = found.label
+            for ratio in (None, 1.0):
+                progress(f"simulating {label}{'' if ratio is None else ', no effect'}")
+                run = operating(None, plan=found.plan, hazard_ratio=ratio, progress=tenths(progress, how), **how)
+                of_plan.append(run)
+                done.append(run)
+                if run.interrupted:
+                    raise KeyboardInterrupt
+            paired = _beside_one_look(found.plan, trials, seed, progress)
+        drawn = tuple(_curves(protocol, seed, progress))
+    except KeyboardInterrupt:
+        if not done:
+            raise
+        interrupted = True
+    notes = [note for grid in grids for note in grid.notes]
+    notes += [note for one in designs for note in one.notes]
     stopped = [
         "the run was stopped from the keyboard: these are the trials that were done, "
         f"{done[-1].trials:,} of {trials:,} in the last setting"
     ] if interrupted else []  # fmt: skip
     return Study(
         grids=tuple(grids),
+        designs=tuple(designs),
         of_plan=tuple(of_plan),
         paired=paired,
         curves=drawn,
         plan_label=label,
-        notes=(*stopped, *dict.fromkeys(note for grid in grids for note in grid.notes)),
+        notes=(*stopped, *dict.fromkeys(notes)),
         interrupted=interrupted,
     )
-
-
-def _tenths(progress: Callable[[str], None], how: dict[str, Any]) -> Callable[[float], None]:
-    """Tells how much of a long setting is done, whenever another tenth is."""
-    told = 0
-
-    def done(share: float) -> None:
-        nonlocal told
-        if how["trials"] >= _LONG and int(10 * share) > told:
-            told = int(10 * share)
-            progress(f"{10 * told}% of this setting done")
-
-    return done
 
 
 def _beside_one_look(plan: Plan, trials: int, seed: int, progress: Callable[[str], None]) -> Paired | None:
@@ -235,145 +148,12 @@ def _beside_one_look(plan: Plan, trials: int, seed: int, progress: Callable[[str
     )
 
 
-def _grid(
-    protocol: Protocol, name: str, asked: Simulation, how: dict[str, Any], progress: Callable[[str], None]
-) -> tuple[Grid, bool]:
-    scenario = scenario_of(protocol, asked.scenario)
-    estimand = protocol.estimands[asked.estimand]
-    progressing = scenario.progression is not None and endpoint_place(protocol, estimand.variable) != 1
-    bound = float(-ndtri(asked.alpha / asked.sided))
-    cells: list[Cell] = []
-    interrupted = False
-    path = f"simulation.{quoted(name)}"
-    for x, group, changed in _settings(asked, scenario, path, progressing=progressing):
-        cuts = tuple(Cut(events=n, time=changed.cutoff, which="earlier") for n in asked.events)
-        cuts = cuts or (Cut(time=changed.cutoff),)
-        looks = Looks(cuts=cuts, efficacy=np.full(len(cuts), bound), sided=asked.sided)
-        progress(f"simulating {asked.label}: {_UNIT_OF[_varied(asked)]} {x:g}{f', {group}' if group else ''}")
-        run = operating(
-            protocol, looks=looks, scenario=changed, estimand=asked.estimand, subjects=asked.subjects,
-            tau=asked.restricted_mean, at=asked.milestone, truth=asked.truth, progress=_tenths(progress, how), **how,
-        )  # fmt: skip
-        groups = [f"{n} events" for n in asked.events] or ["" if group else "at the cut-off"]
-        for k, at in enumerate(groups):
-            cells.append(Cell(x=x, group=", ".join(part for part in (group, at) if part), run=run, look=k))
-        interrupted = run.interrupted
-        if interrupted:
-            break
-    ordered = sorted(cells, key=lambda cell: (list(dict.fromkeys(c.group for c in cells)).index(cell.group), cell.x))
-    n = subjects_of(protocol, scenario, asked.subjects)
-    context = Row(
-        statistic="", analysis=name, role="simulation", estimand=asked.estimand, population=estimand.population,
-        endpoint=estimand.variable, toml_path=f"simulation.{name}", origin="simulated",
-    )  # fmt: skip
-    return Grid(
-        name=name, label=asked.label, varied=_varied(asked), cells=tuple(ordered),
-        notes=(*_notes(protocol, asked, scenario, n, progressing=progressing), *_cut_short(asked, cells)),
-        context=context,
-        dated=bool(asked.accrual),
-    ), interrupted  # fmt: skip
-
-
-def _cut_short(asked: Simulation, cells: list[Cell]) -> Iterator[str]:
-    """Where the scenario's cut-off comes before the number of events that a column is named after."""
-    for k, events in enumerate(asked.events):
-        fewest = min((c for c in cells if c.look == k), key=lambda c: float(c.run.events[k]), default=None)
-        if fewest is None or float(fewest.run.events[k]) >= events - _SHORT:
-            continue
-        run = fewest.run
-        mean, short = fixed(float(run.events[k]), 1), fixed(float(run.short[k]) * run.trials, 0)
-        yield (
-            f"{asked.label}: {events} events do not come in every trial before the cut-off, at which the others are "
-            f"tested: at a {_UNIT_OF[_varied(asked)]} of {fewest.x:g} they do not in {short} of {run.trials:,} trials, "
-            f"and there are {mean} on average"
-        )
-
-
 def _curves(protocol: Protocol, seed: int, progress: Callable[[str], None]) -> Iterator[Curves]:
     """The curves of each pair of a scenario and an estimand that the grids have, of the first grid's patients."""
-    pairs: dict[tuple[int, str], Simulation] = {}
+    pairs: dict[tuple[int, str], tuple[Scenario, Simulation]] = {}
     for asked in protocol.simulation.values():
-        pairs.setdefault((id(scenario_of(protocol, asked.scenario)), asked.estimand), asked)
-    for asked in pairs.values():
-        scenario = scenario_of(protocol, asked.scenario)
+        for scenario in scenarios_of(protocol, asked):
+            pairs.setdefault((id(scenario), asked.estimand), (scenario, asked))
+    for scenario, asked in pairs.values():
         progress(f"simulating curves of {asked.estimand}: {scenario.label}")
         yield curves(protocol, scenario, estimand=asked.estimand, subjects=asked.subjects, seed=seed)
-
-
-def _varied(asked: Simulation) -> str:
-    return "hazard ratio" if asked.hazard_ratio else "crossover"
-
-
-def _settings(
-    asked: Simulation, scenario: Scenario, path: str, *, progressing: bool
-) -> Iterator[tuple[float, str, Scenario]]:
-    """What is varied, the group it belongs to, and the scenario that it makes."""
-    for ratio in asked.hazard_ratio:
-        changed = without_effect(scenario, ratio, of="progression" if progressing else "survival")
-        for delay in asked.delay:
-            late = delayed(changed, ratio, delay, of_survival=not progressing, path=f"{path}.delay")
-            yield ratio, f"delay of {delay}", late
-        for accrual in asked.accrual:
-            yield ratio, f"accrual over {accrual}", accrued(changed, accrual, path=f"{path}.accrual")
-        if not asked.delay and not asked.accrual:
-            yield ratio, "", changed
-    for label, ratio in asked.after_crossing.items():
-        for share in asked.crossover:
-            assert scenario.crossover is not None
-            crossing = scenario.crossover.model_copy(update={"probability": share, "death_hazard_ratio": ratio})
-            yield share, label, scenario.model_copy(update={"crossover": crossing})
-
-
-def _kept(protocol: Protocol, asked: Simulation, scenario: Scenario) -> str:
-    """In what the arms differ whatever the hazard ratio of progression."""
-    compared = protocol.estimands[asked.estimand].treatment
-    arms = (compared.experimental, compared.control)
-    told = []
-    for name in ("death_before_progression", "death_after_progression"):
-        law = getattr(scenario, name)
-        if law is None:
-            continue
-        if law.by is not None and law.arms_with_ratio:
-            told.append(f"hazard ratios of {name.replace('_', ' ')} by levels of {law.by}")
-            continue
-        ratios = [law.changing_hazard_ratio.get(arm, law.hazard_ratio.get(arm, 1.0)) for arm in arms]
-        if ratios[0] != ratios[1]:
-            shown = [f"{arm} {r:g}" if isinstance(r, float) else f"{arm} changing"
-                     for arm, r in zip(arms, ratios, strict=True) if r != 1]  # fmt: skip
-            told.append(f"hazard ratio of {name.replace('_', ' ')}: {', '.join(shown)}")
-    if scenario.crossover is not None and scenario.crossover.death_hazard_ratio != 1:
-        told.append("crossing over")
-    return "; ".join(told)
-
-
-def _notes(
-    protocol: Protocol, asked: Simulation, scenario: Scenario, subjects: int, *, progressing: bool
-) -> Iterator[str]:
-    """What a reader must know of a grid."""
-    times = f"accrual over {scenario.accrual}, cut off at {scenario.cutoff}"
-    if asked.accrual:
-        times = f"accrual over {' or '.join(asked.accrual)}, cut off {follow_up(scenario)} days after it has ended"
-    yield (
-        f"{asked.label}: {subjects} patients of the model {scenario.label!r}, {times}; "
-        f"{asked.sided}-sided test at {asked.alpha:g}, without interim looks; power is the share of trials "
-        "with a claim for the experimental arm"
-    )
-    if asked.hazard_ratio:
-        what = "progression" if progressing else "death"
-        yield f"{asked.label}: the hazard ratio is the model's, of {what}; a Cox model estimates its average over time"
-        dies = "death" in (protocol.endpoints[protocol.estimands[asked.estimand].variable].events or ())
-        if progressing and dies and (kept := _kept(protocol, asked, scenario)):
-            yield (
-                f"{asked.label}: what happens otherwise stays as in the model ({kept}), and a death whose progression "
-                "no visit saw is an event: at a hazard ratio of 1 the arms still differ, and the power there is no "
-                "type I error"
-            )
-    if asked.delay:
-        yield f"{asked.label}: until the delay after randomization there is no effect, from then on the hazard ratio"
-    for label, ratio in asked.after_crossing.items():
-        yield f"{asked.label}: {label}: after crossing over the hazard of death is multiplied by {ratio:g}"
-    names = [name for name, one in protocol.scenario.items() if one is scenario]
-    parts = (*(f"scenario.{name}" for name in names), "simulation")
-    for path, why in protocol.assumed.items():
-        if path.startswith(parts):
-            yield f"assumed: {path}: {why}"

@@ -304,3 +304,29 @@ def test_a_folder_that_cannot_be_written(capsys: pytest.CaptureFixture[str], tmp
 def test_the_long_table_can_be_read(stratified: tuple[Protocol, Justification]) -> None:
     table = pl.read_csv(io.StringIO(stratified[1].table().write_csv()), infer_schema_length=None)
     assert tuple(table.columns) == COLUMNS
+
+
+# A last look while patients still enter
+
+EARLY = Path(__file__).parent / "early_looks.toml"
+
+
+def test_a_last_look_during_accrual(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    code, said, errors = main(capsys, "design", str(EARLY), *COMPARE, "--out", str(tmp_path))
+    assert (code, errors) == (0, "")
+    still = "the last look is expected at 30.4 months, while patients still enter: 175.8 of 208 have entered by then"
+    assert f"5.778 a month for 36 months; {still}." in said
+    assert f"Note: {still}; more enter if its events come later than expected" in said
+    lines = {line.strip().split("  ")[0]: line.split() for line in said.splitlines()}
+    assert lines["Patients"][:4] == ["Patients", "175.8", "of", "208"]
+    assert lines["Drug, if all enter"][-1] == "104"
+    assert lines["Schoenfeld"][1:5] == ["150", "at", "most", "208"]
+    plan = read_plan(tmp_path / "plan.json")
+    assert plan.during_accrual
+    assert plan.look_events.sum(axis=1) == pytest.approx([75, 113, 150])
+    table = pl.read_csv(tmp_path / "looks.csv", infer_schema_length=None).filter(analysis="design")
+    last = table.filter(statistic="follow-up of the last patient").row(0, named=True)
+    assert (last["value"], last["text"], last["reason"]) == (0, "0.0 months", still)
+    page = Page((tmp_path / "design.html").read_text())
+    assert cells(page, "Sample size")["Patients"][0] == "175.8 of 208"
+    assert still in " ".join(s for block in page.blocks for s in block.sentences)

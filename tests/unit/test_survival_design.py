@@ -107,13 +107,18 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         {"power": None, "events": 310, "patients": 300, "follow_up": None},
         "never have 310 events: at most 300 are expected (events). Ask for 299 events or fewer, or take 311 patients",
     ),
-    "events before the last enters": (
-        {"power": None, "events": 20, "patients": 300, "follow_up": None}, "before the last enters at 24",
+    "tau after a last look during accrual": (
+        {"power": None, "events": 20, "patients": 300, "follow_up": None, "method": RestrictedMean("9 months")},
+        "nobody is followed for 273.938 days by day",
     ),
     "patients that never have the power": (
         {"patients": 250, "follow_up": None}, "250 patients never give a power of 0.9: at most 250",
     ),
-    "more patients than are needed": ({"patients": 900, "follow_up": None}, "before the last of them enters"),
+    "more patients than are needed": (
+        {"patients": 900, "follow_up": None},
+        "before the last of them enters (patients). Take 544 over that time, or a shorter accrual; or give events in "
+        "place of power, and the last look may come while patients still enter.",
+    ),
     "no ratio can be found": ({"hazard_ratio": None, "patients": 5}, "no hazard ratio from 0.999 to 0.02"),
     "tau after the end": ({"method": RestrictedMean("40 months")}, "nobody is followed for"),
     "milestone after a look": ({"method": Milestone("40 months")}, "Look later, follow longer"),

@@ -18,6 +18,7 @@ from .from_protocol import arguments, in_toml, section, solved, whole
 from .inference import events_information
 from .methods import FORMULAS, MaxCombo, Milestone, RestrictedMean
 from .plan import Plan
+from .plan_text import at_most, solved_for, still_entering
 from .side_by_side import SideBySide, formulas
 
 if TYPE_CHECKING:
@@ -116,6 +117,7 @@ def justification(trial: Protocol) -> Justification:
             *([_curse(plan, other, ratio, believed)] if other is not None and ratio is not None else []),
             *([refusal] if refusal else []),
             *(_another_power(design, plan)),
+            *(_during_accrual(plan)),
             _rounded(unrounded),
             *(f"unknown: {where}: {why}" for where, why in trial.unknown.items() if where.startswith(_PARTS)),
             *(f"assumed: {where}: {why}" for where, why in trial.assumed.items() if where.startswith(_PARTS)),
@@ -184,13 +186,18 @@ def _another_power(design: Design, plan: Plan) -> Iterator[str]:
         )
 
 
+def _during_accrual(plan: Plan) -> Iterator[str]:
+    """Where the planned number of patients is not the number that the last look has."""
+    if plan.during_accrual:
+        yield f"{still_entering(plan)}; more enter if its events come later than expected"
+
+
 def _rounded(plan: Plan) -> str:
     """What stood before whole numbers and blocks."""
-    names = {"ratios": "the hazard ratio", "follow_up": "follow-up"}
-    solved = " and ".join(names.get(name, name) for name in plan.solved) or "nothing"
+    solved = " and ".join(solved_for(plan)) or "nothing"
     return (
         f"events and patients are rounded up to whole numbers and blocks; before that, solved for {solved}: "
-        f"{fixed(plan.events, 2)} events among {fixed(plan.patients, 2)} patients with a power of "
+        f"{fixed(plan.events, 2)} events among {at_most(plan)}{fixed(plan.patients, 2)} patients with a power of "
         f"{fixed(100 * plan.power, 1)}%"
     )
 
@@ -228,7 +235,7 @@ def _formulas(found: SideBySide) -> Iterator[Row]:
         ratio = next(iter(plan.hazard_ratio.values())).values[0]
         yield _row("hazard ratio", ratio, fixed(ratio, 3), **more)
         yield _row("events", plan.events, fixed(plan.events, 1), **more)
-        yield _row("patients", plan.patients, fixed(plan.patients, 1), **more)
+        yield _row("patients", plan.patients, f"{at_most(plan)}{fixed(plan.patients, 1)}", **more)
         yield _row("power", plan.power, fixed(plan.power, 4), **more)
     for name, why in found.refused.items():
         yield Row(group=FORMULAS[name], statistic="events", text=results.NOT_ESTIMABLE, reason=why)

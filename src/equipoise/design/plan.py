@@ -56,7 +56,9 @@ class Plan:
     and ``efficacy_effects`` and ``futility_effects`` the estimates at them: hazard ratios, or for
     ``RestrictedMean`` (days) and ``Milestone`` differences; None where a test has no estimate. ``look_times`` are
     expected under the effect, as are ``look_events`` (control, experimental: (k, 2)), ``look_patients`` and
-    ``look_dropouts``. ``stop_for_efficacy`` and ``stop_for_futility`` are the probabilities of stopping at each
+    ``look_dropouts``. ``patients`` are those of the whole accrual; where the last look is expected before it ends
+    (``during_accrual``), the last of ``look_patients`` have entered by then, and ``follow_up``, of the last patient,
+    is 0. ``stop_for_efficacy`` and ``stop_for_futility`` are the probabilities of stopping at each
     look under the effect, ``false_claim`` that of efficacy under none. ``under_effect`` and ``under_none`` are what
     the trial takes on average. ``solved`` names what was not given; ``inputs`` are what was, as they are saved.
     """
@@ -96,7 +98,12 @@ class Plan:
     @property
     def duration(self) -> float:
         """Days from the first patient to the last look."""
-        return self.accrual.duration + self.follow_up
+        return float(self.look_times[-1])
+
+    @property
+    def during_accrual(self) -> bool:
+        """Whether the last look is expected while patients still enter."""
+        return self.duration < self.accrual.duration
 
     @property
     def information_basis(self) -> str:
@@ -184,7 +191,7 @@ def plan_of(asked: Asked, solved: Solved, inputs: Mapping[str, object]) -> Plan:
         events=float(looks.events[-1]) * n,
         patients=n,
         accrual=solved.accrual,
-        follow_up=solved.follow_up,
+        follow_up=max(solved.follow_up, 0.0),
         solved=tuple(name for name in _OPEN if getattr(asked, name) is None),
         inputs=inputs,
         efficacy_bounds=found.upper,

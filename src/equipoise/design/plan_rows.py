@@ -17,6 +17,7 @@ from ..units import DAYS_PER_MONTH
 from .conditional_power import conditional_power
 from .course import events_share
 from .methods import MaxCombo, Milestone, RestrictedMean, name_of
+from .plan_text import entered, still_entering
 from .spending import HwangShihDeCani, KimDeMets, LanDeMets
 
 if TYPE_CHECKING:
@@ -77,17 +78,19 @@ def _totals(plan: Plan) -> Iterator[Row]:
     yield _row("null hazard ratio", plan.null_hazard_ratio, f"{plan.null_hazard_ratio:g}")
     yield _row("events in all", plan.events, _count(plan.events))
     yield _row("patients in all", plan.patients, _count(plan.patients))
+    if plan.during_accrual:
+        yield _row("patients by the last look", float(plan.look_patients[-1]), entered(plan))
     for arm, share in ((people.experimental, people.share), (people.control_arm, 1 - people.share)):
         yield _row("patients in all", plan.patients * share, _count(plan.patients * share), group=arm)
     for name, share in people.strata.items():
         if name:
             yield _row("patients in all", plan.patients * share, _count(plan.patients * share), group=name)
-    for what, time in (
-        ("accrual duration", plan.accrual.duration),
-        ("follow-up of the last patient", plan.follow_up),
-        ("duration", plan.duration),
+    for what, time, why in (
+        ("accrual duration", plan.accrual.duration, ""),
+        ("follow-up of the last patient", plan.follow_up, still_entering(plan) if plan.during_accrual else ""),
+        ("duration", plan.duration, ""),
     ):
-        yield _row(what, time, f"{_months(time)} months", unit="days")
+        yield replace(_row(what, time, f"{_months(time)} months", unit="days"), reason=why)
     for group, taken in ((UNDER_EFFECT, plan.under_effect), (UNDER_NONE, plan.under_none)):
         yield _row("expected events", taken.events, fixed(taken.events, 1), group=group)
         yield _row("expected patients", taken.patients, fixed(taken.patients, 1), group=group)
@@ -175,7 +178,7 @@ def _conditional(plan: Plan, side: str, z: float, at: int) -> Row:
 def _course(plan: Plan) -> Iterator[Row]:
     """Expected events and patients over calendar time."""
     n, course = plan.patients, plan.population.course(plan.hazard_ratio, plan.accrual)
-    last = math.ceil(plan.duration / DAYS_PER_MONTH)
+    last = math.ceil(max(plan.duration, plan.accrual.duration) / DAYS_PER_MONTH)
     step = math.ceil(last / _POINTS)
     changes = np.cumsum(plan.accrual.lengths).tolist()  # where the line of patients bends
     days = sorted({*(month * DAYS_PER_MONTH for month in range(0, last + step, step)), *changes})

@@ -15,8 +15,6 @@ from .methods import MaxCombo, Milestone, RestrictedMean, name_of
 if TYPE_CHECKING:
     from .plan import Plan
 
-_GIVEN_AS = {"ratios": "hazard ratio", "follow_up": "follow-up"}
-
 
 def paragraph(plan: Plan) -> str:
     """The plan as it would stand in a protocol."""
@@ -24,22 +22,53 @@ def paragraph(plan: Plan) -> str:
     sides = "one" if test.sided == 1 else "two"
     aim = "superiority" if plan.null_hazard_ratio == 1 else f"against a hazard ratio of {plan.null_hazard_ratio:g}"
     ratio = ":".join(f"{share:g}" for share in people.allocation)
-    each = (
-        "" if math.isinf(people.follow_up_each) else f", none for longer than {_months(people.follow_up_each)} months"
-    )
-    solved = " and ".join(_GIVEN_AS.get(name, name) for name in plan.solved)
+    solved = " and ".join(solved_for(plan))
     return " ".join(
         (
             f"{people.experimental} against {people.control_arm}, {aim}, {sides}-sided alpha {test.alpha:g}:",
-            f"{_number(plan.events)} events among {_number(plan.patients)} patients give a power of",
+            f"{_number(plan.events)} events among {at_most(plan)}{_number(plan.patients)} patients give a power of",
             f"{fixed(100 * plan.power, 1)}% for {_effect(plan)}, by {name_of(plan.method)}.",
-            f"Patients are randomized {ratio} ({people.experimental}:{people.control_arm}), {plan.accrual}, and the",
-            f"last is followed for {_months(plan.follow_up)} months{each}. {_assumed(plan)}",
+            f"Patients are randomized {ratio} ({people.experimental}:{people.control_arm}),",
+            f"{plan.accrual}{_end(plan)}. {_assumed(plan)}",
             _looks(plan),
             f"On average the trial takes {_taken(plan, 'under_effect')} under that effect and",
             f"{_taken(plan, 'under_none')} under {_none(plan)}.",
             f"Solved for {solved}; {MONTH_LENGTH_NOTE}." if solved else f"{MONTH_LENGTH_NOTE.capitalize()}.",
         )
+    )
+
+
+def solved_for(plan: Plan) -> list[str]:
+    """What was not given, by its name."""
+    last = "the time of the last look" if plan.during_accrual else "follow-up"
+    return [{"ratios": "the hazard ratio", "follow_up": last}.get(name, name) for name in plan.solved]
+
+
+def at_most(plan: Plan) -> str:
+    """What stands before a number of patients of whom not all will have entered by the last look."""
+    return "at most " if plan.during_accrual else ""
+
+
+def entered(plan: Plan) -> str:
+    """How many are expected to have entered by the last look, where that comes during accrual."""
+    return f"{_number(float(plan.look_patients[-1]))} of {_number(plan.patients)}"
+
+
+def _end(plan: Plan) -> str:
+    """How accrual and follow-up end."""
+    each = plan.population.follow_up_each
+    if plan.during_accrual:
+        longest = "" if math.isinf(each) else f"; nobody is followed for longer than {_months(each)} months"
+        return f"; {still_entering(plan)}{longest}"
+    longest = "" if math.isinf(each) else f", none for longer than {_months(each)} months"
+    return f", and the last is followed for {_months(plan.follow_up)} months{longest}"
+
+
+def still_entering(plan: Plan) -> str:
+    """Says of a last look that it comes during accrual."""
+    return (
+        f"the last look is expected at {_months(plan.duration)} months, while patients still enter: {entered(plan)} "
+        "have entered by then"
     )
 
 

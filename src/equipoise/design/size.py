@@ -11,7 +11,6 @@ from typing import TypeVar
 from scipy.optimize import brentq
 
 from ..errors import DesignError
-from ..units import DAYS_PER_MONTH
 from .accrual import Accrual
 from .course import Course, events_share, longest, time_of
 from .group_sequential import GroupSequential
@@ -28,6 +27,7 @@ _STRONGEST = 0.02  # the strongest effect that is looked for, as a hazard ratio 
 _STEP = 1.5  # from point to point of a search
 _HALVINGS = 50
 _FURTHEST = 30 * 365.25  # days of follow-up that are tried
+_SAME = 1e-9  # relative: a last look so near to the end of accrual is there
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +57,8 @@ class Asked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Solved:
-    """What came of it; accrual at absolute rates, durations in days."""
+    """What came of it; accrual at absolute rates, durations in days. ``follow_up`` is from the end of accrual to the
+    last look: below zero where the events are expected while patients still enter."""
 
     ratios: Mapping[str, HazardRatio]
     accrual: Accrual
@@ -188,7 +189,8 @@ def _how_long(asked: Asked) -> Solved:
         raise DesignError(
             f"{patients:g} patients have the power before the last of them enters",
             where="patients",
-            remedy=f"Take {math.ceil(patients - at_once)} over that time, or a shorter accrual.",
+            remedy=f"Take {math.ceil(patients - at_once)} over that time, or a shorter accrual; or give events in "
+            "place of power, and the last look may come while patients still enter.",
         )
     found = first_crossing(spare, [0.0, *_upwards(whole / 256, whole)])
     if found is not None:
@@ -216,7 +218,8 @@ def _whole(asked: Asked, course: Course) -> float:
 
 
 def _with_events(asked: Asked, ratios: Mapping[str, HazardRatio]) -> Solved:
-    """Patients or follow-up for given events, or neither where both are given."""
+    """Patients or follow-up for given events, or neither where both are given. Events and patients are what a trial
+    promises: where so many events are expected before accrual ends, the last look comes then."""
     if asked.events is None:
         patients, follow_up = _given(asked.patients), _given(asked.follow_up)
         return Solved(ratios=ratios, accrual=_entered(asked, patients), patients=patients, follow_up=follow_up)
@@ -233,15 +236,10 @@ def _with_events(asked: Asked, ratios: Mapping[str, HazardRatio]) -> Solved:
             remedy=f"Ask for {math.floor(most)} events or fewer, or take "
             f"{math.ceil(asked.patients * asked.events / most)} patients or more.",
         )
-    if end < accrual.duration:
-        raise DesignError(
-            f"{asked.events:g} events are expected {end / DAYS_PER_MONTH:.4g} months after the first patient, "
-            f"before the last enters at {accrual.duration / DAYS_PER_MONTH:.4g}",
-            where="events",
-            remedy=f"Ask for more than {asked.patients * events_share(course, accrual.duration):.4g} events, "
-            "or take fewer patients.",
-        )
-    return Solved(ratios=ratios, accrual=accrual, patients=asked.patients, follow_up=end - accrual.duration)
+    follow_up = end - accrual.duration
+    if abs(follow_up) <= _SAME * end:
+        follow_up = 0.0
+    return Solved(ratios=ratios, accrual=accrual, patients=asked.patients, follow_up=follow_up)
 
 
 def _patients_of_events(asked: Asked, ratios: Mapping[str, HazardRatio], events: float) -> Solved:

@@ -67,7 +67,8 @@ def survival(  # noqa: PLR0913 - the house plan's public name; each is an assump
 
     Of ``hazard_ratio`` (experimental over control), ``power``, ``events``, ``patients`` and ``follow_up`` (of the last
     patient) three are given, by themselves, by a test that has a power, or by accrual at absolute rates; the other two
-    are solved for. Accrual with an open end is solved for with the patients.
+    are solved for. Accrual with an open end is solved for with the patients. Where both events and patients are given
+    and the events are expected before the last patient enters, the last look comes then (``Plan.during_accrual``).
 
     ``control`` is the hazard of the control arm (``median``, ``hazard``, ``survival_at``), by stratum if ``strata``
     gives shares; ``dropout`` is of both arms or by arm; ``allocation`` names the experimental arm first. Without

@@ -9,6 +9,7 @@ from typing import Any
 
 from ..errors import DesignError
 from ..results import fixed
+from ..units import DAYS_PER_MONTH
 from .accrual import Accrual
 from .course import events_share, longest
 from .given import FrozenMapping, whole_number
@@ -33,7 +34,8 @@ def in_whole_numbers(plan: Plan, *, block_size: int | None = None) -> Plan:
     have the events sooner: where an effect changes with time, and by the score where arms are very unequal or nearly
     all have events, the power may then fall.
 
-    Raises ``DesignError`` for a block that does not hold the allocation, and for looks that fall on one event.
+    Raises ``DesignError`` for a block that does not hold the allocation, for looks that fall on one event, and where
+    the last look would come before the last patient though it did not in ``plan``.
 
     >>> from equipoise.design import accrual, group_sequential, median, obrien_fleming
     >>> test = group_sequential(alpha=0.025, sided=1, information_fractions=[0.5, 1], efficacy=obrien_fleming())
@@ -62,16 +64,19 @@ def in_whole_numbers(plan: Plan, *, block_size: int | None = None) -> Plan:
         "strata": strata,
         "accrual": _accrual(plan, given["accrual"], patients),
     }
-    try:
-        return survival(**asked)
-    except DesignError as error:
-        if error.where != "events":
-            raise
+    found = survival(**asked)
+    if found.during_accrual and not plan.during_accrual:
         raise DesignError(
-            f"in whole blocks of {block}, {error.what}",
+            f"in whole blocks of {block}, {events[-1]} events are expected {_months(found.duration)} months after the "
+            f"first patient, before the last enters at {_months(found.accrual.duration)}",
             where="follow_up" if block_size is None else "block_size",
             remedy="Follow the last patient for longer, or take a smaller block.",
-        ) from None
+        )
+    return found
+
+
+def _months(time: float) -> str:
+    return fixed(time / DAYS_PER_MONTH, 2)
 
 
 def _events(plan: Plan) -> list[int]:

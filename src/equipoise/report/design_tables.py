@@ -79,8 +79,10 @@ def taken_table(rows: Sequence[Row]) -> Table:
         ("Patients", "patients", "patients in all"),
         ("Time from the first patient", "duration", "duration"),
     ):
-        lines.append((label, (held[most, ""], *(held[f"expected {what}", group] for group in groups))))
-        lines += [(f"{INDENT}{g}", (text, "", "")) for (name, g), text in held.items() if name == most and g]
+        so_far = held.get((f"{what} by the last look", ""))  # not all patients, where the look comes during accrual
+        lines.append((label, (so_far or held[most, ""], *(held[f"expected {what}", group] for group in groups))))
+        of = f"{INDENT}{{}}" + ", if all enter" * bool(so_far)
+        lines += [(of.format(g), (text, "", "")) for (name, g), text in held.items() if name == most and g]
     return Table(
         title="What the trial takes, with its looks",
         head=("", "At the last look", "Mean, under the effect", "Mean, under no effect"),

@@ -13,6 +13,7 @@ from scipy.special import ndtr, ndtri
 
 from .. import results
 from ..design import Plan
+from ..design.plan_text import at_most
 from ..results import NOT_ESTIMABLE, ROUNDING_NOTE, Row, fixed
 
 if TYPE_CHECKING:
@@ -234,7 +235,8 @@ def _of_formula(found: Comparison, one: Simulated, more: dict[str, Any]) -> Iter
         yield Row(statistic="events", text=NOT_ESTIMABLE, reason=one.reason, **more)
         return
     yield _row("events", one.events, 0, {"unit": "events", **more})
-    yield _row("patients", one.patients, 0, {"unit": "patients", **more})
+    patients = f"{at_most(one.plan)}{one.patients}"
+    yield Row(statistic="patients", value=float(one.patients), text=patients, unit="patients", **more)
     yield _row("power planned", one.plan.power, 4, more)
     yield _row("power", one.power, 4, more)
     yield _row("power Monte Carlo error", one.error, 4, more)

@@ -120,8 +120,9 @@ def nature(trial: Protocol, scenario: Scenario, patients: int) -> Nature:
 def nature_of(plan: Plan, *, hazard_ratio: float | None = None) -> Nature:
     """The patients whom a plan assumes, with its hazard ratios or a constant one; allocated in the smallest blocks.
 
-    The plan's event ends both progression-free and overall survival. Times are whole days. A trial ends when its events
-    have stopped coming, or after five times its planned duration.
+    The plan's event ends both progression-free and overall survival. Times are whole days. All patients of the plan are
+    drawn over all of its accrual, wherever its last look is expected. A trial ends when its events have stopped coming,
+    or after five times its planned duration or its accrual, whichever is longer.
 
     Raises ``UnsupportedError`` for a Weibull hazard whose hazard ratio changes.
     """
@@ -144,7 +145,7 @@ def nature_of(plan: Plan, *, hazard_ratio: float | None = None) -> Nature:
     timing = np.zeros(9)
     ends = np.cumsum([0.0, *plan.accrual.lengths])
     timing[0] = max(1.0, math.floor(ends[-1] + 0.5))
-    timing[1] = math.ceil(min(longest(course), _LONGER * float(plan.look_times[-1]))) + 1
+    timing[1] = math.ceil(min(longest(course), _LONGER * max(plan.duration, plan.accrual.duration))) + 1
     shares = np.full((1, len(strata)), 2.0)
     shares[0, :-1] = np.cumsum(list(people.strata.values()))[:-1]
     return Nature(

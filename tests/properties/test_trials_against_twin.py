@@ -71,7 +71,8 @@ def test_looks_of_trials(case: dict[str, Any]) -> None:
     timings[:, :2] = case["ends"][-1], case["end"]
     simulate_trials(
         np.uint64(case["seed"]), case["first"], levels, np.ones((2, 2, 1, len(shares))), np.array([int(strata)]),
-        np.array([1, 1]), np.array(blocks, dtype=np.int64), np.stack([case["ends"], case["entered"]]), False, laws,
+        np.array([1, 1]), np.array(blocks, dtype=np.int64), np.empty(0, dtype=np.int64),
+        np.stack([case["ends"], case["entered"]]), False, laws,
         0, np.ones((5, 2)), timings, math.inf, np.array([-1.0, 0.0, 1.0, 1.0]),
         np.zeros((5, 2)), np.empty(0), -1, np.full((1, len(shares), len(shares)), -1.0),
         Looks(cuts=cuts, efficacy=[9.0] * len(cuts), sided=1).rules(), np.array([7]), np.array([7]),

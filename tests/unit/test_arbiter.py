@@ -104,7 +104,7 @@ def test_critical_values_on_the_same_trials(protocol: Protocol, found: Compariso
     assert simulated.z == pytest.approx(simulated.constant * planned.z)
     assert 0 < simulated.constant_error < 0.05
     assert planned.size > t.size > simulated.size
-    assert f"type I error of {100 * planned.size:.1f}%, not 2.5%" in str(found)
+    assert f"type I error of {100 * planned.size:.2f}%, not 2.5%" in str(found)
 
 
 def test_the_type_one_error_is_that_of_operating(protocol: Protocol, found: Comparison) -> None:

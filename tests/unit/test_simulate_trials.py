@@ -614,6 +614,58 @@ def test_a_test_of_the_users_own_stands_in_for_the_protocols(tmp_path: Path) -> 
     assert found.power == 1
 
 
+def test_arms_of_given_numbers(protocol: Protocol) -> None:
+    """Arms of 70 and 50 in every trial, in an order of chance that is that of the trial alone; blocks are refused."""
+    simple = protocol.model_copy(update={
+        "randomization": eq.protocol.Randomization(procedure="simple", allocation={"Placebo": 1, "Drug": 2})
+    })  # fmt: skip
+    sizes = {"Drug": 70, "Placebo": 50}
+    chosen = simple.scenario["everything"]
+    of = by_logrank(simple, chosen, analysis_of(simple, "PFS"))
+    looks = Looks(cuts=CUTS[:2], efficacy=[2.0, 2.0], sided=1)
+    found = Trials(nature=nature(simple, chosen, sizes), looks=looks, seed=3, **of).found(0, 6)
+    for i in range(6):
+        for k, cut in enumerate(looks.cuts):
+            data = trial(simple, chosen, seed=3, number=i, subjects=sizes, cut=cut, estimand="PFS")
+            tte = eq.analyze.endpoint(simple, data, estimand="PFS")
+            assert found[i, k, Z] == pytest.approx(eq.survival.logrank(tte, stratified=True).z, rel=1e-10)
+    whole = operating(
+        simple, looks=Looks(cuts=(Cut(time="30 months"),), efficacy=[2.0], sided=1), scenario=chosen, subjects=sizes,
+        trials=50, seed=1,
+    )  # fmt: skip
+    assert whole.patients.tolist() == [120.0]
+    last = Trials(nature=nature(simple, chosen, sizes), seed=1, looks=whole.looks, **of).found(0, 50)
+    assert (last[:, 0, ENTERED_BY : ENTERED_BY + 2] == [50, 70]).all()
+    with pytest.raises(UnsupportedError, match="simple randomization alone"):
+        nature(protocol, chosen, sizes)
+    for wrong, words in (({"Drug": 70}, "totals are given for Drug"), ({"Drug": 0, "Placebo": 2}, "no number"),
+                         ({"Drug": True, "Placebo": 2}, "no number")):  # fmt: skip
+        with pytest.raises(DesignError, match=words):
+            operating(simple, looks=whole.looks, scenario=chosen, subjects=wrong, trials=2, seed=1)
+
+
+@pytest.mark.parametrize(
+    ("subjects", "where", "words"),
+    [
+        ("{ Drug = 70, Placbo = 50 }", "simulation.x.subjects.Placbo", 'Did you mean "Placebo"'),
+        ("{ Drug = 70 }", "simulation.x.subjects", "nothing is given for the arm 'Placebo'"),
+        ("{ Drug = 70, Placebo = 50 }", "simulation.x.subjects", "blocks keep the ratio"),
+        ("{ Drug = 0, Placebo = 50 }", "simulation.x", "of an arm are 1 or more"),
+        ("1", "simulation.x.subjects", "greater than or equal to 2"),
+        ('"many"', "simulation.x.subjects", "whole number"),
+    ],
+)
+def test_numbers_of_patients_that_are_none(tmp_path: Path, subjects: str, where: str, words: str) -> None:
+    file = tmp_path / "trial.toml"
+    file.write_text(
+        f'{TOML.read_text()}\n[simulation.x]\nlabel = "x"\nestimand = "OS"\nscenario = "survival alone"\n'
+        f"alpha = 0.025\nsided = 1\nhazard_ratio = [0.7]\nsubjects = {subjects}\n"
+    )
+    with pytest.raises(ProtocolError, match=words) as caught:
+        read(file)
+    assert caught.value.where == where
+
+
 def test_who_says_how_many(protocol: Protocol) -> None:
     assert trial(protocol, "everything", seed=1, subjects=50, cut=Cut(time="47 months")).adsl.height == 50  # type: ignore[union-attr]
     bare = protocol.scenario["everything"].model_copy(update={"patients": None})

@@ -6,7 +6,7 @@ import numba
 import numpy as np
 
 from .history import BETWEEN, CROSS, DEATH_AFTER, DEATH_BEFORE, DROPOUT, LOSS, PROGRESSION, VISITS
-from .streams import allocate_in_blocks, allocate_simply, fill_uniforms
+from .streams import allocate_given, allocate_in_blocks, allocate_simply, fill_uniforms
 
 # Purposes of streams, the lowest 8 bits of an address (randomize.streams).
 _ALLOCATION, _BASELINE, _NOISE, _MEASUREMENT = 1, 2, 3, 8
@@ -74,15 +74,17 @@ def _enter(u, accrual, evenly):
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
 def draw_trial(
-    seed, number, factors, effects, measured, places, ratio, sizes, accrual, evenly, needed, u, codes, truly, arm, risks
-):
+    seed, number, factors, effects, measured, places, ratio, sizes, totals, accrual, evenly, needed, u, codes, truly,
+    arm, risks,
+):  # fmt: skip
     """The patients of one trial in order of entry, before anything happens to them.
 
     seed uint64, number int64: the address. factors (f, l): cumulative shares of the levels of each factor, 2 where
     there are no more; effects (a, 2, f, l): what a level does in an arm to the hazards of progression and death;
     measured (f, l, l): cumulative shares of the levels for which a true one is taken, -1 where all are as they are;
     places (f,) int64: 1 where the randomization is stratified by a factor. ratio (a,) int64; sizes (b,) int64 of
-    blocks, (0,) for simple randomization. accrual, evenly: as ``_enter`` takes them; needed (9,) bool. Filled:
+    blocks, (0,) for simple randomization; totals (a,) int64 of its arms, (0,) where these are left to chance. accrual,
+    evenly: as ``_enter`` takes them; needed (9,) bool. Filled:
     u (9 + visits, n) uniforms where needed, the first the share of the accrual period; codes and truly (f, n) int64,
     levels as measured and as they are; arm (n,) int64 as a place in ratio; risks (2, n), a patient's own hazard ratios.
     """
@@ -125,7 +127,10 @@ def draw_trial(
                 queue[i] = queue[i] * levels + codes[f, i]
             strata *= levels
     if sizes.shape[0] == 0:
-        allocate_simply(seed, stem | np.uint64(_ALLOCATION), ratio, arm)
+        if totals.shape[0] == 0:
+            allocate_simply(seed, stem | np.uint64(_ALLOCATION), ratio, arm)
+        else:
+            allocate_given(seed, stem | np.uint64(_ALLOCATION), totals, arm)
     else:
         lengths = np.zeros(strata, dtype=np.int64)
         for i in range(n):

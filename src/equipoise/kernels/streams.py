@@ -193,3 +193,15 @@ def allocate_simply(seed, address, ratio, arm):
             ticket -= ratio[a]
             a += 1
         arm[i] = a
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def allocate_given(seed, address, totals, arm):
+    """Arms (n,) int64 to be filled, totals (a,) of each in an order of chance, as ``randomize.allocate`` draws them."""
+    state = np.zeros(STATE, dtype=np.uint64)
+    i = 0
+    for a in range(totals.shape[0]):
+        for _ in range(totals[a]):
+            arm[i] = a
+            i += 1
+    shuffle(seed, address, state, arm)

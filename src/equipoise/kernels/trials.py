@@ -219,7 +219,7 @@ def _deaths_by_day(time, event, side, stratum, which, days, left, table, k):
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
 def simulate_trials(
-    seed, first, factors, effects, places, ratio, sizes, accrual, evenly, laws, laws_by, ratios, timings, each,
+    seed, first, factors, effects, places, ratio, sizes, totals, accrual, evenly, laws, laws_by, ratios, timings, each,
     crossing, cured, crosses, crosses_by, measured, cuts, counted, fields, pair, by, cox, limits, n, results, data,
 ):  # fmt: skip
     """Many trials, each tested at its looks.
@@ -259,8 +259,8 @@ def simulate_trials(
     heights = np.empty((2, n + 1))
     table, term, weight, out = np.empty((5, n + 1)), np.empty(n + 1), np.empty(n + 1), np.empty(COLUMNS)
     for trial in range(results.shape[0]):
-        draw_trial(seed, first + trial, factors, effects, measured, places, ratio, sizes, accrual, evenly, needed, u,
-                   codes, truly, arm, risks)  # fmt: skip
+        draw_trial(seed, first + trial, factors, effects, measured, places, ratio, sizes, totals, accrual, evenly,
+                   needed, u, codes, truly, arm, risks)  # fmt: skip
         turn(u, arm, truly, cured, crosses, crosses_by)
         _histories(each, u, truly[laws_by], arm, risks, laws, ratios, timings, crossing, visits, history, latent)
         strata = 1

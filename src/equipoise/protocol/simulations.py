@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import pairwise
 from typing import Annotated, Literal
 
@@ -45,7 +46,8 @@ class Simulation(Section):
     from then on that ``after_crossing`` names. Or ``designs``, sets of looks by name which the same patients meet,
     in one scenario or in several (``scenarios``), and at every ``hazard_ratio`` if these are given; the first is what
     others are compared with. The test, ``sided`` at ``alpha``, comes at each number of ``events``, or at the scenario's
-    cut-off if that is earlier, as the last look of a design does. ``subjects`` as of ``simulate.trial``.
+    cut-off if that is earlier, as the last look of a design does. ``subjects`` are how many
+    patients there are, or how many in each arm.
     Beside the hazard ratio stand the differences of restricted means to ``restricted_mean`` and of survival at the
     ``milestone``; ``truth`` adds what a million patients would estimate of each, and the trials' bias and coverage.
     """
@@ -58,7 +60,7 @@ class Simulation(Section):
     alpha: Annotated[float, Field(gt=0, lt=0.5)]
     sided: Literal[1, 2]
     events: Many[Annotated[int, Field(ge=1)]] = ()
-    subjects: Annotated[int, Field(ge=2)] | None = None
+    subjects: Annotated[int, Field(ge=2)] | Table[int] | None = None
     hazard_ratio: Many[Ratio] = ()
     delay: Many[Duration] = ()
     accrual: Many[Duration] = ()
@@ -82,6 +84,8 @@ class Simulation(Section):
             raise ValueError("either `delay` or `accrual` is varied, not both in one grid")
         if (self.delay or self.accrual) and not self.hazard_ratio:
             raise ValueError("`delay` and `accrual` go with `hazard_ratio`")
+        if isinstance(self.subjects, Mapping) and any(n < 1 for n in self.subjects.values()):
+            raise ValueError("`subjects` of an arm are 1 or more")
         for name in ("restricted_mean", "milestone"):
             time = getattr(self, name)
             if time is not None and days(time) < 1:

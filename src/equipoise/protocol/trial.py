@@ -232,6 +232,8 @@ def _check_simulation(protocol: Protocol, simulation: Simulation, path: str) -> 
         raise ProtocolError(
             "there is no scenario that could be simulated", where=f"{path}.scenario", remedy="Add [scenario.NAME]."
         )
+    if isinstance(simulation.subjects, Mapping):
+        _check_totals(protocol, simulation.subjects, f"{path}.subjects")
     for i, name in enumerate(simulation.scenarios):
         known(name, protocol.scenario, "scenario", f"{path}.scenarios[{i}]")
     if simulation.scenario is not None:
@@ -240,6 +242,22 @@ def _check_simulation(protocol: Protocol, simulation: Simulation, path: str) -> 
     named = simulation.scenarios or (() if simulation.scenario is None else (simulation.scenario,))
     for scenario in [protocol.scenario[name] for name in named] or stated[:1]:
         _check_simulated(protocol, simulation, scenario, path)
+
+
+def _check_totals(protocol: Protocol, subjects: Mapping[str, int], path: str) -> None:
+    """Numbers of patients are of every arm, and of a procedure under which they may be given."""
+    chosen = protocol.randomization
+    arms = protocol.arms if chosen is None else chosen.allocation
+    for arm in subjects:
+        known(arm, arms, "arm of the randomization", f"{path}.{quoted(arm)}")
+    if missing := [arm for arm in arms if arm not in subjects]:
+        raise ProtocolError(f"nothing is given for the arm {missing[0]!r}", where=path, remedy="Add it.")
+    if chosen is not None and chosen.procedure != "simple":
+        raise ProtocolError(
+            "numbers of patients by arm go with simple randomization: blocks keep the ratio by themselves",
+            where=path,
+            remedy="Give the number of patients in all.",
+        )
 
 
 def _check_simulated(protocol: Protocol, simulation: Simulation, scenario: Scenario, path: str) -> None:

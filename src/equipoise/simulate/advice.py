@@ -19,7 +19,7 @@ from ..results import Row, fixed
 from .ground import Law, Lives, Setting, ground, times_at
 from .model import Model, law_times, model
 from .proving import ADJUSTED, METHODS, Proven, prove
-from .trial import scenario_of, subjects_of
+from .trial import number_of, scenario_of, subjects_of
 
 if TYPE_CHECKING:
     import polars as pl
@@ -149,7 +149,7 @@ def lives_of(trial: Protocol, scenario: Scenario) -> Lives:
         )  # fmt: skip
     laws = [_law(made, k, made.arms.index(control)) for k in range(3)]
     sizes = trial.randomization.allocation if trial.randomization else {}
-    total = subjects_of(trial, scenario, None)
+    total = number_of(subjects_of(trial, scenario, None))
     published = {n.arm: int(n.printed.value) for n in trial.published.numbers
                  if n.statistic == "subjects" and n.arm in (control, experimental) and n.estimand is None
                  and not n.printed.word}  # fmt: skip

@@ -6,7 +6,7 @@ import math
 import os
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -132,8 +132,12 @@ def _compared(trial: Protocol, found: Justification, runs: _Runs) -> Comparison:
             where="design",
             remedy="Draw patients of a scenario with simulate.trial and analyze them.",
         )
-    runs.runs = len(can) + (0 if reason else 2)
-    formulas = [_by_formula(name, plan, runs) for name, plan in plans.items()]
+    own = {name: _drawn(plan) for name, plan in plans.items() if isinstance(plan, Plan)}
+    runs.runs = len(set(own.values())) + (0 if reason else 2)
+    done: dict[tuple[object, ...], Operating] = {}
+    for name, drawn in own.items():  # formulas that agree on the trial need one run
+        done[drawn] = done.get(drawn) or runs.power(plans[name])  # type: ignore[arg-type]
+    formulas = [_by_formula(name, plan, done.get(own.get(name, ()))) for name, plan in plans.items()]
     formulas.sort(key=lambda one: (bool(one.reason), one.events, one.patients))
     open_ = {"power", "ratios"} & set(found.unrounded.solved)
     test = found.plan.test
@@ -171,11 +175,17 @@ def _refusal(plan: Plan) -> str:
     return ""
 
 
-def _by_formula(name: str, plan: Plan | str, runs: _Runs) -> Simulated:
+def _drawn(plan: Plan) -> tuple[object, ...]:
+    """All that simulated trials of a plan depend on."""
+    looks, drawn = looks_of(plan), nature_of(plan)
+    every = [getattr(one, field.name) for one in (looks, drawn) for field in fields(one)]
+    return tuple(one.tobytes() if isinstance(one, np.ndarray) else one for one in every)
+
+
+def _by_formula(name: str, plan: Plan | str, got: Operating | None) -> Simulated:
     label = FORMULAS[name]
-    if isinstance(plan, str):
-        return Simulated(formula=label, plan=None, reason=plan)
-    got = runs.power(plan)
+    if isinstance(plan, str) or got is None:
+        return Simulated(formula=label, plan=None, reason=str(plan))
     return Simulated(formula=label, plan=plan, power=got.power, error=got.power_error, unmet=float(got.unmet[-1]))
 
 

@@ -133,7 +133,7 @@ class Comparison:
         if len(self.critical) < 2:
             return ""
         planned, kept = self.critical[0], self.critical[-1]
-        sizes = [f"{fixed(100 * share, 1)}%" for share in (planned.size, kept.power)]
+        sizes = f"{fixed(100 * planned.size, 2)}%", f"{fixed(100 * kept.power, 1)}%"
         return (
             f"; but the test of this design has a one-sided type I error of {sizes[0]}, not {100 * self.alpha:.6g}%, "
             f"which flatters these powers: with bounds that keep alpha its own is {sizes[1]}"

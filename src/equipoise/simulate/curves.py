@@ -19,7 +19,7 @@ from ..survival import Curve, kaplan_meier
 from ..units import DAYS_PER_MONTH
 from .many import check_trials
 from .operating import seed_of
-from .trial import analysis_of, scenario_of, subjects_of, trial
+from .trial import Subjects, analysis_of, number_of, scenario_of, subjects_of, trial
 
 if TYPE_CHECKING:
     import polars as pl
@@ -104,7 +104,7 @@ def curves(
     scenario: str | Scenario | None = None,
     *,
     estimand: str | None = None,
-    subjects: int | None = None,
+    subjects: Subjects | None = None,
     trials: int = 30,
     seed: int = 1,
 ) -> Curves:
@@ -126,14 +126,14 @@ def curves(
     check_trials(trials)
     seed = seed_of(seed)
     chosen = scenario_of(protocol, scenario)
-    n = subjects_of(protocol, chosen, subjects)
+    own = subjects_of(protocol, chosen, subjects)
     wanted = analysis_of(protocol, None).estimand if estimand is None else estimand
 
-    def observed(number: int, patients: int) -> TimeToEvent:
+    def observed(number: int, patients: Subjects) -> TimeToEvent:
         data = trial(protocol, chosen, seed=seed, number=number, subjects=patients)
         return endpoint(protocol, data, estimand=wanted)
 
-    single = [kaplan_meier(observed(number, n)) for number in range(trials)]
+    single = [kaplan_meier(observed(number, own)) for number in range(trials)]
     truth = kaplan_meier(_together([observed(_ELSEWHERE + part, _PATIENTS) for part in range(_LARGE)]))
     about = protocol.estimands[wanted]
     arms = (about.treatment.experimental, about.treatment.control)
@@ -144,7 +144,7 @@ def curves(
         name=name, label=chosen.label, arms=arms, time=time,
         single=np.array([[_heights(one[arm], time) for arm in arms] for one in single]),
         truth=np.array([_heights(truth[arm], time) for arm in arms]),
-        subjects=n, patients=_PATIENTS * _LARGE, seed=seed,
+        subjects=number_of(own), patients=_PATIENTS * _LARGE, seed=seed,
         context=Row(
             statistic="", analysis=f"curves {name}", role="simulation", estimand=wanted, population=about.population,
             endpoint=about.variable, origin="simulated",

@@ -19,13 +19,13 @@ from ..errors import DesignError, UnsupportedError
 from ..protocol import Protocol, Scenario, SimulatedDesign, Simulation, quoted
 from ..results import Row, fixed
 from .characteristics import Operating
-from .grid import tenths
+from .grid import tenths, told_subjects
 from .looks import Cut, Looks, looks_at
 from .model import without_effect
 from .operating import operating
 from .paired import Paired, compare_designs
 from .patients import endpoint_place
-from .trial import scenario_of, subjects_of
+from .trial import scenario_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -175,9 +175,9 @@ def _notes(
 ) -> Iterator[str]:
     """What a reader must know of the designs, and of the scenarios."""
     for scenario in scenarios_of(protocol, asked):
-        n = subjects_of(protocol, scenario, asked.subjects)
+        n = told_subjects(protocol, scenario, asked)
         yield (
-            f"{asked.label}: {n} patients of the model {scenario.label!r}, accrual over {scenario.accrual}, cut off at "
+            f"{asked.label}: {n} of the model {scenario.label!r}, accrual over {scenario.accrual}, cut off at "
             f"{scenario.cutoff}; {asked.sided}-sided test at {asked.alpha:g}; power is the share of trials with a "
             "claim for the experimental arm"
         )

@@ -21,7 +21,7 @@ from .many import RATIO
 from .model import without_effect
 from .operating import operating
 from .patients import endpoint_place
-from .trial import scenario_of, subjects_of
+from .trial import number_of, scenario_of, subjects_of
 
 _LONG = 100_000  # trials of a setting: a shorter one is done before one asks
 _SHORT = 0.05  # events of the mean: fewer are not told
@@ -145,7 +145,7 @@ def grid_of(
             raise
         interrupted = True
     ordered = sorted(cells, key=lambda cell: (list(dict.fromkeys(c.group for c in cells)).index(cell.group), cell.x))
-    n = subjects_of(protocol, scenario, asked.subjects)
+    n = told_subjects(protocol, scenario, asked)
     context = Row(
         statistic="", analysis=name, role="simulation", estimand=asked.estimand, population=estimand.population,
         endpoint=estimand.variable, toml_path=f"simulation.{name}", origin="simulated",
@@ -156,6 +156,13 @@ def grid_of(
         context=context,
         dated=bool(asked.accrual),
     ), interrupted  # fmt: skip
+
+
+def told_subjects(protocol: Protocol, scenario: Scenario, asked: Simulation) -> str:
+    """How many patients, and how many in each arm if that is fixed."""
+    subjects = subjects_of(protocol, scenario, asked.subjects)
+    each = ", ".join(f"{n} {arm}" for arm, n in subjects.items()) if isinstance(subjects, Mapping) else ""
+    return f"{number_of(subjects)} patients{f' ({each})' if each else ''}"
 
 
 def _cut_short(asked: Simulation, cells: list[Cell]) -> Iterator[str]:
@@ -220,14 +227,14 @@ def _kept(protocol: Protocol, asked: Simulation, scenario: Scenario) -> str:
 
 
 def _notes(
-    protocol: Protocol, asked: Simulation, scenario: Scenario, subjects: int, *, progressing: bool
+    protocol: Protocol, asked: Simulation, scenario: Scenario, subjects: str, *, progressing: bool
 ) -> Iterator[str]:
     """What a reader must know of a grid."""
     times = f"accrual over {scenario.accrual}, cut off at {scenario.cutoff}"
     if asked.accrual:
         times = f"accrual over {' or '.join(asked.accrual)}, cut off {follow_up(scenario)} days after it has ended"
     yield (
-        f"{asked.label}: {subjects} patients of the model {scenario.label!r}, {times}; "
+        f"{asked.label}: {subjects} of the model {scenario.label!r}, {times}; "
         f"{asked.sided}-sided test at {asked.alpha:g}, without interim looks; power is the share of trials "
         "with a claim for the experimental arm"
     )

@@ -98,9 +98,9 @@ class Trials:
         out = np.empty((trials, *shape, FOUND))
         tested = np.zeros((trials if data else 0, *shape, 4 + len(one.factors), one.patients), dtype=np.int64)
         simulate_trials(
-            np.uint64(self.seed), first, one.shares, one.effects, one.places, one.ratio, one.sizes, one.accrual,
-            one.evenly, one.laws, one.laws_by, one.ratios, one.timings, one.each, one.crossing, one.cured, one.crosses,
-            one.crosses_by, one.measured, self.rules(),
+            np.uint64(self.seed), first, one.shares, one.effects, one.places, one.ratio, one.sizes, one.totals,
+            one.accrual, one.evenly, one.laws, one.laws_by, one.ratios, one.timings, one.each, one.crossing, one.cured,
+            one.crosses, one.crosses_by, one.measured, self.rules(),
             np.array([_FIELDS[place] for place in (self.endpoint, *self._also_counted().values())]),
             np.array([_FIELDS[endpoint] for endpoint in endpoints]),
             np.array([one.arms.index(self.control), one.arms.index(self.experimental)]),

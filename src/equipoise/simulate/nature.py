@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -13,7 +14,8 @@ from ..design import Plan
 from ..design.course import longest
 from ..design.hazards import Hazard, HazardRatio
 from ..errors import UnsupportedError
-from ..protocol import Protocol, Scenario
+from ..protocol import Protocol, Randomization, Scenario
+from ..randomize.totals import wanted_totals
 from ..results import read_only
 from .cohort import measured_shares, randomization_of
 from .model import law_of, model
@@ -29,7 +31,8 @@ class Nature:
 
     ``arms`` in the order of ``ratio`` (a,); ``factors`` with the names of their ``levels``, ``shares`` (f, l)
     cumulative, ``effects`` (a, 2, f, l) on progression and death, ``places`` (f,) 1 where the randomization is
-    stratified; ``sizes`` of blocks (none: simple randomization). ``laws`` (s, a, 5, w) by true level of
+    stratified; ``sizes`` of blocks (none: simple randomization),
+    ``totals`` (a,) of the arms (none: as they come). ``laws`` (s, a, 5, w) by true level of
     factor ``laws_by`` (s is 1 where one is for all), ``ratios`` (5, a), ``timings``
     (a, 9) and ``crossing`` (4,); ``cured`` (5, a) shares; ``crosses`` (l,) by true level of factor ``crosses_by`` (-1:
     none); ``measured`` (f, l, l) cumulative shares for which true levels are taken (-1: as they are); ``each``: longest
@@ -41,6 +44,7 @@ class Nature:
     arms: tuple[str, ...]
     ratio: Codes
     sizes: Codes
+    totals: Codes
     factors: tuple[str, ...]
     levels: tuple[tuple[str, ...], ...]
     shares: Vector
@@ -63,7 +67,7 @@ class Nature:
         read_only(self)
 
 
-def nature(trial: Protocol, scenario: Scenario, patients: int) -> Nature:
+def nature(trial: Protocol, scenario: Scenario, patients: int | Mapping[str, int]) -> Nature:
     """The patients of a scenario, allocated by the protocol's own procedure.
 
     >>> from equipoise.protocol import example
@@ -93,10 +97,11 @@ def nature(trial: Protocol, scenario: Scenario, patients: int) -> Nature:
         crossing[0] = arms.index(made.arms[int(crossing[0])]) if made.arms[int(crossing[0])] in arms else -1
     return Nature(
         label=scenario.label,
-        patients=patients,
+        patients=sum(patients.values()) if isinstance(patients, Mapping) else patients,
         arms=arms,
         ratio=np.array(list(chosen.allocation.values()), dtype=np.int64),
         sizes=np.array(chosen.block_sizes, dtype=np.int64),
+        totals=_totals(chosen, patients),
         factors=tuple(factors),
         levels=tuple(tuple(one.levels) for one in factors.values()),
         shares=shares,
@@ -115,6 +120,22 @@ def nature(trial: Protocol, scenario: Scenario, patients: int) -> Nature:
         crosses_by=-1 if not len(made.crosses) else list(factors).index(str(scenario.crossover.by)),  # type: ignore[union-attr]
         measured=measured,
     )
+
+
+def _totals(chosen: Randomization, patients: int | Mapping[str, int]) -> Codes:
+    """The totals of the arms, where they are given.
+
+    Raises ``UnsupportedError`` for permuted blocks: those with given totals are drawn until they match.
+    """
+    if not isinstance(patients, Mapping):
+        return np.empty(0, dtype=np.int64)
+    if chosen.procedure != "simple":
+        raise UnsupportedError(
+            "many trials whose arms have given numbers of patients are simulated for simple randomization alone",
+            where="subjects",
+            remedy="Give the number in all, of which blocks keep the ratio.",
+        )
+    return wanted_totals(chosen, np.array([sum(patients.values())]), patients)
 
 
 def nature_of(plan: Plan, *, hazard_ratio: float | None = None) -> Nature:
@@ -154,6 +175,7 @@ def nature_of(plan: Plan, *, hazard_ratio: float | None = None) -> Nature:
         arms=(people.experimental, people.control_arm),
         ratio=np.array([whole.numerator, whole.denominator], dtype=np.int64),
         sizes=np.array([whole.numerator + whole.denominator], dtype=np.int64),
+        totals=np.empty(0, dtype=np.int64),
         factors=("stratum",),
         levels=(strata,),
         shares=shares,

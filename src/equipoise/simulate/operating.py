@@ -21,7 +21,7 @@ from .many import CHUNK, Trials, estimates_of, run_trials
 from .nature import nature, nature_of
 from .own_analysis import OwnAnalysis
 from .patients import endpoint_place
-from .trial import analysis_of, scenario_of, subjects_of
+from .trial import Subjects, analysis_of, scenario_of, subjects_of
 
 _PATIENTS, _LARGE, _ELSEWHERE = 10_000, 100, 1 << 40  # of a large trial; such trials; where their numbers begin
 
@@ -35,7 +35,7 @@ def operating(  # noqa: PLR0913 - the house plan's public name
     looks: Looks | None = None,
     scenario: str | Scenario | None = None,
     estimand: str | None = None,
-    subjects: int | None = None,
+    subjects: Subjects | None = None,
     hazard_ratio: float | None = None,
     cox: bool = True,
     analysis: OwnAnalysis | None = None,
@@ -127,7 +127,7 @@ def _truth(many: Trials) -> dict[str, tuple[tuple[float, ...], tuple[float, ...]
     cuts = tuple(Cut(time=f"{day:g} days") for day in middle)
     large = replace(
         many,
-        nature=replace(many.nature, patients=_PATIENTS),
+        nature=replace(many.nature, patients=_PATIENTS, totals=np.empty(0, dtype=np.int64)),
         looks=Looks(cuts=cuts, efficacy=np.full(len(cuts), np.inf), sided=1),
     )
     if many.analysis is None:

@@ -21,7 +21,7 @@ from .looks import Looks
 from .many import CHUNK, Trials, check_trials, stops
 from .nature import Nature, nature, nature_of
 from .operating import by_logrank, of_plan, seed_of
-from .trial import analysis_of, scenario_of, subjects_of
+from .trial import Subjects, analysis_of, scenario_of, subjects_of
 
 if TYPE_CHECKING:
     import polars as pl
@@ -131,7 +131,7 @@ def compare_designs(
     trials: int,
     seed: int,
     estimand: str | None = None,
-    subjects: int | None = None,
+    subjects: Subjects | None = None,
 ) -> Paired:
     """Power, events and days at which trials end under each of some sets of looks, and how they differ from the first:
     in the same simulated trials of the same patients, so that chance is mostly taken out of the differences.
@@ -176,7 +176,7 @@ def compare_designs(
 
 def _patients(
     protocol: Protocol | None, scenario: str | Scenario | None, plan: Plan | None, estimand: str | None,
-    subjects: int | None,
+    subjects: Subjects | None,
 ) -> tuple[Nature, dict[str, Any], str, Row]:  # fmt: skip
     """What draws the patients, how they are tested, in words, and what rows say of it."""
     empty = Row(statistic="", analysis="designs", role="simulation", origin="simulated")

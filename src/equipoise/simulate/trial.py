@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import fields, replace
 
 import numpy as np
@@ -14,6 +15,7 @@ from .looks import Cut
 from .model import model
 from .patients import endpoint_place, patients
 
+Subjects = int | Mapping[str, int]  # of a trial, or of each of its arms
 _DAY = ("pfs_day", "os_day", "ttp_day")
 _EVENT = ("pfs_event", "os_event", "ttp_event")
 
@@ -24,14 +26,15 @@ def trial(
     *,
     seed: int,
     number: int = 0,
-    subjects: int | None = None,
+    subjects: Subjects | None = None,
     cut: Cut | None = None,
     estimand: str | None = None,
 ) -> Patients:
     """The patients of one trial, allocated by the protocol's own procedure, as ``analyze.run`` takes them.
 
-    ``number`` is the trial's place among those of a seed: trial 7 alone is trial 7 of 100,000. ``subjects`` defaults to
-    the scenario's ``patients``, else to those that the protocol quotes as published. ``cut`` is when the data are cut,
+    ``number`` is the trial's place among those of a seed: trial 7 alone is trial 7 of 100,000. ``subjects`` is how
+    many patients there are, or how many in each arm, given which the procedure allocates them; it defaults to the
+    scenario's ``patients``, else to those that the protocol quotes as published. ``cut`` is when the data are cut,
     by default at the scenario's cut-off; events are those of the endpoint of ``estimand`` (by default the primary
     analysis's) in its two arms, and a cut that never comes is the cut-off.
 
@@ -42,10 +45,10 @@ def trial(
     135 patients in ADTTE (PFS: 135 records, OS: 135 records), origin simulated
     """
     chosen = scenario_of(protocol, scenario)
-    n = subjects_of(protocol, chosen, subjects)
+    wanted = subjects_of(protocol, chosen, subjects)
     made = model(protocol, chosen)
-    baseline = draw_baseline(protocol, chosen, n, seed=seed, number=number)
-    u = draw_columns(made, n, seed=seed, number=number)
+    baseline = draw_baseline(protocol, chosen, wanted, seed=seed, number=number)
+    u = draw_columns(made, number_of(wanted), seed=seed, number=number)
     drawn = cohort(protocol, made, baseline, u, seed=seed, number=number)
     if cut is not None:
         analysis = analysis_of(protocol, estimand)
@@ -117,12 +120,19 @@ def scenario_of(protocol: Protocol, scenario: str | Scenario | None) -> Scenario
     return known[scenario]
 
 
-def subjects_of(protocol: Protocol, scenario: Scenario, given: int | None) -> int:
-    """How many patients a trial has."""
+def number_of(subjects: Subjects) -> int:
+    """How many patients there are in all."""
+    return sum(subjects.values()) if isinstance(subjects, Mapping) else subjects
+
+
+def subjects_of(protocol: Protocol, scenario: Scenario, given: Subjects | None) -> Subjects:
+    """How many patients a trial has, or each of its arms."""
     if given is not None:
-        if isinstance(given, bool) or not isinstance(given, int | np.integer) or given < 2:
+        numbers = list(given.values()) if isinstance(given, Mapping) else [given]
+        right = all(not isinstance(one, bool) and isinstance(one, int | np.integer) and one > 0 for one in numbers)
+        if not right or sum(numbers) < 2:
             raise DesignError(f"{given!r} is no number of patients", where="subjects", remedy="Give 2 or more.")
-        return int(given)
+        return dict(given) if isinstance(given, Mapping) else int(given)
     if scenario.patients is not None:
         return scenario.patients
     arms = protocol.randomization.allocation if protocol.randomization else {}

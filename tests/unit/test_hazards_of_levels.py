@@ -17,7 +17,7 @@ from equipoise.errors import ProtocolError, UnsupportedError
 from equipoise.protocol import Protocol, Scenario, read
 from equipoise.protocol.varied import check_effect, delayed
 from equipoise.simulate import Cut, Looks, Trials, model, nature, nature_of, operating, trial, without_effect
-from equipoise.simulate.operating import by_logrank, of_plan
+from equipoise.simulate.operating import analyzed_by, of_plan
 from equipoise.simulate.trial import analysis_of
 from equipoise.units import DAYS_PER_MONTH
 
@@ -126,7 +126,7 @@ def test_many_trials_are_single_ones(protocol: Protocol, measured: dict[str, Any
     after = {**LAW, "levels": {"high": {"median": "3 months"}}}
     changed = {"progression": LAW, "death_after_progression": after, "factors": old | factors}
     chosen = Scenario.model_validate({**dict(everything), **changed})
-    of = by_logrank(protocol, chosen, analysis_of(protocol, "PFS"))
+    of = analyzed_by(protocol, chosen, analysis_of(protocol, "PFS"))
     looks = Looks(cuts=(Cut(events=30), Cut(time="20 months")), efficacy=[2.0, 2.0], sided=1)
     found = Trials(nature=nature(protocol, chosen, 120), looks=looks, seed=3, **of).found(0, 6)
     for i in range(6):

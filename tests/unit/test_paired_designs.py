@@ -15,7 +15,7 @@ from equipoise.kernels.trials import DAY, EVENTS, MET, Z
 from equipoise.protocol import Protocol, read
 from equipoise.simulate import Cut, Looks, Paired, Trials, compare_designs, looks_of, nature, operating
 from equipoise.simulate.many import stops, sums_of
-from equipoise.simulate.operating import by_logrank
+from equipoise.simulate.operating import analyzed_by
 from equipoise.simulate.trial import analysis_of
 
 ONE = Looks(cuts=(Cut(events=90),), efficacy=[1.96], sided=1)
@@ -36,7 +36,7 @@ def found(protocol: Protocol) -> Paired:
 
 def singles(protocol: Protocol, looks: Looks, trials: int, first: int = 0) -> tuple[Trials, Any]:
     scenario = protocol.scenario["survival alone"]
-    of = by_logrank(protocol, scenario, analysis_of(protocol, "OS"))
+    of = analyzed_by(protocol, scenario, analysis_of(protocol, "OS"))
     task = Trials(nature=nature(protocol, scenario, 150), looks=looks, seed=5, **of)
     return task, task.found(first, trials)
 

@@ -53,7 +53,7 @@ from equipoise.simulate import (
     trial,
     without_effect,
 )  # fmt: skip
-from equipoise.simulate.operating import by_logrank
+from equipoise.simulate.operating import analyzed_by
 from equipoise.simulate.trial import analysis_of
 from equipoise.survival import TimeToEvent
 
@@ -73,7 +73,7 @@ def protocol() -> Protocol:
 def many(protocol: Protocol, scenario: str, estimand: str, *cuts: Cut, seed: int = 11, **more: Any) -> Trials:
     chosen = protocol.scenario[scenario]
     looks = Looks(cuts=cuts, efficacy=[2.0] * len(cuts), sided=1)
-    of = by_logrank(protocol, chosen, analysis_of(protocol, estimand))
+    of = analyzed_by(protocol, chosen, analysis_of(protocol, estimand))
     return Trials(nature=nature(protocol, chosen, chosen.patients or 0), looks=looks, seed=seed, **of, **more)
 
 
@@ -120,7 +120,7 @@ def test_visits_far_off_their_days(protocol: Protocol, cut: Cut, lag: dict[str, 
         }
     )
     looks = Looks(cuts=(Cut(events=15), cut), efficacy=[2.0, 2.0], sided=1)
-    of = by_logrank(protocol, chosen, analysis_of(protocol, "PFS"))
+    of = analyzed_by(protocol, chosen, analysis_of(protocol, "PFS"))
     found = Trials(nature=nature(protocol, chosen, 120), looks=looks, seed=3, **of).found(0, 8)
     for i in range(8):
         for k, one in enumerate(looks.cuts):
@@ -141,7 +141,7 @@ def test_a_model_without_progression_takes_the_same_way_as_one_with_it(protocol:
         }
     )
     task = many(protocol, "survival alone", "OS", *CUTS[:2])
-    of = by_logrank(protocol, never, analysis_of(protocol, "OS"))
+    of = analyzed_by(protocol, never, analysis_of(protocol, "OS"))
     slow = Trials(nature=nature(protocol, never, 150), looks=task.looks, seed=11, **of)
     np.testing.assert_array_equal(slow.found(0, 20), task.found(0, 20))
 
@@ -176,7 +176,7 @@ def predictive(protocol: Protocol, **more: Any) -> Scenario:
 def test_a_factor_that_predicts_the_effect(protocol: Protocol) -> None:
     """Many trials are single ones; in 20,000 patients the ratio of the arms differs by level as it was given."""
     chosen = predictive(protocol)
-    of = by_logrank(protocol, chosen, analysis_of(protocol, "PFS"))
+    of = analyzed_by(protocol, chosen, analysis_of(protocol, "PFS"))
     looks = Looks(cuts=CUTS[:2], efficacy=[2.0, 2.0], sided=1)
     found = Trials(nature=nature(protocol, chosen, 120), looks=looks, seed=3, **of).found(0, 5)
     for i in range(5):
@@ -583,11 +583,6 @@ def test_what_is_refused(protocol: Protocol, call: Any, words: str) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ('role = "primary"', 'role = "primary"\nweights = "gehan"', "no log-rank test without weights"),
-        ('role = "primary"', 'role = "primary"\nrho = 1', "no log-rank test without weights"),
-        ('role = "primary"', 'role = "primary"\ntest = "cox"', "no log-rank test without weights"),
-        ('role = "primary"', 'role = "primary"\ncovariates = ["SEX"]', "no log-rank test without weights"),
-        ('role = "primary"', 'role = "primary"\nnull_hazard_ratio = 1.3', "no log-rank test without weights"),
         ('as_randomized = ["REGION"]', 'as_randomized = ["REGION", "AGEGR"]', "no factor 'AGEGR'"),
         ('label = "All randomized patients"', 'label = "Women"\nflag = "SEX"', "a part of those who are randomized"),
         ('label = "All randomized patients"', 'label = "Women"\nwhere = { SEX = "F" }', "a part of those"),
@@ -621,7 +616,7 @@ def test_arms_of_given_numbers(protocol: Protocol) -> None:
     })  # fmt: skip
     sizes = {"Drug": 70, "Placebo": 50}
     chosen = simple.scenario["everything"]
-    of = by_logrank(simple, chosen, analysis_of(simple, "PFS"))
+    of = analyzed_by(simple, chosen, analysis_of(simple, "PFS"))
     looks = Looks(cuts=CUTS[:2], efficacy=[2.0, 2.0], sided=1)
     found = Trials(nature=nature(simple, chosen, sizes), looks=looks, seed=3, **of).found(0, 6)
     for i in range(6):

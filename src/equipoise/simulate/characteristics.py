@@ -17,7 +17,8 @@ from ..units import DAYS_PER_MONTH, MONTH_LENGTH_NOTE
 from .critical import error_of
 from .looks import Looks
 from .many import RATIO, Sums, Trials, estimates_of
-from .own_analysis import OWN
+from .own_analysis import estimate_of
+from .protocol_analysis import ProtocolAnalysis
 
 if TYPE_CHECKING:
     import polars as pl
@@ -232,7 +233,10 @@ def over_root(sd: float, count: float) -> float:
 def name_of_test(task: Trials) -> str:
     """The test that meets the bounds, and the estimates beside it."""
     strata = f"stratified by {', '.join(task.by)}" if task.by else "unstratified"
-    test = f"log-rank test, {strata}" if task.analysis is None else "an analysis of the user's own"
+    test = f"log-rank test, {strata}"
+    if task.analysis is not None:
+        own = isinstance(task.analysis, ProtocolAnalysis)
+        test = f"{task.analysis}, {strata}" if own else "an analysis of the user's own"
     test += f"; Cox model with Efron's ties, {strata}" if task.cox else ""
     test += f"; restricted means to {task.tau}, in days, {strata}" if task.tau else ""
     test += f"; survival at {task.at}, {strata}" if task.at else ""
@@ -258,10 +262,11 @@ def summary(task: Trials, total: Sums, interrupted: bool) -> Operating:
         spread = max(total.whole[f"{name} squared"] / n - middle**2, 0.0)
         expected[name] = (middle, math.sqrt(spread / n))
     z = sums["with z"]
+    own = None if task.analysis is None else estimate_of(task.analysis)
     estimates = {}
     for name in estimates_of(task):
         count = sums[f"with {name}"]
-        if name == OWN and not count.any():  # the function gives Z alone
+        if name == own and not count.any():  # the function gives Z alone
             continue
         true = task.truth.get(name)
         estimates[name] = Estimated(
@@ -269,7 +274,7 @@ def summary(task: Trials, total: Sums, interrupted: bool) -> Operating:
             mean=mean(name, count),
             sd=sd(name, count),
             standard_error=mean(f"{name} error", count),
-            crossed=None if name == OWN else sums[f"crossed by {name}"] / n,
+            crossed=None if name == own else sums[f"crossed by {name}"] / n,
             truth=None if true is None else np.array(true[0]),
             truth_error=None if true is None else np.array(true[1]),
             covered=None if true is None else np.where(np.isnan(true[0]), np.nan, mean(f"covered {name}", count)),

@@ -25,7 +25,7 @@ from ..units import days
 from .kept import Kept, kept_in
 from .looks import Looks
 from .nature import Nature
-from .own_analysis import ESTIMATE, HIGH, LOW, OWN, OwnAnalysis, analyzed
+from .own_analysis import ESTIMATE, HIGH, LOW, OwnAnalysis, analyzed, estimate_of
 
 Vector = NDArray[np.float64]
 CHUNK = 1_000  # trials after which a wanted precision is asked for, whoever has simulated them
@@ -85,8 +85,14 @@ class Trials:
         of ``endpoint``."""
         return self._simulated(first, trials, tuple(endpoints))[0]
 
-    def analyzed(self, number: int) -> tuple[Vector, list[str]]:
-        """``found`` of one trial with Z and the estimate of ``analysis``, (1, k, 18); and what went wrong."""
+    def tested(self, first: int, trials: int) -> tuple[Vector, list[str]]:
+        """``found``, where ``analysis`` is given with its Z and estimate, (trials, k, 18); and what went wrong."""
+        if self.analysis is None:
+            return self.found(first, trials), []
+        each = [self._analyzed(number) for number in range(first, first + trials)]
+        return np.concatenate([one for one, _ in each]), [why for _, wrong in each for why in wrong]
+
+    def _analyzed(self, number: int) -> tuple[Vector, list[str]]:
         every, data = self._simulated(number, 1, (self.endpoint,), data=True)
         return analyzed(self, every[:, :, 0], data[0, :, 0], number)
 
@@ -132,13 +138,9 @@ class Sums:
 
 def _chunk(task: Trials, first: int, trials: int, keep: bool) -> tuple[Sums, Vector | None]:
     """What a chunk of trials adds, and what was found in each if that is kept; runs wherever an executor puts it."""
-    if task.analysis is None:
-        found = task.found(first, trials)
-        return sums_of(task, found), found if keep else None
-    each = [task.analyzed(number) for number in range(first, first + trials)]
-    found = np.concatenate([one for one, _ in each])
+    found, wrong = task.tested(first, trials)
     sums = sums_of(task, found)
-    sums.wrong = [why for _, wrong in each for why in wrong]
+    sums.wrong = wrong
     return sums, found if keep else None
 
 
@@ -180,7 +182,7 @@ def estimates_of(task: Trials) -> dict[str, int]:
     """The estimates that are asked for, with their columns in what is found."""
     asked = (task.cox, task.tau is not None, task.at is not None)
     found = {name: column for (name, column), is_so in zip(ESTIMATES.items(), asked, strict=True) if is_so}
-    return found if task.analysis is None else {**found, OWN: ESTIMATE}
+    return found if task.analysis is None else {**found, estimate_of(task.analysis): ESTIMATE}
 
 
 def sums_of(task: Trials, found: Vector) -> Sums:
@@ -201,8 +203,8 @@ def sums_of(task: Trials, found: Vector) -> Sums:
     }
     got.by_look["short"] = (values["events"] < task.looks.wanted).sum(axis=0).astype(float)
     got.by_look["with z"] = np.isfinite(z).sum(axis=0).astype(float)
-    own = {} if task.analysis is None else {OWN: ESTIMATE}
-    for name, at_column in {**ESTIMATES, **own}.items():
+    own = "" if task.analysis is None else estimate_of(task.analysis)
+    for name, at_column in {**ESTIMATES, **({own: ESTIMATE} if own else {})}.items():
         value, error = found[:, :, at_column], found[:, :, at_column + 1]
         has = np.isfinite(value) & (error > 0)
         values |= {name: np.where(has, value, 0.0), f"{name} error": np.where(has, error, 0.0)}
@@ -211,10 +213,10 @@ def sums_of(task: Trials, found: Vector) -> Sums:
             true = np.array(task.truth[name][0])
             far = np.abs(np.where(has, value, np.inf) - true)
             inside = far <= _LIMIT * values[f"{name} error"]
-            if name == OWN:
+            if name == own:
                 inside = has & (found[:, :, LOW] <= true) & (true <= found[:, :, HIGH])
             got.by_look[f"covered {name}"] = inside.sum(axis=0).astype(float)
-        if name == OWN:  # whose Z meets the bounds as it is
+        if name == own:  # whose Z meets the bounds as it is
             continue
         with np.errstate(divide="ignore", invalid="ignore"):
             other_z = np.where(has, (-1 if name == RATIO else 1) * value / error, -np.inf)

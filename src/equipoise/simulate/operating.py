@@ -13,7 +13,7 @@ import numpy as np
 
 from ..design import Plan
 from ..errors import DesignError, UnsupportedError
-from ..protocol import Analysis, Protocol, Scenario, quoted, test_of
+from ..protocol import Analysis, Protocol, Scenario, quoted
 from ..units import days
 from .characteristics import Operating, summary
 from .looks import Cut, Looks, looks_of
@@ -21,6 +21,7 @@ from .many import CHUNK, Trials, estimates_of, run_trials
 from .nature import nature, nature_of
 from .own_analysis import OwnAnalysis
 from .patients import endpoint_place
+from .protocol_analysis import protocol_analysis
 from .trial import Subjects, analysis_of, scenario_of, subjects_of
 
 _PATIENTS, _LARGE, _ELSEWHERE = 10_000, 100, 1 << 40  # of a large trial; such trials; where their numbers begin
@@ -51,15 +52,16 @@ def operating(  # noqa: PLR0913 - the house plan's public name
 
     Bounds and cuts are those of ``plan``, or of ``looks``. Patients are those of ``scenario`` (a name of the protocol,
     or a ``Scenario``), tested by the analysis of ``estimand`` (by default the primary one): a log-rank test, stratified
-    if that is. Without a scenario they are those that the plan assumes, with its hazard ratio or, for the type I error,
-    ``hazard_ratio`` = 1; the protocol is then not looked at. ``tau`` and ``at``: times (durations) of a restricted
-    mean and of a milestone, whose differences stand beside the hazard ratio. ``truth``: find what a trial of a million
-    patients would estimate on the mean day of each look, and the bias and coverage of the trials' estimates of it.
-    ``analysis``: a function of a ``TimeToEvent`` that gives the Z of another test, above zero in favour of the
-    experimental arm, such as ``lambda tte: logrank(tte, rho=0, gamma=1).z``, or an ``AnalysisResult`` with an estimate,
-    whose bias and coverage are then told; one that takes two arguments is also given a frame of the factors' levels, a
-    row for each patient. A trial in which it raises claims nothing there, and is named in ``wrong``. ``precision``,
-    ``executor``, ``keep``: see ``run_trials``.
+    if that is, or, trial by trial and more slowly, whatever else the protocol asks for (``ProtocolAnalysis``). Without
+    a scenario they are those that the plan assumes, with its hazard ratio or, for the type I error, ``hazard_ratio`` =
+    1; the protocol is then not looked at. ``tau`` and ``at``: times (durations) of a restricted mean and of a
+    milestone, whose differences stand beside the hazard ratio. ``truth``: find what a trial of a million patients would
+    estimate on the mean day of each look, and the bias and coverage of the trials' estimates of it. ``analysis``: a
+    function of a ``TimeToEvent`` that gives the Z of another test, above zero in favour of the experimental arm, such
+    as ``lambda tte: logrank(tte, rho=0, gamma=1).z``, or an ``AnalysisResult`` with an estimate, whose bias and
+    coverage are then told; one that takes two arguments is also given a frame of the factors' levels, a row for each
+    patient. A trial in which it raises claims nothing there, and is named in ``wrong``. ``precision``, ``executor``,
+    ``keep``: see ``run_trials``.
 
     Raises ``DesignError``, ``ProtocolError`` or ``UnsupportedError`` for what cannot be simulated.
 
@@ -102,10 +104,15 @@ def operating(  # noqa: PLR0913 - the house plan's public name
             else subjects_of(protocol, chosen, subjects)
         )
         drawn = nature(protocol, chosen, n)
-        task |= by_logrank(protocol, chosen, analysis_of(protocol, estimand), other_test=analysis is not None)
+        planned = analysis_of(protocol, estimand)
+        task |= analyzed_by(protocol, chosen, planned)
+        if analysis is None:
+            analysis = protocol_analysis(protocol, chosen, planned)
     if analysis is not None and (not callable(analysis) or keep is not None):
         raise DesignError(
-            "an analysis is a function, and its trials are not kept", where="analysis", remedy="Leave keep out."
+            "trials that a function analyzes are not kept, and an analysis is a function",
+            where="analysis",
+            remedy="Leave keep out.",
         )
     for name, time in (("tau", tau), ("at", at)):
         if time is not None and not days(time) > 0:
@@ -130,10 +137,7 @@ def _truth(many: Trials) -> dict[str, tuple[tuple[float, ...], tuple[float, ...]
         nature=replace(many.nature, patients=_PATIENTS, totals=np.empty(0, dtype=np.int64)),
         looks=Looks(cuts=cuts, efficacy=np.full(len(cuts), np.inf), sided=1),
     )
-    if many.analysis is None:
-        found = large.found(_ELSEWHERE, _LARGE)
-    else:
-        found = np.concatenate([large.analyzed(_ELSEWHERE + number)[0] for number in range(_LARGE)])
+    found, _ = large.tested(_ELSEWHERE, _LARGE)
     return {
         name: (
             tuple(found[:, :, column].mean(axis=0).tolist()),
@@ -150,26 +154,20 @@ def of_plan(plan: Plan) -> dict[str, Any]:
     return {"experimental": who.experimental, "control": who.control_arm, "endpoint": 1, "by": by}
 
 
-def by_logrank(
-    protocol: Protocol, scenario: Scenario, analysis: Analysis, *, other_test: bool = False
-) -> dict[str, Any]:
-    """Arms, endpoint and strata of an analysis by a log-rank test, of all who are randomized, as treatment policy has
-    them; with ``other_test`` the user's own takes its place.
+def analyzed_by(protocol: Protocol, scenario: Scenario, analysis: Analysis) -> dict[str, Any]:
+    """Arms, endpoint and strata of an analysis of all who are randomized, as treatment policy has them.
 
-    Raises ``UnsupportedError`` for every analysis that the kernel of many trials does not do.
+    Raises ``UnsupportedError`` for every analysis whose patients the kernel of many trials does not have.
     """
     about = protocol.estimands[analysis.estimand]
     path = f"estimands.{quoted(analysis.estimand)}"
     people, factors = protocol.populations[about.population], {name.upper(): name for name in scenario.factors}
     handled = [name for name, one in about.intercurrent_events.items() if one.strategy != "treatment policy"]
-    weighted = analysis.rho or analysis.gamma or analysis.weights
     refused = (
         (people.where or (people.flag or "").upper() in factors, "population",
          f"the population {about.population!r} is a part of those who are randomized"),
         (handled, "intercurrent_events", f"{', '.join(handled)} is not left to treatment policy"),
         (protocol.endpoints[about.variable].event_is != "harm", "variable", "events are hoped for"),
-        (not other_test and (about.summary != "hazard ratio" or weighted or test_of(protocol, analysis) != "logrank"),
-         "summary", "its analysis is no log-rank test without weights"),
     )  # fmt: skip
     for is_so, key, why in refused:
         if is_so:

@@ -75,6 +75,11 @@ def takes_factors(analysis: OwnAnalysis) -> bool:
     return sum(one.kind in places and one.default is inspect.Parameter.empty for one in taken) == 2
 
 
+def estimate_of(analysis: OwnAnalysis) -> str:
+    """By what name its estimate is told: what an analysis of the protocol calls it, or that it is the user's own."""
+    return str(getattr(analysis, "estimates", OWN))
+
+
 def analyzed(task: Trials, found: Vector, data: NDArray[np.int64], number: int) -> tuple[Vector, list[str]]:
     """What was found (1, k, 14) in a trial with Z, and an estimate, of the user's function, (1, k, 18); and what went
     wrong with it: nan where it raised, and where a look has patients of one arm only. data (k, 4 + f, n): as the kernel

@@ -20,7 +20,8 @@ from .characteristics import name_of_test
 from .looks import Looks
 from .many import CHUNK, Trials, check_trials, stops
 from .nature import Nature, nature, nature_of
-from .operating import by_logrank, of_plan, seed_of
+from .operating import analyzed_by, of_plan, seed_of
+from .protocol_analysis import protocol_analysis
 from .trial import Subjects, analysis_of, scenario_of, subjects_of
 
 if TYPE_CHECKING:
@@ -136,7 +137,7 @@ def compare_designs(
     """Power, events and days at which trials end under each of some sets of looks, and how they differ from the first:
     in the same simulated trials of the same patients, so that chance is mostly taken out of the differences.
 
-    Patients and the log-rank test are those of ``operating`` with ``scenario``, ``estimand`` and ``subjects``: what a
+    Patients and the test are those of ``operating`` with ``scenario``, ``estimand`` and ``subjects``: what a
     design says by itself is what ``operating`` says of its looks with the same seed and number of trials. Or they are
     those that a ``plan`` assumes, and the protocol is not looked at.
 
@@ -158,7 +159,7 @@ def compare_designs(
     tasks = [Trials(nature=drawn, looks=looks, seed=seed_of(seed), cox=False, **how) for looks in named.values()]
     total = np.zeros((4, len(_KINDS), len(tasks)))
     for first in range(0, trials, CHUNK):
-        ends = np.stack([_ends(task, task.found(first, min(CHUNK, trials - first))) for task in tasks], axis=-1)
+        ends = np.stack([_ends(task, task.tested(first, min(CHUNK, trials - first))[0]) for task in tasks], axis=-1)
         for i, values in enumerate((ends, ends - ends[:, :, :1])):
             total[2 * i] += values.sum(axis=0)
             total[2 * i + 1] += (values * values).sum(axis=0)
@@ -194,7 +195,7 @@ def _patients(
     analysis = analysis_of(protocol, estimand)
     about = protocol.estimands[analysis.estimand]
     context = replace(empty, estimand=analysis.estimand, population=about.population, endpoint=about.variable)
-    how = by_logrank(protocol, chosen, analysis)
+    how = {**analyzed_by(protocol, chosen, analysis), "analysis": protocol_analysis(protocol, chosen, analysis)}
     return nature(protocol, chosen, subjects_of(protocol, chosen, subjects)), how, chosen.label, context
 
 

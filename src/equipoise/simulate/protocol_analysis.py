@@ -11,7 +11,7 @@ from scipy.special import ndtri
 
 from ..analyze.effect import Effect, effect_of, test_of_effect
 from ..data import TimeToEvent
-from ..errors import UnsupportedError
+from ..errors import DataError, UnsupportedError
 from ..protocol import Analysis, Estimand, Protocol, Scenario, quoted, test_of
 from ..units import TimeUnit
 from .own_analysis import AnalysisResult
@@ -50,7 +50,7 @@ class ProtocolAnalysis:
         effect = effect_of(self.analysis, self.estimand, tte, columns, self.unit)
         tested = test_of_effect(self.test, self.analysis, tte, columns, effect)
         if tested.p_one_sided is None or math.isnan(tested.p_one_sided):
-            raise ValueError(tested.reason or "the test has no one-sided P")
+            raise DataError(tested.reason or "the test has no one-sided P", remedy="Look when there are more events.")
         z = -float(ndtri(tested.p_one_sided))
         given = _estimate(effect, self.estimand.summary)
         if given is None:

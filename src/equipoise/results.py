@@ -97,7 +97,13 @@ def fixed(value: float, digits: int) -> str:
         return NOT_ESTIMABLE
     if math.isinf(value):
         return NOT_REACHED
-    rounded = Decimal(repr(float(value))).quantize(_quantum(digits), context=_WIDE)
+    name = repr(float(value))
+    decimals = len(name) - name.find(".") - 1
+    if "e" not in name and (decimals > digits + 1 or (decimals == digits + 1 and name[-1] != "5")):
+        # The float lies on the same side of every half as its shortest decimal does, which would be the half itself
+        # otherwise: Python's own rounding is right, and takes a fifth of the time.
+        return format(float(value), f"z.{digits}f")
+    rounded = Decimal(name).quantize(_quantum(digits), context=_WIDE)
     return format(rounded if rounded else rounded.copy_abs(), "f")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_UP, Context, Decimal
 
 import polars as pl
 import pytest
@@ -52,6 +52,15 @@ def test_text_is_symmetric_and_within_half_a_unit(value: float, digits: int) -> 
     assert up.removeprefix("-") == down.removeprefix("-")
     assert abs(Decimal(up) - Decimal(repr(value))) <= Decimal(1).scaleb(-digits) / 2
     assert "e" not in up.lower()
+
+
+@given(st.floats(-1e300, 1e300) | st.floats(-1, 1) | st.floats(-1e4, 1e4), st.integers(0, 6))
+def test_text_is_that_of_the_shortest_decimal(value: float, digits: int) -> None:
+    """Whichever way it is found: by exact decimal arithmetic, of the float and of a decimal near one of its halves."""
+    for x in (value, float(f"{value:.{digits + 1}f}"), float(f"{value:.{digits}f}"), math.nextafter(value, 0)):
+        wide = Context(prec=400, rounding=ROUND_HALF_UP)
+        want = Decimal(repr(x)).quantize(Decimal(1).scaleb(-digits), context=wide)
+        assert results.fixed(x, digits) == format(want if want else abs(want), "f")
 
 
 def test_a_hazard_ratio_by_a_tiny_unit_still_prints() -> None:

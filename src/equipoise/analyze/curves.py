@@ -75,22 +75,22 @@ def _series(
     why = f"not defined where {what} is 0 or 1"
     rows: list[Row] = []
     for name, values, level in series:
-        own: dict[str, Any] = {"statistic": name, "level": level, "unit": "probability", **context}
-        rows += [
-            Row(at=t, value=v, text=results.fixed(v, 4), **own)
-            if math.isfinite(v)
-            else Row(at=t, **results.number(v, "", why), **own)  # type: ignore[arg-type]
-            for t, v in zip(curve.time.tolist(), values.tolist(), strict=True)
-        ]
+        drawn = values.tolist()
+        rows += results.rows_of(
+            statistic=name, at=curve.time.tolist(), level=level, unit="probability",
+            value=[v if math.isfinite(v) else None for v in drawn],
+            text=[results.fixed(v, 4) for v in drawn],
+            reason=["" if math.isfinite(v) else why for v in drawn], **context,
+        )  # fmt: skip
     return rows
 
 
 def _counts(statistic: str, at: NDArray[np.float64], counts: NDArray[np.float64], context: dict[str, Any]) -> list[Row]:
-    own = {"statistic": statistic, "unit": "subjects", **context}
-    return [
-        Row(at=t, value=c, text=f"{c:g}", **own)
-        for t, c in zip(at.astype(float).tolist(), counts.astype(float).tolist(), strict=True)
-    ]
+    value = counts.astype(float).tolist()
+    text = [f"{count:g}" for count in value]
+    return results.rows_of(
+        statistic=statistic, at=at.astype(float).tolist(), value=value, text=text, unit="subjects", **context
+    )
 
 
 def time_marks(last: float, unit: TimeUnit) -> NDArray[np.float64]:

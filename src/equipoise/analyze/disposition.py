@@ -60,12 +60,14 @@ def _case(trial: Protocol, data: Patients, arms: tuple[str, ...]) -> _Case:
     randomized = everybody if kept.all() else rows_where(everybody, pl.Series(kept))
     arm = arm[kept]
     sizes = np.bincount(arm, minlength=len(arms)).tolist()
-    records = [data.adtte[column].to_list() for column in (names.parameter, names.subject)]
+    code = data.adtte[names.censoring].cast(pl.Float64).to_numpy()
+    event = np.isin(code, list(names.event_codes))
     place = {subject: i for i, subject in enumerate(randomized[names.subject].to_list()) if subject is not None}
     return _Case(
         trial=trial, data=data, randomized=randomized, arm=arm, place=place,
-        sizes=dict(zip(arms, sizes, strict=True)), parameters=records[0],
-        whose=np.array([place.get(subject, -1) for subject in records[1]], dtype=np.int64),
+        sizes=dict(zip(arms, sizes, strict=True)), parameters=data.adtte[names.parameter].to_list(),
+        whose=np.array([place.get(subject, -1) for subject in data.adtte[names.subject].to_list()], dtype=np.int64),
+        event=event, censored=~event & ~np.isnan(code),
     )  # fmt: skip
 
 
@@ -74,7 +76,8 @@ class _Case:
     """The randomized subjects, and how they are counted by arm.
 
     ``arm`` holds the place of each subject's arm in ``sizes``, which has the subjects of each arm; ``place`` is a
-    subject's row in ``randomized`` and ``whose`` that of each record of ADTTE, -1 for subjects who are not there.
+    subject's row in ``randomized``. Of each record of ADTTE, ``whose`` is that row, -1 for subjects who are not there,
+    and ``event`` and ``censored`` what it tells; one without a code is neither.
     """
 
     trial: Protocol
@@ -85,6 +88,8 @@ class _Case:
     sizes: dict[str, int]
     parameters: list[str | None]
     whose: NDArray[np.int64]
+    event: NDArray[np.bool_]
+    censored: NDArray[np.bool_]
 
     def row(self, **own: Any) -> Row:
         """A row with what all rows of disposition say of themselves."""
@@ -105,24 +110,16 @@ class _Case:
     def on_record(self) -> Iterator[Row]:
         """Events and censorings of every endpoint that ADTTE holds, whatever the estimands do with them."""
         method = "records of ADTTE as they stand, whatever the estimands make of them"
-        event, censored = self.happened()
         for endpoint in self.trial.endpoints:
             records = self.records(endpoint)
             if records is None:
                 continue
             own = self.whose[records]
             without = np.setdiff1d(np.arange(self.randomized.height), own)
-            parts = {"events": own[event[records]], "censored": own[censored[records]], "no record": without}
+            parts = {"events": own[self.event[records]], "censored": own[self.censored[records]], "no record": without}
             for statistic, subjects in parts.items():
                 if statistic != "no record" or len(subjects):
                     yield from self.counted(statistic, subjects, method, endpoint=endpoint)
-
-    def happened(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-        """Which records of ADTTE are events, and which are censored; one without a code is neither."""
-        names = self.data.names
-        code = self.data.adtte[names.censoring].cast(pl.Float64).to_numpy()
-        event = np.isin(code, list(names.event_codes))
-        return event, ~event & ~np.isnan(code)
 
     def records(self, endpoint: str) -> NDArray[np.int64] | None:
         """Places of ADTTE's records of an endpoint, of randomized subjects; None where it holds no record of it."""
@@ -206,7 +203,7 @@ class _Case:
         records = None if endpoint is None else self.records(endpoint)
         if endpoint is None or records is None or names.end_date not in self.data.adtte.columns:
             return
-        events = records[self.happened()[0][records] & np.isin(self.whose[records], crossed)]
+        events = records[self.event[records] & np.isin(self.whose[records], crossed)]
         since = self.dates("XODT")[self.whose[events]] - self.data.adtte[names.end_date].to_numpy()[events]
         time = _days(since[since >= np.timedelta64(0)])
         parameter = self.trial.parameter(endpoint)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -115,9 +115,9 @@ def run(trial: Protocol, data: Patients, *, in_full: bool = True) -> Results:
     warnings += idle_codes
     for name, analysis in trial.analyses.items():
         context = _context(trial, analysis, name, data)
-        rows += [_placed(row, context) for row in _rows(trial, analysis, fitted[name], decisions.get(name))]
+        rows += _placed(_rows(trial, analysis, fitted[name], decisions.get(name)), context)
         rows += _figures(trial, analysis, fitted[name], context) if in_full else []
-        rows += [_placed(row, context) for row in _subgroups(analysis, fitted[name])]
+        rows += _placed(_subgroups(analysis, fitted[name]), context)
         warnings += [f"{name}: {text}" for text in _warnings(fitted[name])]
     if in_full:
         rows += [row for part in _PARTS for row in part(trial, data)]
@@ -223,12 +223,11 @@ def _context(trial: Protocol, analysis: Analysis, name: str, data: Patients) -> 
     }
 
 
-def _placed(row: Row, context: dict[str, Any]) -> Row:
-    """A row with all of its context: what ``dataclasses.replace`` does, in half the time for thousands of them."""
-    return Row(
-        group=row.group, statistic=row.statistic, at=row.at, level=row.level, value=row.value, text=row.text,
-        unit=row.unit, method=row.method, reason=row.reason, **context,
-    )  # fmt: skip
+def _placed(rows: Iterable[Row], context: dict[str, Any]) -> list[Row]:
+    """Rows with all of their context, as ``dataclasses.replace`` makes them, in a third of the time."""
+    given = list(rows)
+    columns = {name: [getattr(row, name) for row in given] for name in results.COLUMNS if name not in context}
+    return results.rows_of(**columns, **context)
 
 
 def _rows(trial: Protocol, analysis: Analysis, fitted: _Fitted, decision: Decision | None) -> Iterator[Row]:

@@ -82,6 +82,18 @@ def rows_of(**columns: object) -> list[Row]:
     return rows
 
 
+def placed(rows: Iterable[Row], **columns: object) -> list[Row]:
+    """The same rows with other values of some fields, given as to ``rows_of``; as fast for hundreds of them.
+
+    >>> [row.group for row in placed([Row(statistic="a"), Row(statistic="b")], group="new")]
+    ['new', 'new']
+    """
+    given = list(rows)
+    return rows_of(
+        **{name: [getattr(row, name) for row in given] for name in COLUMNS if name not in columns}, **columns
+    )
+
+
 def number(value: float, text: str, reason: str = "") -> dict[str, object]:
     """``value``, ``text`` and ``reason`` of a row: what is not finite becomes an empty value with a reason.
 

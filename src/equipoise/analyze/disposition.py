@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -43,7 +42,8 @@ def disposition_rows(trial: Protocol, data: Patients) -> list[Row]:
         return []
     compared = (trial.safety.treatment.experimental, trial.safety.treatment.control)
     case = _case(trial, data, (*compared, *(a for a in trial.arms if a not in compared)))
-    return [*case.entered(), *case.on_record(), *case.crossover(), *case.analyzed()]
+    rows = [*case.entered(), *case.on_record(), *case.crossover(), *case.analyzed()]
+    return results.placed(rows, analysis="disposition", role="disposition", toml_path="safety", origin=data.origin)
 
 
 def _case(trial: Protocol, data: Patients, arms: tuple[str, ...]) -> _Case:
@@ -91,17 +91,11 @@ class _Case:
     event: NDArray[np.bool_]
     censored: NDArray[np.bool_]
 
-    def row(self, **own: Any) -> Row:
-        """A row with what all rows of disposition say of themselves."""
-        return Row(analysis="disposition", role="disposition", toml_path="safety", origin=self.data.origin, **own)
-
     def entered(self) -> Iterator[Row]:
         dated = " and a date of randomization (RANDDT)" if "RANDDT" in self.randomized.columns else ""
         method = f"subjects of ADSL with an arm of the protocol{dated}"
         for arm, n in {"": self.randomized.height, **self.sizes}.items():
-            yield self.row(
-                group=arm, statistic="randomized", value=float(n), text=str(n), unit="subjects", method=method
-            )
+            yield Row(group=arm, statistic="randomized", value=float(n), text=str(n), unit="subjects", method=method)
         if "TRTSDT" in self.randomized.columns:
             started = self.randomized["TRTSDT"].is_not_null().to_numpy()
             yield from self.counted("treated", np.flatnonzero(started), "with a first day of treatment (TRTSDT)")
@@ -168,7 +162,7 @@ class _Case:
                 method = (
                     "crossed over so many days after randomization or earlier, percent of all randomized to the arm"
                 )
-                yield self.row(
+                yield Row(
                     group=arm, statistic=f"crossed over by {mark}", at=days(mark), value=float(n),
                     text=results.count_percent(n, size), unit="subjects", method=method,
                 )  # fmt: skip
@@ -210,7 +204,7 @@ class _Case:
         method = f"XODT - {names.end_date} of the event of {parameter}, of those who had it by the day of crossover"
         yield from self.times(arm, "time from progression to crossover", time, method, endpoint)
         n, total = len(crossed) - len(time), len(crossed)
-        yield self.row(
+        yield Row(
             group=arm, endpoint=endpoint, statistic="crossed over without an event before", value=float(n),
             text=results.count_percent(n, total), unit="subjects",
             method=f"no event of {parameter} by the day of crossover, percent of those who crossed over",
@@ -221,7 +215,7 @@ class _Case:
     ) -> Iterator[Row]:
         counts = np.bincount(self.arm[subjects], minlength=len(self.sizes)).tolist()
         for (arm, size), n in zip(self.sizes.items(), counts, strict=True):
-            yield self.row(
+            yield Row(
                 group=arm, statistic=statistic, population=population, endpoint=endpoint, value=float(n),
                 text=results.count_percent(n, size), unit="subjects", method=method,
             )  # fmt: skip
@@ -230,9 +224,9 @@ class _Case:
         found = spread(time)
         for name, value in (("median", found.median), ("minimum", found.minimum), ("maximum", found.maximum)):
             shown = results.number(value, results.duration(value, "months"), found.reason)
-            yield self.row(
+            yield Row(
                 group=arm, endpoint=endpoint, statistic=f"{what} {name}", unit="days",
-                method=f"{method}; days, text in months", **shown,
+                method=f"{method}; days, text in months", **shown,  # type: ignore[arg-type]
             )  # fmt: skip
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -58,8 +57,7 @@ def exposure_rows(trial: Protocol, data: Patients) -> list[Row]:
     if trial.safety is None or data.adex is None or data.adsl is None:
         return []
     names, arms = data.names, (trial.safety.treatment.experimental, trial.safety.treatment.control)
-    population = trial.safety.population
-    counted = subjects(trial, data, population, arms)
+    counted = subjects(trial, data, trial.safety.population, arms)
     given = _given(data, data.adex)
     arm_of = dict(zip(counted[names.subject].to_list(), counted[names.arm].to_list(), strict=True))
     sizes = {arm: sum(own == arm for own in arm_of.values()) for arm in arms}
@@ -68,48 +66,37 @@ def exposure_rows(trial: Protocol, data: Patients) -> list[Row]:
     for i, (drug, arm) in enumerate(zip(given.drug, whose, strict=True)):
         if arm is not None:
             places.setdefault(drug, {name: [] for name in arms})[arm].append(i)
-    context: dict[str, Any] = {
-        "analysis": "exposure", "role": "exposure", "population": population, "toml_path": "safety",
-        "origin": data.origin,
-    }  # fmt: skip
     rows: list[Row] = []
     for drug, by_arm in sorted(places.items()):
         unit = next((given.unit[i] for own in by_arm.values() for i in own if given.unit[i] is not None), _UNSTATED)
         for arm, own in by_arm.items():
             numbers = {name: values[own] for name, values in given.numbers.items()}
-            one = _Drug(
-                name=drug, n=len(own), numbers=numbers, subjects=sizes[arm], unit=str(unit),
-                context={**context, "group": arm},
-            )  # fmt: skip
-            rows += one.rows()
+            told = list(_Drug(n=len(own), numbers=numbers, subjects=sizes[arm], unit=str(unit)).rows())
+            rows += results.placed(told, group=arm, statistic=[f"drug: {drug}: {row.statistic}" for row in told])
     counted_of = {subject for subject, arm in zip(given.subject, whose, strict=True) if arm is not None}
     n, why = (
         len(set(given.subject)) - len(counted_of),
         "subjects of ADEX who are in neither arm of the safety population",
     )
-    rows.append(
-        Row(statistic="subjects not counted", value=float(n), text=str(n), unit="subjects", method=why, **context)
-    )
-    return rows
+    rows.append(Row(statistic="subjects not counted", value=float(n), text=str(n), unit="subjects", method=why))
+    return results.placed(
+        rows, analysis="exposure", role="exposure", population=trial.safety.population, toml_path="safety",
+        origin=data.origin,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Drug:
     """One drug in one arm: the numbers of its ``n`` records, the subjects of the arm, the unit of its dose."""
 
-    name: str
     n: int
     numbers: dict[str, NDArray[np.float64]]
     subjects: int
     unit: str
-    context: dict[str, Any]
-
-    def row(self, statistic: str, **own: Any) -> Row:
-        return Row(statistic=f"drug: {self.name}: {statistic}", **own, **self.context)
 
     def rows(self) -> Iterator[Row]:
         text = results.count_percent(self.n, self.subjects)
-        yield self.row("subjects treated", value=float(self.n), text=text, unit="subjects", method=_TREATED)
+        yield Row(statistic="subjects treated", value=float(self.n), text=text, unit="subjects", method=_TREATED)
         if self.n:
             yield from self._duration()
             yield from self._administrations()
@@ -124,7 +111,7 @@ class _Drug:
         for name, value in five.items():
             shown = results.number(value, results.duration(value, "months"), found.reason)
             method = f"TRTDURD, text in months; {METHOD}"
-            yield self.row(f"duration of treatment {name}", unit="days", method=method, **shown)
+            yield Row(statistic=f"duration of treatment {name}", unit="days", method=method, **shown)  # type: ignore[arg-type]
         yield from self.missing("duration of treatment", found.missing)
 
     def _administrations(self) -> Iterator[Row]:
@@ -133,32 +120,32 @@ class _Drug:
         total = float(np.nansum(given)) if found.count else found.median
         for name, value in (("total", total), ("median", found.median)):
             shown = results.number(value, _short(value), found.reason)
-            yield self.row(f"administrations given {name}", unit="administrations", method="NDOSEG", **shown)
+            yield Row(statistic=f"administrations given {name}", unit="administrations", method="NDOSEG", **shown)  # type: ignore[arg-type]
         yield from self.missing("administrations given", found.missing)
 
     def _dose(self) -> Iterator[Row]:
         given = self._of("CDOSEG")
         found = spread(given)
         shown = results.number(found.median, f"{_short(found.median)} {self.unit}", found.reason)
-        yield self.row("cumulative dose given median", unit=self.unit, method="CDOSEG", **shown)
+        yield Row(statistic="cumulative dose given median", unit=self.unit, method="CDOSEG", **shown)  # type: ignore[arg-type]
         yield from self.missing("cumulative dose given", found.missing)
         intensity = relative_dose_intensity(given, self._of("CDOSEP"))
         found = spread(intensity)
         shown = results.number(found.median, results.fixed(found.median, 1), found.reason)
         method = "cumulative dose given / planned (CDOSEG / CDOSEP), in percent"
-        yield self.row("relative dose intensity median", unit="percent", method=method, **shown)
+        yield Row(statistic="relative dose intensity median", unit="percent", method=method, **shown)  # type: ignore[arg-type]
         high = int((intensity >= HIGH_INTENSITY).sum())
         value = float(high) if found.count else math.nan
         shown = results.number(value, results.count_percent(high, found.count), found.reason)
         of_known = f"{method}; n in percent of those whose intensity is known"
-        yield self.row("relative dose intensity at least 90%", unit="subjects", method=of_known, **shown)
+        yield Row(statistic="relative dose intensity at least 90%", unit="subjects", method=of_known, **shown)  # type: ignore[arg-type]
         yield from self.missing("relative dose intensity", found.missing)
 
     def missing(self, what: str, n: int) -> Iterator[Row]:
         """Told where there are any: a median of the others is not one of all."""
         if n:
             why = "treated subjects who are in no figure of it"
-            yield self.row(f"{what} not known", value=float(n), text=str(n), unit="subjects", method=why)
+            yield Row(statistic=f"{what} not known", value=float(n), text=str(n), unit="subjects", method=why)
 
     def _of(self, column: str) -> NDArray[np.float64]:
         return self.numbers.get(column, np.full(self.n, np.nan))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -48,20 +47,12 @@ class _Events:
     columns: frozenset[str]
     uncounted: int
     before: int
-    origin: results.Origin
 
     def count(self, which: _Which) -> dict[str, int]:
         """Subjects of each arm with at least one of these events, each once."""
         had = np.zeros(len(self.arm), dtype=bool)
         had[self.subject[which]] = True
         return dict(zip(self.totals, np.bincount(self.arm[had], minlength=len(self.totals)).tolist(), strict=True))
-
-    def row(self, **own: Any) -> Row:
-        """A row with what all rows of safety say of themselves."""
-        return Row(
-            analysis="safety", role="safety", population=self.safety.population, toml_path="safety",
-            origin=self.origin, **own,
-        )  # fmt: skip
 
     @property
     def cardiac(self) -> NDArray[np.bool_]:
@@ -148,14 +139,15 @@ def safety_rows(trial: Protocol, data: Patients) -> list[Row]:
     arms = (trial.safety.treatment.experimental, trial.safety.treatment.control)
     events = _events(trial, data, arms)
     rows = [
-        events.row(
-            group=arm, statistic="subjects", value=float(n), text=str(n), unit="subjects", method="safety population"
-        )
+        Row(group=arm, statistic="subjects", value=float(n), text=str(n), unit="subjects", method="safety population")
         for arm, n in events.totals.items()
     ]
     for part in (_overall, _of_grades, _cardiac, _by_system, _uncounted):
         rows += part(events)
-    return rows
+    return results.placed(
+        rows, analysis="safety", role="safety", population=trial.safety.population, toml_path="safety",
+        origin=data.origin,
+    )  # fmt: skip
 
 
 def _overall(events: _Events) -> Iterator[Row]:
@@ -215,10 +207,10 @@ def _by_system(events: _Events) -> Iterator[Row]:
 def _uncounted(events: _Events) -> Iterator[Row]:
     why = "subjects of ADAE who are in neither arm of the safety population"
     n = events.uncounted
-    yield events.row(statistic="subjects not counted", value=float(n), text=str(n), unit="subjects", method=why)
+    yield Row(statistic="subjects not counted", value=float(n), text=str(n), unit="subjects", method=why)
     if "TRTEMFL" in events.columns:
         why, n = "events of these subjects that are not treatment-emergent", events.before
-        yield events.row(statistic="events not counted", value=float(n), text=str(n), unit="events", method=why)
+        yield Row(statistic="events not counted", value=float(n), text=str(n), unit="events", method=why)
 
 
 def _compared(events: _Events, statistic: str, counts: Mapping[str, int], detail: str = "") -> Iterator[Row]:
@@ -231,17 +223,17 @@ def _compared(events: _Events, statistic: str, counts: Mapping[str, int], detail
     names = ("difference", "difference lower limit", "difference upper limit")
     for name, value in zip(names, (found.estimate, *found.conf_int), strict=True):
         points = 100 * value
-        yield events.row(
+        yield Row(
             group=f"{first} v {second}", statistic=f"{statistic} {name}", unit="percentage points", method=found.method,
             level=None if name == "difference" else level,
-            **results.number(points, results.fixed(points, 1), found.reason),
+            **results.number(points, results.fixed(points, 1), found.reason),  # type: ignore[arg-type]
         )  # fmt: skip
 
 
 def _counted(events: _Events, statistic: str, counts: Mapping[str, int], method: str) -> Iterator[Row]:
     for arm, n in counts.items():
         text = results.count_percent(n, events.totals[arm])
-        yield events.row(group=arm, statistic=statistic, value=float(n), text=text, unit="subjects", method=method)
+        yield Row(group=arm, statistic=statistic, value=float(n), text=text, unit="subjects", method=method)
 
 
 def _unknown(events: _Events, statistic: str, which: _Which) -> Iterator[Row]:
@@ -255,7 +247,7 @@ def _unknown(events: _Events, statistic: str, which: _Which) -> Iterator[Row]:
 def _absent(events: _Events, statistic: str, column: str) -> Iterator[Row]:
     for arm in events.totals:
         reason = f"ADAE has no column {column}"
-        yield events.row(group=arm, statistic=statistic, text=results.NOT_ESTIMABLE, unit="subjects", reason=reason)
+        yield Row(group=arm, statistic=statistic, text=results.NOT_ESTIMABLE, unit="subjects", reason=reason)
 
 
 def _events(trial: Protocol, data: Patients, arms: Sequence[str]) -> _Events:
@@ -290,7 +282,6 @@ def _events(trial: Protocol, data: Patients, arms: Sequence[str]) -> _Events:
         columns=frozenset(adae.columns),
         uncounted=adae[names.subject].n_unique() - len(set(whose[inside].tolist())),
         before=int(inside.sum() - emergent.sum()),
-        origin=data.origin,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -115,9 +115,9 @@ def run(trial: Protocol, data: Patients, *, in_full: bool = True) -> Results:
     warnings += idle_codes
     for name, analysis in trial.analyses.items():
         context = _context(trial, analysis, name, data)
-        rows += _placed(_rows(trial, analysis, fitted[name], decisions.get(name)), context)
+        rows += results.placed(_rows(trial, analysis, fitted[name], decisions.get(name)), **context)
         rows += _figures(trial, analysis, fitted[name], context) if in_full else []
-        rows += _placed(_subgroups(analysis, fitted[name]), context)
+        rows += results.placed(_subgroups(analysis, fitted[name]), **context)
         warnings += [f"{name}: {text}" for text in _warnings(fitted[name])]
     if in_full:
         rows += [row for part in _PARTS for row in part(trial, data)]
@@ -221,13 +221,6 @@ def _context(trial: Protocol, analysis: Analysis, name: str, data: Patients) -> 
         "toml_path": f"analyses.{quoted(name)}",
         "origin": data.origin,
     }
-
-
-def _placed(rows: Iterable[Row], context: dict[str, Any]) -> list[Row]:
-    """Rows with all of their context, as ``dataclasses.replace`` makes them, in a third of the time."""
-    given = list(rows)
-    columns = {name: [getattr(row, name) for row in given] for name in results.COLUMNS if name not in context}
-    return results.rows_of(**columns, **context)
 
 
 def _rows(trial: Protocol, analysis: Analysis, fitted: _Fitted, decision: Decision | None) -> Iterator[Row]:

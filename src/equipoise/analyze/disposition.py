@@ -109,8 +109,12 @@ class _Case:
             if records is None:
                 continue
             own = self.whose[records]
-            without = np.setdiff1d(np.arange(self.randomized.height), own)
-            parts = {"events": own[self.event[records]], "censored": own[self.censored[records]], "no record": without}
+            without = np.ones(self.randomized.height, dtype=bool)
+            without[own] = False
+            parts = {
+                "events": own[self.event[records]], "censored": own[self.censored[records]],
+                "no record": np.flatnonzero(without),
+            }  # fmt: skip
             for statistic, subjects in parts.items():
                 if statistic != "no record" or len(subjects):
                     yield from self.counted(statistic, subjects, method, endpoint=endpoint)
@@ -176,7 +180,7 @@ class _Case:
 
     def crossed(self) -> NDArray[np.int64]:
         """Those who crossed over; refuses a flag without its date, a date without its flag, and a date too early."""
-        crossed = self.randomized["XOFL"].eq_missing("Y").to_numpy()
+        crossed = np.array([flag == "Y" for flag in self.randomized["XOFL"].to_list()], dtype=bool)
         file, date = self.data.files.get("adsl", ""), self.dates("XODT")
         dated = ~np.isnat(date)
 
@@ -197,7 +201,9 @@ class _Case:
         records = None if endpoint is None else self.records(endpoint)
         if endpoint is None or records is None or names.end_date not in self.data.adtte.columns:
             return
-        events = records[self.event[records] & np.isin(self.whose[records], crossed)]
+        inside = np.zeros(self.randomized.height, dtype=bool)
+        inside[crossed] = True
+        events = records[self.event[records] & inside[self.whose[records]]]
         since = self.dates("XODT")[self.whose[events]] - self.data.adtte[names.end_date].to_numpy()[events]
         time = _days(since[since >= np.timedelta64(0)])
         parameter = self.trial.parameter(endpoint)

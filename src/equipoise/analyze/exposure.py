@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -60,24 +61,20 @@ def exposure_rows(trial: Protocol, data: Patients) -> list[Row]:
     counted = subjects(trial, data, trial.safety.population, arms)
     given = _given(data, data.adex)
     arm_of = dict(zip(counted[names.subject].to_list(), counted[names.arm].to_list(), strict=True))
-    sizes = {arm: sum(own == arm for own in arm_of.values()) for arm in arms}
+    sizes = Counter(arm_of.values())
     whose = [None if subject is None else arm_of.get(subject) for subject in given.subject]
-    places: dict[str, dict[str, list[int]]] = {}  # of the records, by drug and arm
-    for i, (drug, arm) in enumerate(zip(given.drug, whose, strict=True)):
-        if arm is not None:
-            places.setdefault(drug, {name: [] for name in arms})[arm].append(i)
+    inside = [i for i, arm in enumerate(whose) if arm is not None]
     rows: list[Row] = []
-    for drug, by_arm in sorted(places.items()):
-        unit = next((given.unit[i] for own in by_arm.values() for i in own if given.unit[i] is not None), _UNSTATED)
-        for arm, own in by_arm.items():
+    for drug in sorted({given.drug[i] for i in inside}):
+        of_drug = [i for i in inside if given.drug[i] == drug]
+        unit = next((given.unit[i] for i in of_drug if given.unit[i] is not None), _UNSTATED)
+        for arm in arms:
+            own = np.array([i for i in of_drug if whose[i] == arm], dtype=np.int64)
             numbers = {name: values[own] for name, values in given.numbers.items()}
             told = list(_Drug(n=len(own), numbers=numbers, subjects=sizes[arm], unit=str(unit)).rows())
             rows += results.placed(told, group=arm, statistic=[f"drug: {drug}: {row.statistic}" for row in told])
-    counted_of = {subject for subject, arm in zip(given.subject, whose, strict=True) if arm is not None}
-    n, why = (
-        len(set(given.subject)) - len(counted_of),
-        "subjects of ADEX who are in neither arm of the safety population",
-    )
+    n = len(set(given.subject)) - len({given.subject[i] for i in inside})
+    why = "subjects of ADEX who are in neither arm of the safety population"
     rows.append(Row(statistic="subjects not counted", value=float(n), text=str(n), unit="subjects", method=why))
     return results.placed(
         rows, analysis="exposure", role="exposure", population=trial.safety.population, toml_path="safety",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -261,6 +262,7 @@ def _events(trial: Protocol, data: Patients, arms: Sequence[str]) -> _Events:
     names, adae = data.names, data.adae
     counted = subjects(trial, data, trial.safety.population, arms)
     arm_of = dict(zip(counted[names.subject].to_list(), counted[names.arm].to_list(), strict=True))
+    sizes = Counter(arm_of.values())
     place = {subject: i for i, subject in enumerate(arm_of) if subject is not None}
     whose = np.array([place.get(subject, -1) for subject in adae[names.subject].to_list()], dtype=np.int64)
     grade = _coded(data, adae, "AETOXGR", {str(k): k for k in _GRADES}, "a grade from 1 to 5")
@@ -278,7 +280,7 @@ def _events(trial: Protocol, data: Patients, arms: Sequence[str]) -> _Events:
         serious=serious[kept],
         nyha=nyha[kept],
         arm=np.array([arms.index(arm) for arm in arm_of.values()], dtype=np.int64),
-        totals={arm: sum(own == arm for own in arm_of.values()) for arm in arms},
+        totals={arm: sizes[arm] for arm in arms},
         columns=frozenset(adae.columns),
         uncounted=adae[names.subject].n_unique() - len(set(whose[inside].tolist())),
         before=int(inside.sum() - emergent.sum()),

@@ -12,12 +12,15 @@ Rounding is half away from zero on the shortest decimal that names the number, s
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from decimal import ROUND_HALF_UP, Context, Decimal
 from functools import cache
+from itertools import repeat
 from typing import TYPE_CHECKING, Literal
 
+from .errors import DataError
 from .units import TimeUnit, days_per
 
 if TYPE_CHECKING:
@@ -54,6 +57,41 @@ class Row:
 
 COLUMNS: tuple[str, ...] = tuple(f.name for f in fields(Row))
 _NUMERIC = ("at", "level", "value")
+_DEFAULTS = {f.name: f.default for f in fields(Row)}
+_SETTERS = {name: getattr(Row, name).__set__ for name in COLUMNS}  # of the slots, which are closed once a row is made
+
+
+def rows_of(**columns: object) -> list[Row]:
+    """Rows from columns: a list holds a value a row, anything else is the same in all of them.
+
+    What ``Row`` makes of each, in less than half of the time: the points of a figure are hundreds.
+
+    >>> rows_of(statistic="at risk", at=[0.0, 30.5], value=[12.0, 7.0])[1]  # doctest: +ELLIPSIS
+    Row(analysis='', ..., statistic='at risk', at=30.5, level=None, value=7.0, text='', ..., origin='observed')
+    """
+    lengths = {len(held) for held in columns.values() if isinstance(held, list)}
+    if "statistic" not in columns or not columns.keys() <= _DEFAULTS.keys() or len(lengths) != 1:
+        raise DataError(
+            f"no rows can be made of the columns {', '.join(columns)}",
+            remedy="Give fields of Row, statistic among them, and lists of one length.",
+        )
+    rows = [object.__new__(Row) for _ in range(lengths.pop())]
+    for name, setter in _SETTERS.items():
+        held = columns.get(name, _DEFAULTS[name])
+        deque(map(setter, rows, held if isinstance(held, list) else repeat(held)), maxlen=0)  # a loop without a body
+    return rows
+
+
+def placed(rows: Iterable[Row], **columns: object) -> list[Row]:
+    """The same rows with other values of some fields, given as to ``rows_of``; as fast for hundreds of them.
+
+    >>> [row.group for row in placed([Row(statistic="a"), Row(statistic="b")], group="new")]
+    ['new', 'new']
+    """
+    given = list(rows)
+    return rows_of(
+        **{name: [getattr(row, name) for row in given] for name in COLUMNS if name not in columns}, **columns
+    )
 
 
 def number(value: float, text: str, reason: str = "") -> dict[str, object]:
@@ -93,12 +131,21 @@ def fixed(value: float, digits: int) -> str:
     >>> fixed(2.5, 0), fixed(0.125, 2), fixed(-0.125, 2), fixed(-0.001, 2)
     ('3', '0.13', '-0.13', '0.00')
     """
+    if 0 <= digits <= _FEW and (scaled := abs(value) * _SCALES[digits]) < _EXACT and abs(scaled % 1 - 0.5) > _NEAR_HALF:
+        # No half is near, so that the float and its shortest decimal round alike: Python's own rounding, in a fifth of
+        # the time of exact decimals.
+        return format(float(value), _FORMATS[digits])
     if math.isnan(value):
         return NOT_ESTIMABLE
     if math.isinf(value):
         return NOT_REACHED
     rounded = Decimal(repr(float(value))).quantize(_quantum(digits), context=_WIDE)
     return format(rounded if rounded else rounded.copy_abs(), "f")
+
+
+_FEW, _EXACT, _NEAR_HALF = 6, 1e9, 1e-6  # scaled numbers below 1e9 are known to 1e-7
+_SCALES = tuple(10.0**digits for digits in range(_FEW + 1))
+_FORMATS = tuple(f"z.{digits}f" for digits in range(_FEW + 1))
 
 
 @cache

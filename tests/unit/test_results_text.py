@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_UP, Context, Decimal
+from typing import Any
 
 import polars as pl
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from equipoise import results
+from equipoise.errors import DataError
 from equipoise.results import COLUMNS, NOT_ESTIMABLE, NOT_REACHED, Row
 
 
@@ -52,6 +54,15 @@ def test_text_is_symmetric_and_within_half_a_unit(value: float, digits: int) -> 
     assert up.removeprefix("-") == down.removeprefix("-")
     assert abs(Decimal(up) - Decimal(repr(value))) <= Decimal(1).scaleb(-digits) / 2
     assert "e" not in up.lower()
+
+
+@given(st.floats(-1e300, 1e300) | st.floats(-1, 1) | st.floats(-1e4, 1e4), st.integers(0, 6))
+def test_text_is_that_of_the_shortest_decimal(value: float, digits: int) -> None:
+    """Whichever way it is found: by exact decimal arithmetic, of the float and of a decimal near one of its halves."""
+    for x in (value, float(f"{value:.{digits + 1}f}"), float(f"{value:.{digits}f}"), math.nextafter(value, 0)):
+        wide = Context(prec=400, rounding=ROUND_HALF_UP)
+        want = Decimal(repr(x)).quantize(Decimal(1).scaleb(-digits), context=wide)
+        assert results.fixed(x, digits) == format(want if want else abs(want), "f")
 
 
 def test_a_hazard_ratio_by_a_tiny_unit_still_prints() -> None:
@@ -173,3 +184,24 @@ def test_long_table_has_its_fixed_schema_even_when_empty() -> None:
 def test_columns_are_those_of_the_plan() -> None:
     plan = "analysis role estimand population endpoint group statistic at level value text unit method reason"
     assert (*plan.split(), "toml_path", "origin") == COLUMNS
+
+
+def test_rows_of_columns_are_those_made_one_by_one() -> None:
+    same: dict[str, Any] = {name: name for name in COLUMNS if name not in ("at", "level", "value", "text")}
+    made = results.rows_of(**same, level=0.95, at=[1.0, 2.0], value=[None, 3.0], text=["a", "b"])
+    assert made == [
+        Row(**same, level=0.95, at=1.0, value=None, text="a"), Row(**same, level=0.95, at=2.0, value=3.0, text="b"),
+    ]  # fmt: skip
+    assert results.rows_of(statistic=["a", "b"]) == [Row(statistic="a"), Row(statistic="b")]
+    assert results.rows_of(statistic="a", value=[]) == []
+    with pytest.raises(AttributeError):
+        made[0].text = "c"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [{"value": [1.0]}, {"statistic": "a"}, {"statistic": "a", "worth": [1.0]}, {"statistic": ["a"], "at": [1.0, 2.0]}],
+)
+def test_rows_of_columns_refuses(columns: dict[str, Any]) -> None:
+    with pytest.raises(DataError, match="statistic among them"):
+        results.rows_of(**columns)

@@ -40,6 +40,8 @@ def counts_by_stratum(**given: Counts) -> dict[str, Vector]:
 
 def one_count(value: int, name: str) -> int:
     """A count as a Python integer, which no product overflows; refuses lists too."""
+    if type(value) is int and 0 <= value <= MOST:
+        return value
     found = counts_by_stratum(**{name: value})[name]
     if np.ndim(value):
         raise DataError(f"{_shown(value)} is no single count", column=name, remedy="Give one whole number, no list.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,65 +23,74 @@ _STEPS: dict[TimeUnit, tuple[float, ...]] = {
 }
 
 
-def figure_rows(curves: Mapping[str, Curve], unit: TimeUnit) -> list[Row]:
-    """Everything that a Kaplan-Meier figure draws, at times in days."""
+def figure_rows(curves: Mapping[str, Curve], unit: TimeUnit, **context: Any) -> list[Row]:
+    """Everything that a Kaplan-Meier figure draws, at times in days; ``context`` are further fields of every row."""
     rows: list[Row] = []
     per = days_per(unit)
     last = max(float(c.time[-1]) for c in curves.values())
     marks = time_marks(last / per, unit) * per
     for arm, curve in curves.items():
-        rows += _series(arm, "curve survival", curve.survival, curve, "survival")
+        own = {"group": arm, **context}
+        rows += _series("curve survival", curve.survival, curve, "survival", own)
         lost = curve.censored > 0
-        rows += _counts(arm, "curve censored", curve.time[lost], curve.censored[lost])
+        rows += _counts("curve censored", curve.time[lost], curve.censored[lost], own)
         table = curve.risk_table_at(marks)
-        rows += _counts(arm, "at risk", marks, table.at_risk)
-        rows += _counts(arm, "events before", marks, table.events)
-        rows += _counts(arm, "censored before", marks, table.censored)
+        rows += _counts("at risk", marks, table.at_risk, own)
+        rows += _counts("events before", marks, table.events, own)
+        rows += _counts("censored before", marks, table.censored, own)
     return rows
 
 
-def incidence_rows(curves: CumulativeIncidence, unit: TimeUnit) -> list[Row]:
-    """Everything that a figure of cumulative incidence of the first cause draws, at times in days."""
+def incidence_rows(curves: CumulativeIncidence, unit: TimeUnit, **context: Any) -> list[Row]:
+    """Everything that a figure of cumulative incidence of the first cause draws, as ``figure_rows`` does."""
     rows: list[Row] = []
     per = days_per(unit)
     first = {arm: by_cause[1] for arm, by_cause in curves.items()}
     last = max(float(c.time[-1]) for c in first.values())
     marks = time_marks(last / per, unit) * per
     for arm, curve in first.items():
-        rows += _series(arm, "curve cumulative incidence", curve.estimate, curve, "the incidence")
+        own = {"group": arm, **context}
+        rows += _series("curve cumulative incidence", curve.estimate, curve, "the incidence", own)
         lost = curve.censored > 0
-        rows += _counts(arm, "curve censored", curve.time[lost], curve.censored[lost])
+        rows += _counts("curve censored", curve.time[lost], curve.censored[lost], own)
         before = np.searchsorted(curve.time, marks, side="left")
         gone = {
             name: np.concatenate([[0.0], np.cumsum(counts)])[before]
             for name, counts in (("events", curve.event), ("competing", curve.competing), ("censored", curve.censored))
         }
-        rows += _counts(arm, "at risk", marks, curve.subjects - np.sum([*gone.values()], axis=0))
-        rows += [row for name, counts in gone.items() for row in _counts(arm, f"{name} before", marks, counts)]
+        rows += _counts("at risk", marks, curve.subjects - np.sum([*gone.values()], axis=0), own)
+        rows += [row for name, counts in gone.items() for row in _counts(f"{name} before", marks, counts, own)]
     return rows
 
 
-def _series(arm: str, statistic: str, heights: NDArray[np.float64], curve: Curve | Incidence, what: str) -> list[Row]:
+def _series(
+    statistic: str, heights: NDArray[np.float64], curve: Curve | Incidence, what: str, context: dict[str, Any]
+) -> list[Row]:
     """A curve and its limits at all its times."""
     series = (
         (statistic, heights, None),
         ("curve lower limit", curve.lower, curve.level),
         ("curve upper limit", curve.upper, curve.level),
     )
+    why = f"not defined where {what} is 0 or 1"
     rows: list[Row] = []
     for name, values, level in series:
-        for t, v in zip(curve.time, values, strict=True):
-            reason = f"not defined where {what} is 0 or 1" if math.isnan(v) else ""
-            shown = results.number(float(v), results.fixed(float(v), 4), reason)
-            rows.append(Row(group=arm, statistic=name, at=float(t), level=level, unit="probability", **shown))  # type: ignore[arg-type]
+        drawn = values.tolist()
+        rows += results.rows_of(
+            statistic=name, at=curve.time.tolist(), level=level, unit="probability",
+            value=[v if math.isfinite(v) else None for v in drawn],
+            text=[results.fixed(v, 4) for v in drawn],
+            reason=["" if math.isfinite(v) else why for v in drawn], **context,
+        )  # fmt: skip
     return rows
 
 
-def _counts(arm: str, statistic: str, at: NDArray[np.float64], counts: NDArray[np.float64]) -> list[Row]:
-    return [
-        Row(group=arm, statistic=statistic, at=float(t), value=float(c), text=f"{c:g}", unit="subjects")
-        for t, c in zip(at, counts, strict=True)
-    ]
+def _counts(statistic: str, at: NDArray[np.float64], counts: NDArray[np.float64], context: dict[str, Any]) -> list[Row]:
+    value = counts.astype(float).tolist()
+    text = [f"{count:g}" for count in value]
+    return results.rows_of(
+        statistic=statistic, at=at.astype(float).tolist(), value=value, text=text, unit="subjects", **context
+    )
 
 
 def time_marks(last: float, unit: TimeUnit) -> NDArray[np.float64]:

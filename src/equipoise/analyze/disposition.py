@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from .. import results
 from ..data import Patients
+from ..data.patients import rows_where
 from ..errors import DataError
 from ..protocol import Protocol
 from ..results import Row
@@ -20,7 +20,6 @@ from .estimand import in_population, subject_level
 from .spread import spread
 
 CROSSED_BY = ("3 months", "6 months", "12 months")
-_ARM = "arm"
 _ANALYZED = "subjects of the population with a record of the endpoint; for safety all of it"
 
 
@@ -42,110 +41,128 @@ def disposition_rows(trial: Protocol, data: Patients) -> list[Row]:
     if trial.safety is None or data.adsl is None:
         return []
     compared = (trial.safety.treatment.experimental, trial.safety.treatment.control)
-    arms = (*compared, *(a for a in trial.arms if a not in compared))
-    case = _Case(trial=trial, data=data, arms=arms, randomized=_randomized(trial, data, arms))
+    case = _case(trial, data, (*compared, *(a for a in trial.arms if a not in compared)))
     rows = [*case.entered(), *case.on_record(), *case.crossover(), *case.analyzed()]
-    context: dict[str, Any] = {"analysis": "disposition", "role": "disposition", "toml_path": "safety"}
-    return [replace(row, **context, origin=data.origin) for row in rows]
+    return results.placed(rows, analysis="disposition", role="disposition", toml_path="safety", origin=data.origin)
 
 
-def _randomized(trial: Protocol, data: Patients, arms: tuple[str, ...]) -> pl.DataFrame:
-    """ADSL's subjects of the protocol's arms, the arm by its name there; with a date of randomization, if ADSL has."""
-    labels = {trial.arm_in_data(a): a for a in arms}
-    label = pl.col(data.names.arm).cast(pl.String)
-    frame = subject_level(data).filter(label.is_in(list(labels)))
-    frame = frame.with_columns(label.replace_strict(labels, return_dtype=pl.String).alias(_ARM))
+def _case(trial: Protocol, data: Patients, arms: tuple[str, ...]) -> _Case:
+    """ADSL's subjects of the protocol's arms; with a date of randomization, if ADSL has."""
+    names, everybody = data.names, subject_level(data)
+    places = {trial.arm_in_data(arm): i for i, arm in enumerate(arms)}
+    arm = np.array([places.get(label, -1) for label in everybody[names.arm].cast(pl.String).to_list()], dtype=np.int64)
+    kept = arm >= 0
     for column in ("RANDDT", "TRTSDT", "XODT"):
-        if column in frame.columns and frame[column].dtype != pl.Date:
+        if column in everybody.columns and everybody[column].dtype != pl.Date:
             raise DataError("dates are needed", file=data.files.get("adsl", ""), column=column, remedy="Give dates.")
-    return frame.filter(pl.col("RANDDT").is_not_null()) if "RANDDT" in frame.columns else frame
+    if "RANDDT" in everybody.columns:
+        kept &= everybody["RANDDT"].is_not_null().to_numpy()
+    randomized = everybody if kept.all() else rows_where(everybody, pl.Series(kept))
+    arm = arm[kept]
+    sizes = np.bincount(arm, minlength=len(arms)).tolist()
+    code = data.adtte[names.censoring].cast(pl.Float64).to_numpy()
+    event = np.isin(code, list(names.event_codes))
+    place = {subject: i for i, subject in enumerate(randomized[names.subject].to_list()) if subject is not None}
+    return _Case(
+        trial=trial, data=data, randomized=randomized, arm=arm, place=place,
+        sizes=dict(zip(arms, sizes, strict=True)), parameters=data.adtte[names.parameter].to_list(),
+        whose=np.array([place.get(subject, -1) for subject in data.adtte[names.subject].to_list()], dtype=np.int64),
+        event=event, censored=~event & ~np.isnan(code),
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Case:
-    """The randomized subjects, and how they are counted by arm."""
+    """The randomized subjects, and how they are counted by arm.
+
+    ``arm`` holds the place of each subject's arm in ``sizes``, which has the subjects of each arm; ``place`` is a
+    subject's row in ``randomized``. Of each record of ADTTE, ``whose`` is that row, -1 for subjects who are not there,
+    and ``event`` and ``censored`` what it tells; one without a code is neither.
+    """
 
     trial: Protocol
     data: Patients
-    arms: tuple[str, ...]
     randomized: pl.DataFrame
-
-    @property
-    def sizes(self) -> dict[str, int]:
-        return _by_arm(self.randomized, self.arms)
+    arm: NDArray[np.int64]
+    place: dict[object, int]
+    sizes: dict[str, int]
+    parameters: list[str | None]
+    whose: NDArray[np.int64]
+    event: NDArray[np.bool_]
+    censored: NDArray[np.bool_]
 
     def entered(self) -> Iterator[Row]:
         dated = " and a date of randomization (RANDDT)" if "RANDDT" in self.randomized.columns else ""
         method = f"subjects of ADSL with an arm of the protocol{dated}"
-        total = self.randomized.height
-        yield Row(statistic="randomized", value=float(total), text=str(total), unit="subjects", method=method)
-        for arm, n in self.sizes.items():
+        for arm, n in {"": self.randomized.height, **self.sizes}.items():
             yield Row(group=arm, statistic="randomized", value=float(n), text=str(n), unit="subjects", method=method)
         if "TRTSDT" in self.randomized.columns:
-            started = pl.col("TRTSDT").is_not_null()
-            yield from self.counted(
-                "treated", self.randomized.filter(started), "with a first day of treatment (TRTSDT)"
-            )
-            yield from self.counted("not treated", self.randomized.filter(~started), "without a first day of treatment")
+            started = self.randomized["TRTSDT"].is_not_null().to_numpy()
+            yield from self.counted("treated", np.flatnonzero(started), "with a first day of treatment (TRTSDT)")
+            yield from self.counted("not treated", np.flatnonzero(~started), "without a first day of treatment")
 
     def on_record(self) -> Iterator[Row]:
         """Events and censorings of every endpoint that ADTTE holds, whatever the estimands do with them."""
-        names = self.data.names
         method = "records of ADTTE as they stand, whatever the estimands make of them"
         for endpoint in self.trial.endpoints:
             records = self.records(endpoint)
             if records is None:
                 continue
-            event = pl.col(names.censoring).is_in(list(names.event_codes))
-            without = self.randomized.join(records, on=names.subject, how="anti")
-            parts = {"events": records.filter(event), "censored": records.filter(~event), "no record": without}
-            for statistic, frame in parts.items():
-                if statistic != "no record" or not frame.is_empty():
-                    yield from self.counted(statistic, frame, method, endpoint=endpoint)
+            own = self.whose[records]
+            without = np.ones(self.randomized.height, dtype=bool)
+            without[own] = False
+            parts = {
+                "events": own[self.event[records]], "censored": own[self.censored[records]],
+                "no record": np.flatnonzero(without),
+            }  # fmt: skip
+            for statistic, subjects in parts.items():
+                if statistic != "no record" or len(subjects):
+                    yield from self.counted(statistic, subjects, method, endpoint=endpoint)
 
-    def records(self, endpoint: str) -> pl.DataFrame | None:
-        """ADTTE's records of an endpoint, of randomized subjects, with their arm."""
-        names = self.data.names
-        rows = self.data.adtte.filter(pl.col(names.parameter) == self.trial.parameter(endpoint))
-        if rows.is_empty():
-            return None
-        return rows.join(self.randomized.select(names.subject, _ARM), on=names.subject)
+    def records(self, endpoint: str) -> NDArray[np.int64] | None:
+        """Places of ADTTE's records of an endpoint, of randomized subjects; None where it holds no record of it."""
+        code = self.trial.parameter(endpoint)
+        held = np.array([parameter == code for parameter in self.parameters], dtype=bool)
+        return np.flatnonzero(held & (self.whose >= 0)) if held.any() else None
 
     def analyzed(self) -> Iterator[Row]:
         """Subjects in each population and endpoint that an analysis estimates; then the safety population."""
-        names = self.data.names
         assert self.trial.safety is not None
         estimands = [self.trial.estimands[a.estimand] for a in self.trial.analyses.values()]
         wanted = dict.fromkeys((e.population, e.variable) for e in estimands)
         for population, endpoint in wanted:
             rows = self.data.endpoint_rows(self.trial.parameter(endpoint))
-            inside = in_population(self.trial, self.data, population, rows)
+            inside = self.in_population(population, rows)
             both = [e.treatment for e in estimands if (e.population, e.variable) == (population, endpoint)]
             compared = {arm for t in both for arm in (t.experimental, t.control)}
-            frame = self.randomized.join(inside, on=names.subject, how="semi")
-            counts = self.counted("analyzed", frame, _ANALYZED, population, endpoint)
+            counts = self.counted("analyzed", inside, _ANALYZED, population, endpoint)
             yield from (row for row in counts if row.group in compared)
         if self.data.adae is not None or self.data.adex is not None:
             population = self.trial.safety.population
-            frame = in_population(self.trial, self.data, population, self.randomized)
             treatment = self.trial.safety.treatment
-            counts = self.counted("analyzed", frame, _ANALYZED, population)
+            counts = self.counted("analyzed", self.in_population(population, self.randomized), _ANALYZED, population)
             yield from (row for row in counts if row.group in (treatment.experimental, treatment.control))
+
+    def in_population(self, population: str, rows: pl.DataFrame) -> NDArray[np.int64]:
+        """The randomized subjects of whom one of these rows is in a population, each once."""
+        inside = in_population(self.trial, self.data, population, rows)[self.data.names.subject].to_list()
+        return np.array([self.place[subject] for subject in set(inside) if subject in self.place], dtype=np.int64)
 
     def crossover(self) -> Iterator[Row]:
         if "XOFL" not in self.randomized.columns:
             return
         crossed = self.crossed()
         yield from self.counted("crossed over", crossed, "XOFL = Y")
-        if "RANDDT" not in crossed.columns:
+        if "RANDDT" not in self.randomized.columns:
             return
-        crossed = crossed.with_columns((pl.col("XODT") - pl.col("RANDDT")).dt.total_days().alias("days"))
-        for arm in [a for a in self.arms if (crossed[_ARM] == a).any()]:
-            own = crossed.filter(pl.col(_ARM) == arm)
-            time = own["days"].to_numpy().astype(np.float64)
-            yield from _times(arm, "time to crossover", time, "XODT - RANDDT of those who crossed over")
+        for place, (arm, size) in enumerate(self.sizes.items()):
+            own = crossed[self.arm[crossed] == place]
+            if not len(own):
+                continue
+            time = _days(self.dates("XODT")[own] - self.dates("RANDDT")[own])
+            yield from self.times(arm, "time to crossover", time, "XODT - RANDDT of those who crossed over")
             for mark in CROSSED_BY:
-                n, size = int((time <= days(mark)).sum()), self.sizes[arm]
+                n = int((time <= days(mark)).sum())
                 method = (
                     "crossed over so many days after randomization or earlier, percent of all randomized to the arm"
                 )
@@ -155,44 +172,44 @@ class _Case:
                 )  # fmt: skip
             yield from self.after_progression(arm, own)
 
-    def crossed(self) -> pl.DataFrame:
+    def dates(self, column: str) -> NDArray[np.datetime64]:
+        """A column of dates of the randomized subjects; where it is absent none is known."""
+        if column not in self.randomized.columns:
+            return np.full(self.randomized.height, np.datetime64("NaT", "D"))
+        return self.randomized[column].to_numpy()
+
+    def crossed(self) -> NDArray[np.int64]:
         """Those who crossed over; refuses a flag without its date, a date without its flag, and a date too early."""
-        crossed = self.randomized.filter(pl.col("XOFL") == "Y")
-        names, file = self.data.names, self.data.files.get("adsl", "")
-        if "XODT" not in crossed.columns:
-            crossed = crossed.with_columns(pl.lit(None, dtype=pl.Date).alias("XODT"))
+        crossed = np.array([flag == "Y" for flag in self.randomized["XOFL"].to_list()], dtype=bool)
+        file, date = self.data.files.get("adsl", ""), self.dates("XODT")
+        dated = ~np.isnat(date)
 
-        def refuse(bad: pl.DataFrame, what: str, remedy: str) -> None:
-            if not bad.is_empty():
-                raise DataError(what, file=file, column="XODT", subjects=bad[names.subject].to_list(), remedy=remedy)
+        def refuse(bad: NDArray[np.bool_], what: str, remedy: str) -> None:
+            if bad.any():
+                found = self.randomized[self.data.names.subject].filter(pl.Series(bad)).to_list()
+                raise DataError(what, file=file, column="XODT", subjects=found, remedy=remedy)
 
-        refuse(
-            crossed.filter(pl.col("XODT").is_null()), "a subject crossed over without a date", "Add it, or mend XOFL."
-        )
-        if "XODT" in self.randomized.columns:
-            dated = self.randomized.filter(pl.col("XODT").is_not_null() & pl.col("XOFL").ne_missing("Y"))
-            refuse(dated, "a date of crossover stands beside no crossover", "Set XOFL to Y, or remove the date.")
-        if "RANDDT" in crossed.columns:
-            early = crossed.filter(pl.col("XODT") < pl.col("RANDDT"))
-            refuse(early, "a crossover lies before randomization", "Mend the dates.")
-        return crossed
+        refuse(crossed & ~dated, "a subject crossed over without a date", "Add it, or mend XOFL.")
+        refuse(dated & ~crossed, "a date of crossover stands beside no crossover", "Set XOFL to Y, or remove the date.")
+        if "RANDDT" in self.randomized.columns:
+            refuse(crossed & (date < self.dates("RANDDT")), "a crossover lies before randomization", "Mend the dates.")
+        return np.flatnonzero(crossed)
 
-    def after_progression(self, arm: str, crossed: pl.DataFrame) -> Iterator[Row]:
+    def after_progression(self, arm: str, crossed: NDArray[np.int64]) -> Iterator[Row]:
         """Time from the event of the endpoint of progression to crossover, where that event came first."""
         names, endpoint = self.data.names, _endpoint_of_progression(self.trial)
         records = None if endpoint is None else self.records(endpoint)
-        if endpoint is None or records is None or names.end_date not in records.columns:
+        if endpoint is None or records is None or names.end_date not in self.data.adtte.columns:
             return
-        events = records.filter(pl.col(names.censoring).is_in(list(names.event_codes)))
-        joined = crossed.join(
-            events.select(names.subject, pl.col(names.end_date).alias("_end")), on=names.subject, how="left"
-        )
-        after = joined.filter(pl.col("_end") <= pl.col("XODT"))
-        time = (after["XODT"] - after["_end"]).dt.total_days().to_numpy().astype(np.float64)
+        inside = np.zeros(self.randomized.height, dtype=bool)
+        inside[crossed] = True
+        events = records[self.event[records] & inside[self.whose[records]]]
+        since = self.dates("XODT")[self.whose[events]] - self.data.adtte[names.end_date].to_numpy()[events]
+        time = _days(since[since >= np.timedelta64(0)])
         parameter = self.trial.parameter(endpoint)
         method = f"XODT - {names.end_date} of the event of {parameter}, of those who had it by the day of crossover"
-        yield from _times(arm, "time from progression to crossover", time, method, endpoint)
-        n, total = crossed.height - after.height, crossed.height
+        yield from self.times(arm, "time from progression to crossover", time, method, endpoint)
+        n, total = len(crossed) - len(time), len(crossed)
         yield Row(
             group=arm, endpoint=endpoint, statistic="crossed over without an event before", value=float(n),
             text=results.count_percent(n, total), unit="subjects",
@@ -200,28 +217,27 @@ class _Case:
         )  # fmt: skip
 
     def counted(
-        self, statistic: str, frame: pl.DataFrame, method: str, population: str = "", endpoint: str = ""
+        self, statistic: str, subjects: NDArray[np.int64], method: str, population: str = "", endpoint: str = ""
     ) -> Iterator[Row]:
-        for arm, n in _by_arm(frame, self.arms).items():
+        counts = np.bincount(self.arm[subjects], minlength=len(self.sizes)).tolist()
+        for (arm, size), n in zip(self.sizes.items(), counts, strict=True):
             yield Row(
                 group=arm, statistic=statistic, population=population, endpoint=endpoint, value=float(n),
-                text=results.count_percent(n, self.sizes[arm]), unit="subjects", method=method,
+                text=results.count_percent(n, size), unit="subjects", method=method,
+            )  # fmt: skip
+
+    def times(self, arm: str, what: str, time: NDArray[np.float64], method: str, endpoint: str = "") -> Iterator[Row]:
+        found = spread(time)
+        for name, value in (("median", found.median), ("minimum", found.minimum), ("maximum", found.maximum)):
+            shown = results.number(value, results.duration(value, "months"), found.reason)
+            yield Row(
+                group=arm, endpoint=endpoint, statistic=f"{what} {name}", unit="days",
+                method=f"{method}; days, text in months", **shown,  # type: ignore[arg-type]
             )  # fmt: skip
 
 
-def _by_arm(frame: pl.DataFrame, arms: tuple[str, ...]) -> dict[str, int]:
-    counts = dict(frame.group_by(_ARM).len().iter_rows())
-    return {arm: counts.get(arm, 0) for arm in arms}
-
-
-def _times(arm: str, what: str, time: NDArray[np.float64], method: str, endpoint: str = "") -> Iterator[Row]:
-    found = spread(time)
-    for name, value in (("median", found.median), ("minimum", found.minimum), ("maximum", found.maximum)):
-        shown = results.number(value, results.duration(value, "months"), found.reason)
-        yield Row(
-            group=arm, endpoint=endpoint, statistic=f"{what} {name}", unit="days",
-            method=f"{method}; days, text in months", **shown,  # type: ignore[arg-type]
-        )  # fmt: skip
+def _days(span: NDArray[np.timedelta64]) -> NDArray[np.float64]:
+    return np.trunc(span / np.timedelta64(1, "D"))
 
 
 def _endpoint_of_progression(trial: Protocol) -> str | None:

@@ -134,9 +134,8 @@ def subject_level(data: Patients) -> pl.DataFrame:
     if data.adsl is None:
         raise DataError("there is no ADSL to say who is in which arm", remedy="Add it to the data.")
     _require(data.adsl, [names.subject, names.arm], data, "column that says who is in which arm")
-    again = data.adsl[names.subject].is_duplicated()
-    if again.any():
-        twice = data.adsl.filter(again)
+    if data.adsl[names.subject].n_unique() < data.adsl.height:
+        twice = data.adsl.filter(data.adsl[names.subject].is_duplicated())
         raise DataError(
             "ADSL holds more than one record of a subject",
             file=data.files.get("adsl", ""),

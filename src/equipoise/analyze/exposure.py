@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
@@ -59,41 +59,42 @@ def exposure_rows(trial: Protocol, data: Patients) -> list[Row]:
         return []
     names, arms = data.names, (trial.safety.treatment.experimental, trial.safety.treatment.control)
     counted = subjects(trial, data, trial.safety.population, arms)
-    records = _records(data, data.adex)
-    inside = records.join(counted.select(names.subject, names.arm), on=names.subject, how="inner")
+    given = _given(data, data.adex)
+    arm_of = dict(zip(counted[names.subject].to_list(), counted[names.arm].to_list(), strict=True))
+    sizes = Counter(arm_of.values())
+    whose = [None if subject is None else arm_of.get(subject) for subject in given.subject]
+    inside = [i for i, arm in enumerate(whose) if arm is not None]
     rows: list[Row] = []
-    for drug in sorted(inside["EXTRT"].unique()):
-        of_drug = inside.filter(pl.col("EXTRT") == drug)
-        unit = next(iter(of_drug["DOSEU"].drop_nulls()), _UNSTATED) if "DOSEU" in of_drug.columns else _UNSTATED
+    for drug in sorted({given.drug[i] for i in inside}):
+        of_drug = [i for i in inside if given.drug[i] == drug]
+        unit = next((given.unit[i] for i in of_drug if given.unit[i] is not None), _UNSTATED)
         for arm in arms:
-            frame = of_drug.filter(pl.col(names.arm) == arm)
-            size = counted.filter(pl.col(names.arm) == arm).height
-            own = _Drug(records=frame, subjects=size, unit=str(unit)).rows()
-            rows += [replace(row, group=arm, statistic=f"drug: {drug}: {row.statistic}") for row in own]
-    left_out = records[names.subject].n_unique() - inside[names.subject].n_unique()
+            own = np.array([i for i in of_drug if whose[i] == arm], dtype=np.int64)
+            numbers = {name: values[own] for name, values in given.numbers.items()}
+            told = list(_Drug(n=len(own), numbers=numbers, subjects=sizes[arm], unit=str(unit)).rows())
+            rows += results.placed(told, group=arm, statistic=[f"drug: {drug}: {row.statistic}" for row in told])
+    n = len(set(given.subject)) - len({given.subject[i] for i in inside})
     why = "subjects of ADEX who are in neither arm of the safety population"
-    rows.append(
-        Row(statistic="subjects not counted", value=float(left_out), text=str(left_out), unit="subjects", method=why)
-    )
-    context: dict[str, Any] = {"analysis": "exposure", "role": "exposure", "toml_path": "safety"}
-    return [replace(row, **context, population=trial.safety.population, origin=data.origin) for row in rows]
+    rows.append(Row(statistic="subjects not counted", value=float(n), text=str(n), unit="subjects", method=why))
+    return results.placed(
+        rows, analysis="exposure", role="exposure", population=trial.safety.population, toml_path="safety",
+        origin=data.origin,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Drug:
-    """One drug in one arm: its records, the subjects of the arm, the unit of its dose."""
+    """One drug in one arm: the numbers of its ``n`` records, the subjects of the arm, the unit of its dose."""
 
-    records: pl.DataFrame
+    n: int
+    numbers: dict[str, NDArray[np.float64]]
     subjects: int
     unit: str
 
     def rows(self) -> Iterator[Row]:
-        n = self.records.height
-        yield Row(
-            statistic="subjects treated", value=float(n), text=results.count_percent(n, self.subjects),
-            unit="subjects", method=_TREATED,
-        )  # fmt: skip
-        if n:
+        text = results.count_percent(self.n, self.subjects)
+        yield Row(statistic="subjects treated", value=float(self.n), text=text, unit="subjects", method=_TREATED)
+        if self.n:
             yield from self._duration()
             yield from self._administrations()
             yield from self._dose()
@@ -108,7 +109,7 @@ class _Drug:
             shown = results.number(value, results.duration(value, "months"), found.reason)
             method = f"TRTDURD, text in months; {METHOD}"
             yield Row(statistic=f"duration of treatment {name}", unit="days", method=method, **shown)  # type: ignore[arg-type]
-        yield from _missing("duration of treatment", found.missing)
+        yield from self.missing("duration of treatment", found.missing)
 
     def _administrations(self) -> Iterator[Row]:
         given = self._of("NDOSEG")
@@ -117,14 +118,14 @@ class _Drug:
         for name, value in (("total", total), ("median", found.median)):
             shown = results.number(value, _short(value), found.reason)
             yield Row(statistic=f"administrations given {name}", unit="administrations", method="NDOSEG", **shown)  # type: ignore[arg-type]
-        yield from _missing("administrations given", found.missing)
+        yield from self.missing("administrations given", found.missing)
 
     def _dose(self) -> Iterator[Row]:
         given = self._of("CDOSEG")
         found = spread(given)
         shown = results.number(found.median, f"{_short(found.median)} {self.unit}", found.reason)
         yield Row(statistic="cumulative dose given median", unit=self.unit, method="CDOSEG", **shown)  # type: ignore[arg-type]
-        yield from _missing("cumulative dose given", found.missing)
+        yield from self.missing("cumulative dose given", found.missing)
         intensity = relative_dose_intensity(given, self._of("CDOSEP"))
         found = spread(intensity)
         shown = results.number(found.median, results.fixed(found.median, 1), found.reason)
@@ -135,12 +136,16 @@ class _Drug:
         shown = results.number(value, results.count_percent(high, found.count), found.reason)
         of_known = f"{method}; n in percent of those whose intensity is known"
         yield Row(statistic="relative dose intensity at least 90%", unit="subjects", method=of_known, **shown)  # type: ignore[arg-type]
-        yield from _missing("relative dose intensity", found.missing)
+        yield from self.missing("relative dose intensity", found.missing)
+
+    def missing(self, what: str, n: int) -> Iterator[Row]:
+        """Told where there are any: a median of the others is not one of all."""
+        if n:
+            why = "treated subjects who are in no figure of it"
+            yield Row(statistic=f"{what} not known", value=float(n), text=str(n), unit="subjects", method=why)
 
     def _of(self, column: str) -> NDArray[np.float64]:
-        if column not in self.records.columns:
-            return np.full(self.records.height, np.nan)
-        return self.records[column].to_numpy().astype(np.float64)
+        return self.numbers.get(column, np.full(self.n, np.nan))
 
 
 def _short(value: float) -> str:
@@ -149,37 +154,53 @@ def _short(value: float) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def _missing(what: str, n: int) -> Iterator[Row]:
-    """Told where there are any: a median of the others is not one of all."""
-    if n:
-        why = "treated subjects who are in no figure of it"
-        yield Row(statistic=f"{what} not known", value=float(n), text=str(n), unit="subjects", method=why)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Given:
+    """ADEX, one record a subject and drug that was given; numbers that are not known are ``nan``."""
+
+    subject: list[object]
+    drug: list[str]
+    unit: list[object]
+    numbers: dict[str, NDArray[np.float64]]
 
 
-def _records(data: Patients, adex: pl.DataFrame) -> pl.DataFrame:
-    """ADEX, one record a subject and drug, its numbers as numbers, of drugs that were given."""
-    subject = data.names.subject
-    file = data.files.get("adex", "ADEX")
+def _given(data: Patients, adex: pl.DataFrame) -> _Given:
+    """ADEX's records of drugs that were given, every value checked."""
+    subject, file = adex[data.names.subject], data.files.get("adex", "ADEX")
 
-    def refuse(what: str, column: str, bad: pl.Series, remedy: str) -> None:
+    def refuse(bad: pl.Series, what: str, column: str, remedy: str) -> None:
         if bad.any():
-            found = adex[subject].filter(bad).unique(maintain_order=True).to_list()
+            found = subject.filter(bad).unique(maintain_order=True).to_list()
             raise DataError(what, file=file, column=column, subjects=found, remedy=remedy)
 
     if "EXTRT" not in adex.columns:
         raise DataError("exposure to no drug is on record", file=file, column="EXTRT", remedy="Add the drug's name.")
-    refuse("a record of exposure names no drug", "EXTRT", adex["EXTRT"].is_null(), "Name it.")
-    twice = adex.select(subject, "EXTRT").is_duplicated()
-    refuse("ADEX holds more than one record of a subject and drug", "EXTRT", twice, "Give the sums in one record.")
+    refuse(adex["EXTRT"].is_null(), "a record of exposure names no drug", "EXTRT", "Name it.")
+    drug = adex["EXTRT"].cast(pl.String).to_list()
+    unit: list[object] = [None] * adex.height
+    if len(set(zip(subject.to_list(), drug, strict=True))) < adex.height:
+        twice = adex.select(data.names.subject, "EXTRT").is_duplicated()
+        refuse(twice, "ADEX holds more than one record of a subject and drug", "EXTRT", "Give the sums in one record.")
     if "DOSEU" in adex.columns:
-        units = pl.col("DOSEU").drop_nulls().n_unique().over("EXTRT")
-        refuse(
-            "the dose of a drug has more than one unit", "DOSEU", adex.select(units > 1).to_series(), "Use one unit."
-        )
-    frame = adex.with_columns(pl.col("EXTRT").cast(pl.String))
+        unit = adex["DOSEU"].to_list()
+        units: dict[str, set[object]] = {}
+        for name, own in zip(drug, unit, strict=True):
+            if own is not None:
+                units.setdefault(name, set()).add(own)
+        if any(len(held) > 1 for held in units.values()):
+            several = pl.Series([len(units.get(name, ())) > 1 for name in drug])
+            refuse(several, "the dose of a drug has more than one unit", "DOSEU", "Use one unit.")
+    numbers = {}
     for column in (c for c in _NUMBERS if c in adex.columns):
         number = adex[column].cast(pl.Float64, strict=False)
-        wrong = (number.is_null() & adex[column].is_not_null()) | (number < 0).fill_null(False) | number.is_infinite()
-        refuse("exposure is a number, zero or more", column, wrong.fill_null(False), "Correct it, or leave it empty.")
-        frame = frame.with_columns(number)
-    return frame.filter(pl.col("NDOSEG").fill_null(1) > 0) if "NDOSEG" in frame.columns else frame
+        numbers[column] = number.to_numpy()
+        wrong = (numbers[column] < 0) | np.isinf(numbers[column])
+        if number.null_count() > adex[column].null_count() or wrong.any():
+            no_number = (number.is_null() & adex[column].is_not_null()) | pl.Series(wrong)
+            refuse(no_number, "exposure is a number, zero or more", column, "Correct it, or leave it empty.")
+    kept = np.flatnonzero(~(numbers["NDOSEG"] <= 0)) if "NDOSEG" in numbers else np.arange(adex.height)
+    places = kept.tolist()
+    return _Given(
+        subject=subject[places].to_list(), drug=[drug[i] for i in places], unit=[unit[i] for i in places],
+        numbers={name: values[kept] for name, values in numbers.items()},
+    )  # fmt: skip

@@ -60,7 +60,10 @@ def wilson(events: int, total: int, level: float = 0.95) -> Proportion:
     'there is no subject'
     """
     level = check_level(level)
-    events, total = one_share(events, total)
+    return _wilson(*one_share(events, total), level)
+
+
+def _wilson(events: int, total: int, level: float) -> Proportion:
     if total == 0:
         return Proportion(estimate=math.nan, conf_int=(math.nan,) * 2, level=level, reason=NOBODY, method=WILSON)
     z = float(ndtri((1 + level) / 2))
@@ -111,7 +114,7 @@ def difference(events_1: int, total_1: int, events_2: int, total_2: int, level: 
     level = check_level(level)
     counts_1 = one_share(events_1, total_1, ("events_1", "total_1"))
     counts_2 = one_share(events_2, total_2, ("events_2", "total_2"))
-    first, second = wilson(*counts_1, level), wilson(*counts_2, level)
+    first, second = _wilson(*counts_1, level), _wilson(*counts_2, level)
     if first.reason or second.reason:
         return Difference(estimate=math.nan, conf_int=(math.nan,) * 2, level=level, reason=NOBODY, method=NEWCOMBE)
     estimate = first.estimate - second.estimate

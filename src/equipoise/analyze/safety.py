@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from .. import results
 from ..data import Patients
@@ -20,36 +23,44 @@ NYHA_CLASSES = ("I", "II", "III", "IV")
 NOT_CODED = "not coded"
 _NYHA_CODES = {name: k for k, name in enumerate(NYHA_CLASSES, start=1)}
 _GRADES = (1, 2, 3, 4, 5)
-# What a subject or an event is called inside, whatever the sponsor's columns are.
-_SUBJECT, _ARM, _GRADE, _SERIOUS, _NYHA, _TERM, _SYSTEM = "subject", "arm", "grade", "serious", "nyha", "term", "system"
+_YES_NO = {"Y": 1, "N": 0}
+_Which = NDArray[np.bool_] | list[int]  # of the events: a mask, or their places
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Events:
-    """Adverse events of the safety population, checked, one row an event, and how many subjects each arm has.
+    """Adverse events of the safety population, checked, as columns, and the arms of its subjects.
 
-    ``columns`` are those of ADAE; ``uncounted`` are subjects of ADAE in neither arm of the population,
-    ``before`` the events that are left out because they did not begin on treatment.
+    ``subject`` is the place of an event's subject in ``arm``, which holds the place of his arm in ``totals``; codes
+    that are not on record are ``nan``. ``columns`` are those of ADAE; ``uncounted`` are subjects of ADAE in neither
+    arm of the population, ``before`` the events that are left out because they did not begin on treatment.
     """
 
     safety: Safety
-    events: pl.DataFrame
+    subject: NDArray[np.int64]
+    term: list[str]
+    system: list[str]
+    grade: NDArray[np.float64]
+    serious: NDArray[np.float64]
+    nyha: NDArray[np.float64]
+    arm: NDArray[np.int64]
     totals: dict[str, int]
     columns: frozenset[str]
     uncounted: int
     before: int
 
-    def count(self, condition: pl.Expr) -> dict[str, int]:
-        """Subjects of each arm with at least one event that meets the condition, each once."""
-        found = self.events.filter(condition).group_by(_ARM).agg(pl.col(_SUBJECT).n_unique())
-        counts = dict(found.iter_rows())
-        return {arm: counts.get(arm, 0) for arm in self.totals}
+    def count(self, which: _Which) -> dict[str, int]:
+        """Subjects of each arm with at least one of these events, each once."""
+        had = np.zeros(len(self.arm), dtype=bool)
+        had[self.subject[which]] = True
+        return dict(zip(self.totals, np.bincount(self.arm[had], minlength=len(self.totals)).tolist(), strict=True))
 
     @property
-    def cardiac(self) -> pl.Expr:
+    def cardiac(self) -> NDArray[np.bool_]:
         """Events of the protocol's cardiac body system, in whatever case it is written, or with an NYHA class."""
-        system = pl.col(_SYSTEM).str.to_lowercase() == self.safety.cardiac.lower()
-        return system | pl.col(_NYHA).is_not_null()
+        wanted = self.safety.cardiac.lower()
+        of_system = np.array([system.lower() == wanted for system in self.system], dtype=bool)
+        return of_system | ~np.isnan(self.nyha)
 
     @property
     def method(self) -> str:
@@ -92,23 +103,24 @@ def adverse_event_count(
     if arm not in trial.arms:
         raise ProtocolError(f"there is no arm {arm!r}", where="arms", remedy=f"Known: {', '.join(trial.arms)}.")
     events = _events(trial, data, (arm,))
-    condition = pl.lit(True)
-    for value, column, name in (
-        (grade, "AETOXGR", _GRADE), (serious, "AESER", _SERIOUS), (nyha, "NYHACLS", _NYHA),
-        (None if term is None else term.lower(), "AEDECOD", _TERM),
+    terms = np.array([name.lower() for name in events.term], dtype=object)
+    which = np.ones(len(terms), dtype=bool)
+    for value, columns, name, held in (
+        (grade, ("AETOXGR",), "grade", events.grade), (serious, ("AESER",), "serious", events.serious),
+        (nyha, ("NYHACLS",), "nyha", events.nyha),
+        (None if term is None else term.lower(), ("AEDECOD", "AETERM"), "term", terms),
     ):  # fmt: skip
         if value is None:
             continue
-        if column not in events.columns and not (name == _TERM and "AETERM" in events.columns):
+        if events.columns.isdisjoint(columns):
             raise DataError(
                 f"adverse events of one {name} are asked for, and ADAE does not give it",
                 file=data.files.get("adae", "ADAE"),
-                column=column,
+                column=columns[0],
                 remedy="Add the column.",
             )
-        held = pl.col(name).str.to_lowercase() if name == _TERM else pl.col(name)
-        condition = condition & (held == value).fill_null(False)
-    return events.count(condition)[arm], events.totals[arm]
+        which &= held == value
+    return events.count(which)[arm], events.totals[arm]
 
 
 def safety_rows(trial: Protocol, data: Patients) -> list[Row]:
@@ -133,17 +145,19 @@ def safety_rows(trial: Protocol, data: Patients) -> list[Row]:
     ]
     for part in (_overall, _of_grades, _cardiac, _by_system, _uncounted):
         rows += part(events)
-    context: dict[str, Any] = {"analysis": "safety", "role": "safety", "toml_path": "safety"}
-    return [replace(row, **context, population=trial.safety.population, origin=data.origin) for row in rows]
+    return results.placed(
+        rows, analysis="safety", role="safety", population=trial.safety.population, toml_path="safety",
+        origin=data.origin,
+    )  # fmt: skip
 
 
 def _overall(events: _Events) -> Iterator[Row]:
-    yield from _compared(events, "adverse event", pl.lit(True))
+    yield from _compared(events, "adverse event", events.count(np.ones(len(events.subject), dtype=bool)))
     if "AESER" not in events.columns:
         yield from _absent(events, "serious adverse event", "AESER")
         return
-    yield from _compared(events, "serious adverse event", pl.col(_SERIOUS).fill_null(False))
-    yield from _unknown(events, "adverse event of unknown seriousness", pl.col(_SERIOUS).is_null())
+    yield from _compared(events, "serious adverse event", events.count(events.serious == 1))
+    yield from _unknown(events, "adverse event of unknown seriousness", np.isnan(events.serious))
 
 
 def _of_grades(events: _Events) -> Iterator[Row]:
@@ -152,26 +166,26 @@ def _of_grades(events: _Events) -> Iterator[Row]:
         return
     own = "at least one event of this very grade: a subject with events of two grades counts in both"
     for k in _GRADES:
-        if (events.events[_GRADE] == k).any():
-            yield from _compared(events, f"grade {k} adverse event", pl.col(_GRADE) == k, own)
+        if (events.grade == k).any():
+            yield from _compared(events, f"grade {k} adverse event", events.count(events.grade == k), own)
     worst = "worst grade on record 3 or higher, a missing grade being none"
-    yield from _compared(events, "grade 3 or higher adverse event", (pl.col(_GRADE) >= 3).fill_null(False), worst)
-    yield from _unknown(events, "adverse event of unknown grade", pl.col(_GRADE).is_null())
+    yield from _compared(events, "grade 3 or higher adverse event", events.count(events.grade >= 3), worst)
+    yield from _unknown(events, "adverse event of unknown grade", np.isnan(events.grade))
 
 
 def _cardiac(events: _Events) -> Iterator[Row]:
     if not {"AEBODSYS", "NYHACLS"} & events.columns:
         return
     which = f"body system {events.safety.cardiac}, or with an NYHA class"
-    cardiac = events.cardiac.fill_null(False)
-    yield from _compared(events, "cardiac event", cardiac, which)
+    cardiac = events.cardiac
+    yield from _compared(events, "cardiac event", events.count(cardiac), which)
     if "NYHACLS" not in events.columns:
         return
     own = "at least one event of this very class: a subject with events of two classes counts in both"
     for k, name in enumerate(NYHA_CLASSES, start=1):
-        if (events.events[_NYHA] == k).any():
-            yield from _compared(events, f"cardiac event, NYHA class {name}", pl.col(_NYHA) == k, own)
-    yield from _unknown(events, "cardiac event of unknown NYHA class", cardiac & pl.col(_NYHA).is_null())
+        if (events.nyha == k).any():
+            yield from _compared(events, f"cardiac event, NYHA class {name}", events.count(events.nyha == k), own)
+    yield from _unknown(events, "cardiac event of unknown NYHA class", cardiac & np.isnan(events.nyha))
 
 
 def _by_system(events: _Events) -> Iterator[Row]:
@@ -181,14 +195,14 @@ def _by_system(events: _Events) -> Iterator[Row]:
     """
     if not {"AEBODSYS", "AEDECOD", "AETERM"} & events.columns:
         return
-    pairs = events.events.select(_SYSTEM, _TERM).unique()
-    for system in sorted(pairs[_SYSTEM].unique()):
-        inside = pl.col(_SYSTEM) == system
-        yield from _compared(events, f"body system: {system}", inside)
-        terms = pairs.filter(inside)[_TERM].to_list()
-        counts = {term: events.count(inside & (pl.col(_TERM) == term)) for term in terms}
+    places: dict[str, dict[str, list[int]]] = {}  # of the events, by system and term
+    for i, (system, term) in enumerate(zip(events.system, events.term, strict=True)):
+        places.setdefault(system, {}).setdefault(term, []).append(i)
+    for system, terms in sorted(places.items()):
+        yield from _compared(events, f"body system: {system}", events.count([i for own in terms.values() for i in own]))
+        counts = {term: events.count(own) for term, own in terms.items()}
         for term in sorted(terms, key=lambda t: (*(-n for n in counts[t].values()), t)):
-            yield from _compared(events, f"term: {system}: {term}", inside & (pl.col(_TERM) == term))
+            yield from _compared(events, f"term: {system}: {term}", counts[term])
 
 
 def _uncounted(events: _Events) -> Iterator[Row]:
@@ -200,9 +214,8 @@ def _uncounted(events: _Events) -> Iterator[Row]:
         yield Row(statistic="events not counted", value=float(n), text=str(n), unit="events", method=why)
 
 
-def _compared(events: _Events, statistic: str, condition: pl.Expr, detail: str = "") -> Iterator[Row]:
+def _compared(events: _Events, statistic: str, counts: Mapping[str, int], detail: str = "") -> Iterator[Row]:
     """The count of each arm, then the difference of the two shares with its limits, in percentage points."""
-    counts = events.count(condition)
     method = events.method + (f"; {detail}" if detail else "")
     yield from _counted(events, statistic, counts, method)
     (first, n_1), (second, n_2) = events.totals.items()
@@ -218,15 +231,15 @@ def _compared(events: _Events, statistic: str, condition: pl.Expr, detail: str =
         )  # fmt: skip
 
 
-def _counted(events: _Events, statistic: str, counts: dict[str, int], method: str) -> Iterator[Row]:
+def _counted(events: _Events, statistic: str, counts: Mapping[str, int], method: str) -> Iterator[Row]:
     for arm, n in counts.items():
         text = results.count_percent(n, events.totals[arm])
         yield Row(group=arm, statistic=statistic, value=float(n), text=text, unit="subjects", method=method)
 
 
-def _unknown(events: _Events, statistic: str, condition: pl.Expr) -> Iterator[Row]:
+def _unknown(events: _Events, statistic: str, which: _Which) -> Iterator[Row]:
     """Subjects with an event of which this is not on record: told where there are any, never left out in silence."""
-    counts = events.count(condition)
+    counts = events.count(which)
     if any(counts.values()):
         why = "counted as an event, and in no figure of what is not known of it"
         yield from _counted(events, statistic, counts, f"{events.method}; {why}")
@@ -248,50 +261,61 @@ def _events(trial: Protocol, data: Patients, arms: Sequence[str]) -> _Events:
         raise DataError("there is no ADAE", remedy="Add the adverse events to the data.")
     names, adae = data.names, data.adae
     counted = subjects(trial, data, trial.safety.population, arms)
-    events = adae.select(
-        pl.col(names.subject).alias(_SUBJECT),
-        _name(adae, ("AEDECOD", "AETERM")).alias(_TERM),
-        _name(adae, ("AEBODSYS",)).alias(_SYSTEM),
-        _coded(data, adae, "AETOXGR", {str(k): k for k in _GRADES}, "a grade from 1 to 5").alias(_GRADE),
-        (_coded(data, adae, "AESER", {"Y": 1, "N": 0}, "Y or N") == 1).alias(_SERIOUS),
-        _coded(data, adae, "NYHACLS", _NYHA_CODES, "I, II, III or IV").alias(_NYHA),
-        (_coded(data, adae, "TRTEMFL", {"Y": 1, "N": 0}, "Y or N") == 1).fill_null(False).alias("emergent"),
-    )  # fmt: skip
-    of_subject = counted.select(pl.col(names.subject).alias(_SUBJECT), pl.col(names.arm).alias(_ARM))
-    inside = events.join(of_subject, on=_SUBJECT, how="inner", maintain_order="left")
-    emergent = inside.filter("emergent") if "TRTEMFL" in adae.columns else inside
-    sizes = dict(of_subject.group_by(_ARM).len().iter_rows())
+    arm_of = dict(zip(counted[names.subject].to_list(), counted[names.arm].to_list(), strict=True))
+    sizes = Counter(arm_of.values())
+    place = {subject: i for i, subject in enumerate(arm_of) if subject is not None}
+    whose = np.array([place.get(subject, -1) for subject in adae[names.subject].to_list()], dtype=np.int64)
+    grade = _coded(data, adae, "AETOXGR", {str(k): k for k in _GRADES}, "a grade from 1 to 5")
+    serious = _coded(data, adae, "AESER", _YES_NO, "Y or N")
+    nyha = _coded(data, adae, "NYHACLS", _NYHA_CODES, "I, II, III or IV")
+    inside = whose >= 0
+    emergent = inside & (_coded(data, adae, "TRTEMFL", _YES_NO, "Y or N") == 1) if "TRTEMFL" in adae.columns else inside
+    kept = np.flatnonzero(emergent)
     return _Events(
         safety=trial.safety,
-        events=emergent,
+        subject=whose[kept],
+        term=_names(adae, ("AEDECOD", "AETERM"), kept),
+        system=_names(adae, ("AEBODSYS",), kept),
+        grade=grade[kept],
+        serious=serious[kept],
+        nyha=nyha[kept],
+        arm=np.array([arms.index(arm) for arm in arm_of.values()], dtype=np.int64),
         totals={arm: sizes[arm] for arm in arms},
         columns=frozenset(adae.columns),
-        uncounted=events[_SUBJECT].n_unique() - inside[_SUBJECT].n_unique(),
-        before=inside.height - emergent.height,
+        uncounted=adae[names.subject].n_unique() - len(set(whose[inside].tolist())),
+        before=int(inside.sum() - emergent.sum()),
     )
 
 
-def _name(adae: pl.DataFrame, columns: Sequence[str]) -> pl.Expr:
-    """The first of these columns that names the event."""
-    held = [pl.col(c).cast(pl.String) for c in columns if c in adae.columns]
-    return pl.coalesce([*held, pl.lit(NOT_CODED)])
+def _names(adae: pl.DataFrame, columns: Sequence[str], kept: NDArray[np.int64]) -> list[str]:
+    """By event the first of these columns that names it."""
+    found: list[str | None] = [None] * adae.height
+    for column in (c for c in columns if c in adae.columns):
+        held = adae[column].cast(pl.String).to_list()
+        found = [name if name is not None else other for name, other in zip(found, held, strict=True)]
+    return [NOT_CODED if (name := found[i]) is None else name for i in kept.tolist()]
 
 
-def _coded(data: Patients, adae: pl.DataFrame, column: str, codes: dict[str, int], instead: str) -> pl.Series:
-    """A column of codes as whole numbers; missing stays missing, and anything else is refused."""
+def _coded(
+    data: Patients, adae: pl.DataFrame, column: str, codes: Mapping[str, int], instead: str
+) -> NDArray[np.float64]:
+    """A column of codes as numbers; missing is ``nan``, and anything else is refused."""
     if column not in adae.columns:
-        return pl.Series(column, [None] * adae.height, dtype=pl.Int64)
+        return np.full(adae.height, np.nan)
     held = adae[column]
     if held.dtype.is_float() and (held.drop_nulls() == held.drop_nulls().round(0)).all():
         held = held.cast(pl.Int64)
-    text = held.cast(pl.String).str.strip_chars()
-    bad = text.is_not_null() & ~text.is_in(list(codes))
-    if bad.any():
-        raise DataError(
-            f"{bad.sum()} of {adae.height} adverse events hold what is not {instead}, such as {text.filter(bad)[0]!r}",
-            file=data.files.get("adae", ""),
-            column=column,
-            subjects=adae[data.names.subject].filter(bad).unique(maintain_order=True).to_list(),
-            remedy=f"Write {instead}, or leave the field empty.",
-        )
-    return text.replace_strict(codes, return_dtype=pl.Int64)
+    text = held.cast(pl.String)
+    if not set(text.to_list()) <= {*codes, None}:
+        text = text.str.strip_chars()
+        bad = text.is_not_null() & ~text.is_in(list(codes))
+        if bad.any():
+            raise DataError(
+                f"{bad.sum()} of {adae.height} adverse events hold what is not {instead}, such as "
+                f"{text.filter(bad)[0]!r}",
+                file=data.files.get("adae", ""),
+                column=column,
+                subjects=adae[data.names.subject].filter(bad).unique(maintain_order=True).to_list(),
+                remedy=f"Write {instead}, or leave the field empty.",
+            )
+    return np.array([math.nan if code is None else codes[code] for code in text.to_list()], dtype=np.float64)

@@ -52,9 +52,18 @@ def spread(values: ArrayLike) -> Spread:
     if known.size == 0:
         five, reason = [math.nan] * 5, "there is no value"
     else:
-        five, reason = np.quantile(known, [0, 0.25, 0.5, 0.75, 1], method="linear").tolist(), ""
+        ordered = np.sort(known).tolist()
+        five, reason = [_quantile(ordered, p) for p in (0, 0.25, 0.5, 0.75, 1)], ""
     low, q1, median, q3, high = five
     return Spread(
         count=int(known.size), missing=missing, minimum=low, lower_quartile=q1, median=median, upper_quartile=q3,
         maximum=high, reason=reason,
     )  # fmt: skip
+
+
+def _quantile(ordered: list[float], p: float) -> float:
+    """As ``np.quantile``, to the bit, without the tenth of a millisecond that it takes for a hundred values."""
+    place = (len(ordered) - 1) * p
+    below = int(place)
+    low, high, part = ordered[below], ordered[min(below + 1, len(ordered) - 1)], place - below
+    return low + (high - low) * part if part < 0.5 else high - (high - low) * (1 - part)

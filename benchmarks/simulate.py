@@ -201,6 +201,10 @@ def main() -> None:
         ratio = f"{float(peer.split()[0]) / float(mine.split()[0]):.1f}x" if peer else ""
         print(f"{name:22}{mine:>26}{peer:>24}{ratio:>8}", flush=True)
     print(f"\nA: time by the clock, one thread over two: {two_threads()}", flush=True)
+    started = time.perf_counter()
+    with ThreadPoolExecutor(2) as both:
+        run_trials(task_a(), 1_000_000, executor=both)
+    print(f"A: 1,000,000 trials on two threads: {time.perf_counter() - started:.1f} s by the clock", flush=True)
     for trials in (100_000, 1_000_000):
         print(f"A: peak memory of {trials:,} trials: {peak(trials):.0f} MiB", flush=True)
     print(f"TAnDEM, simulate.trial, ms a trial: {middle(lambda: of_tandem(None), IN_A_ROW, 1000)}")

@@ -29,6 +29,7 @@ from .options import (
     Shares,
     Tier,
     Trials,
+    check_folder,
     whole,
 )
 from .printing import (
@@ -207,6 +208,7 @@ def design(
     """Size the trial of the protocol's [design]: looks, bounds, formulas side by side, and assurance."""
     if not compare and (trials is not None or seed is not None):
         raise EquipoiseError("nothing is simulated", where="--trials, --seed", remedy="Give --compare with them.")
+    check_folder(out)
     trial = _protocol(protocol)
     files: tuple[Path, ...] = ()
     with progress(quiet=json_) as tell:
@@ -252,6 +254,7 @@ def simulate(
     json_: Json = False,
 ) -> int:
     """Simulate what the protocol's [simulation] lists, and the looks of its [design]: power, dates, numbers."""
+    check_folder(out)
     trial = _protocol(protocol)
     files: tuple[Path, ...] = ()
     with progress(quiet=json_) as tell:
@@ -287,6 +290,7 @@ def switching(
     json_: Json = False,
 ) -> int:
     """Say which adjustment for treatment switching errs least in trials like the protocol's, to be pre-specified."""
+    check_folder(out)
     trial = _protocol(protocol)
     files: tuple[Path, ...] = ()
     with progress(quiet=json_) as tell:

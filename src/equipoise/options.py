@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import Parameter, Token
@@ -56,3 +58,18 @@ Shares = Annotated[
 Draws = Annotated[
     int, Parameter(converter=whole, help="Bootstrap samples a trial (0: none), of the methods that take some; slow.")
 ]
+
+
+def check_folder(folder: str | None) -> None:
+    """Refuse a folder into which no report can be written, before there is one to write."""
+    if folder is None:
+        return
+    there = Path(folder).absolute()
+    while not there.exists() and there != there.parent:
+        there = there.parent
+    if there.is_dir() and os.access(there, os.W_OK | os.X_OK):
+        return
+    why = "no permission to write" if there.is_dir() else "there is a file of this name"
+    raise EquipoiseError(
+        f"the report cannot be written: {why}", where=str(there), remedy="Choose another --out folder."
+    )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -93,6 +94,7 @@ def main() -> None:
     fewer = max(count // 10, 1_000)
     print(f"version {equipoise.__version__}, seed {SEED}, {count:,} trials for a size, {fewer:,} for a power\n")
     print("| design | events | size | error | power planned | power | error |\n|---|---|---|---|---|---|---|")
+    outside = []
     for name, plan in designs().items():
         alpha, found = size(plan, count), power(plan, fewer)
         errors = (math.sqrt(p * (1 - p) / n) for p, n in ((alpha, count), (found, fewer)))
@@ -100,6 +102,10 @@ def main() -> None:
             f"| {name} | {plan.events:.0f} | {alpha:.5f} | {next(errors):.5f} | {plan.power:.4f} | {found:.4f} | "
             f"{next(errors):.4f} |", flush=True,
         )  # fmt: skip
+        if not 0.024 <= alpha <= 0.028 or abs(found - plan.power) > 0.01:
+            outside.append(name)
+    print(f"\noutside of .024 to .028, or of the planned power by more than .01: {', '.join(outside) or 'none'}")
+    sys.exit(1 if outside else 0)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -149,6 +150,7 @@ def test_a_grid_that_is_stopped_keeps_what_is_done(tmp_path: Path, monkeypatch: 
         ({"designs": {"a": {"events": [100]}}, "scenarios": ["x", "x"]}, "named twice"),
         ({"designs": {"a": {"events": [100]}}, "scenarios": ["x", "y"], "scenario": "x"}, "either `scenario` or"),
         ({"scenarios": ["x", "y"], "hazard_ratio": [0.6]}, "`scenarios` go with `designs`"),
+        ({"designs": {"a": {"events": [100]}, " ": {"events": [90]}}}, "a design has a name"),
         ({}, "either `hazard_ratio` or `crossover`, or `designs`"),
     ],
 )  # fmt: skip
@@ -185,3 +187,57 @@ def test_designs_that_are_none(tmp_path: Path, text: str, error: type, where: st
     with pytest.raises(error, match=words) as caught:
         study(protocol(tmp_path, HEAD + text), trials=10)
     assert caught.value.where == where
+
+
+def test_scenarios_of_one_label_are_two_settings(tmp_path: Path) -> None:
+    """based_on inherits the label: the name then tells them apart, and so do hazard ratios that are nearly alike."""
+    scenario = '[scenario.null]\nbased_on = "survival alone"\ndeath_before_progression = { median = "12 months" }\n'
+    text = HEAD.replace('"PFS"', '"OS"') + 'designs."one look" = { events = [60] }\ndesigns.two = { events = [90] }\n'
+    trial = protocol(tmp_path, scenario + text + 'scenarios = ["survival alone", "null"]\n')
+    (grid,) = study(trial, trials=200, seed=1).designs
+    assert grid.settings == ("Survival alone (survival alone)", "Survival alone (null)")
+    assert set(grid.paired) == set(grid.settings)
+    rows = [(r.group, r.statistic, r.at) for r in grid.rows()]
+    assert len(set(rows)) == len(rows)
+    ratios = 'scenario = "survival alone"\nhazard_ratio = [0.6666666, 0.6666667]\n'
+    (grid,) = study(protocol(tmp_path, text + ratios), trials=20, seed=1).designs
+    assert grid.settings == (
+        "Survival alone, hazard ratio 0.6666666", "Survival alone, hazard ratio 0.6666667",
+    )  # fmt: skip
+
+
+def test_a_precision_is_that_of_the_first_design(tmp_path: Path) -> None:
+    """The others, and the differences, are of the same trials: what stands side by side can be subtracted."""
+    text = HEAD.replace('"PFS"', '"OS"') + 'scenario = "survival alone"\n' + DESIGNS
+    (grid,) = study(protocol(tmp_path, text), trials=20_000, seed=1, precision=0.009).designs
+    first, second = (cell.run for cell in grid.cells)
+    paired = grid.paired["Survival alone"]
+    assert first.trials == second.trials == paired.trials < 20_000
+    assert paired.power_difference[1] == pytest.approx(second.power - first.power, abs=1e-12)
+
+
+def test_curves_that_cannot_be_drawn_do_not_lose_the_trials(tmp_path: Path) -> None:
+    text = HEAD.replace('"PFS"', '"OS"') + 'scenario = "survival alone"\nhazard_ratio = [0.5]\nsubjects = 2\n'
+    found = study(protocol(tmp_path, text), trials=5, seed=1)
+    assert len(found.grids) == 1
+    assert found.curves == ()
+    assert any(note.startswith("no curves of OS, Survival alone: ") for note in found.notes)
+    assert "5 simulated trials of each setting; seed 1" in found.notes
+
+
+def test_paired_trials_do_not_depend_on_where_they_run(tmp_path: Path) -> None:
+    trial = protocol(tmp_path, "")
+    looks = {name: Looks(cuts=(Cut(events=n),), efficacy=[2.0], sided=1) for name, n in (("a", 60), ("b", 90))}
+    given: dict[str, Any] = {"scenario": "survival alone", "estimand": "OS", "trials": 2_500, "seed": 3}
+    one = compare_designs(trial, looks, executor=ThreadPoolExecutor(1), **given)
+    other = compare_designs(trial, looks, **given)
+    assert [(r.statistic, r.value) for r in one.rows()] == [(r.statistic, r.value) for r in other.rows()]
+    with pytest.raises(DesignError, match="no executor"):
+        compare_designs(trial, looks, executor=3, **given)
+
+
+def test_bias_and_coverage_of_designs_are_tables(tmp_path: Path) -> None:
+    text = HEAD.replace('"PFS"', '"OS"') + DESIGNS.replace("120", "80") + 'scenario = "survival alone"\ntruth = true\n'
+    titles = [table.title for table in simulation_tables(study(protocol(tmp_path, text), trials=50, seed=1))]
+    assert "Looks: bias of log hazard ratio at the last look (Monte Carlo error)" in titles
+    assert "Looks: coverage of log hazard ratio at the last look (Monte Carlo error)" in titles

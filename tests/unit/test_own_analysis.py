@@ -153,3 +153,35 @@ def test_which_functions_take_the_factors() -> None:
     assert not takes_factors(lambda tte, tau=5: 0.0)
     assert not takes_factors(lambda *everything: 0.0)
     assert not takes_factors(max)
+
+
+def test_z_that_is_none_is_named(protocol: Protocol) -> None:
+    """Infinite, text or a truth value: the look claims nothing, and says what was given."""
+    given = {"once": Looks(cuts=(Cut(time="20 months"),), efficacy=[2.0], sided=1)}
+    for value, words in ((math.inf, "gives inf"), ("2.7", "gives '2.7'"), (True, "gives True"), (None, "gives None")):
+        found = operating(
+            protocol, looks=given["once"], scenario="everything", trials=2, seed=1, analysis=lambda _, v=value: v
+        )  # type: ignore[misc]
+        assert found.power == 0
+        assert len(found.wrong) == 2
+        assert words in found.wrong[0]
+
+
+def test_a_truth_that_cannot_be_found_says_why(protocol: Protocol) -> None:
+    def analysis(tte: TimeToEvent) -> AnalysisResult:
+        if len(tte.time) > 1_000:
+            raise ZeroDivisionError("too many")
+        return AnalysisResult(z=0.0, estimate=1.0, standard_error=1.0)
+
+    once = Looks(cuts=(Cut(time="20 months"),), efficacy=[2.0], sided=1)
+    run: dict[str, Any] = {"looks": once, "scenario": "everything", "trials": 2, "seed": 1, "truth": True}
+    found = operating(protocol, cox=False, analysis=analysis, **run)
+    assert found.wrong == ("in the million patients of the truth: ZeroDivisionError: too many",)
+    with pytest.raises(DesignError, match="gives Z alone"):
+        operating(protocol, cox=False, analysis=lambda _: 1.0, **run)
+
+
+@pytest.mark.parametrize("analysis", [3, lambda a, b, c: 1.0], ids=["a number", "three arguments"])
+def test_what_is_no_analysis_is_refused_up_front(protocol: Protocol, analysis: Any) -> None:
+    with pytest.raises(DesignError, match="no function of a TimeToEvent"):
+        operating(protocol, looks=LOOKS, scenario="everything", trials=2, seed=1, analysis=analysis)

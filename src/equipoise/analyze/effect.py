@@ -100,7 +100,7 @@ def test_of_effect(kind: str, analysis: Analysis, tte: TimeToEvent, covariates: 
     """The test that the analysis names: one of its own, or that of the effect."""
     by = analysis.stratified
     if kind == "logrank":
-        found: Any = logrank(tte, weights=_weights(analysis), stratified=by)
+        found: Any = logrank(tte, weights=weights_of(analysis), stratified=by)
         label = "log-rank " if found.weights == FlemingHarrington() else f"{found.weights} log-rank "
     elif kind == "maxcombo":
         found, label = maxcombo(tte, stratified=by), "MaxCombo "
@@ -125,7 +125,8 @@ def test_of_effect(kind: str, analysis: Analysis, tte: TimeToEvent, covariates: 
     )
 
 
-def _weights(analysis: Analysis) -> weighting.Weights:
+def weights_of(analysis: Analysis) -> weighting.Weights:
+    """The weights of an analysis' log-rank test."""
     if analysis.weights == "modestly weighted":
         return ModestlyWeighted(delay=analysis.delay)
     if analysis.weights == "gehan":

@@ -103,6 +103,8 @@ class Simulation(Section):
         for name in ("events", "crossover", "delay", "accrual"):
             if getattr(self, name):
                 raise ValueError(f"`{name}` does not go with `designs`, which have events of their own")
+        if any(not name.strip() for name in self.designs):
+            raise ValueError("a design has a name")
         if self.scenario is not None and self.scenarios:
             raise ValueError("give either `scenario` or `scenarios`")
         if len(set(self.scenarios)) < len(self.scenarios):

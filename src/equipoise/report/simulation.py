@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from ..protocol import Protocol
+from ..results import Row
 from ..simulate import TRUTH, Curves, DesignGrid, Grid, Paired, Study
 from .document import environment, write_files
 from .drawing import COLORS, STYLE, svg
@@ -115,7 +116,16 @@ def design_tables(grid: DesignGrid) -> tuple[Table, ...]:
             if any(text and not text.startswith("0.0000") for text in texts):
                 lines.append((f"{INDENT}Look {k + 1}: {label.lower()}", texts))
     title = f"{grid.label}: probability of each decision (Monte Carlo error)"
-    return (*tables, _of_designs(title, grid.settings, lines))
+    decisions = _of_designs(title, grid.settings, lines)
+    last = {cell.design: float(len(cell.run.looks.cuts)) for cell in grid.cells}
+    estimates = [
+        _of_designs(
+            f"{grid.label}: {statistic} at the last look (Monte Carlo error)", grid.designs,
+            [(s, tuple(cell(f"{s}: {d}", statistic, last[d]) for d in grid.designs)) for s in grid.settings],
+        )
+        for statistic in _of_estimates(rows)
+    ]  # fmt: skip
+    return (*tables, decisions, *estimates)
 
 
 def _of_designs(title: str, head: Sequence[str], lines: Sequence[tuple[str, tuple[str, ...]]]) -> Table:
@@ -124,12 +134,17 @@ def _of_designs(title: str, head: Sequence[str], lines: Sequence[tuple[str, tupl
 
 def _estimate_tables(grid: Grid) -> Iterator[Table]:
     """Other estimates than the hazard ratio, and of all whose truth is known their bias and coverage."""
-    told = dict.fromkeys(row.statistic for row in grid.rows())
-    for statistic in told:
-        kind = next((kind for kind in ("mean", "bias of", "coverage of") if statistic.startswith(f"{kind} ")), "")
-        if kind and f"{statistic} Monte Carlo error" in told and statistic != "mean log hazard ratio":
+    for statistic in _of_estimates(list(grid.rows())):
+        if statistic != "mean log hazard ratio":
             title = f"{grid.label}: {statistic} (Monte Carlo error)"
             yield _by_group(grid, title, statistic, f"{statistic} Monte Carlo error")
+
+
+def _of_estimates(rows: Sequence[Row]) -> list[str]:
+    """Means of estimates, and where their truth is known their bias and coverage: what has a Monte Carlo error."""
+    told = dict.fromkeys(row.statistic for row in rows)
+    kinds = ("mean ", "bias of ", "coverage of ")
+    return [s for s in told if s.startswith(kinds) and s != "mean z" and f"{s} Monte Carlo error" in told]
 
 
 def power_table(grid: Grid) -> Table:
@@ -289,7 +304,7 @@ def paired_figure(found: Mapping[str, Paired]) -> str:
             axes.set_ylim(len(groups) - 0.5, -0.5)
             if not k:
                 axes.set_yticks(range(len(groups)), [g.replace(" - ", "\nminus ") for g in groups])
-        figure.tight_layout()
+        figure.tight_layout(w_pad=1.5)
         return svg(figure)
 
 

@@ -165,8 +165,6 @@ def _in_whole_numbers(trial: Protocol, plan: Plan) -> Plan | str:
 
 def _refusal(plan: Plan) -> str:
     """Why a plan cannot be simulated; empty where it can."""
-    if plan.test.sided == 2 and plan.futility_bounds is not None:
-        return "bounds for futility between those of a two-sided test are not simulated"
     try:
         looks_of(plan)
         nature_of(plan)

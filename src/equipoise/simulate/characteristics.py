@@ -206,7 +206,7 @@ class Operating:
         one, why = self.estimates[name], "no trial gave it"
         count, middle = float(one.trials[k]), float(one.mean[k])
         error = over_root(one.sd[k], count)
-        yield f"trials with a {name}", count, None, why
+        yield f"trials with {'an' if name[0] in 'aeiou' else 'a'} {name}", count, None, why
         yield f"mean {name}", middle, error, why
         yield f"standard deviation of {name}", float(one.sd[k]), None, why
         yield f"mean standard error of {name}", float(one.standard_error[k]), None, why

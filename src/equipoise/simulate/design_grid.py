@@ -17,6 +17,7 @@ from ..design import group_sequential
 from ..design.from_protocol import family
 from ..errors import DesignError, UnsupportedError
 from ..protocol import Protocol, Scenario, SimulatedDesign, Simulation, quoted
+from ..protocol.arms import plain
 from ..results import Row, fixed
 from .characteristics import Operating
 from .grid import tenths, told_subjects
@@ -95,6 +96,7 @@ def design_grid(
     paired: dict[str, Paired] = {}
     stopped = False
     for setting, scenario in settings:
+        own = dict(how)
         made = {label: _looks(asked.designs[label], test, scenario) for label, test in designs.items()}
         try:
             for label, looks in made.items():
@@ -102,16 +104,18 @@ def design_grid(
                 run = operating(
                     protocol, looks=looks, scenario=scenario, estimand=asked.estimand, subjects=asked.subjects,
                     tau=asked.restricted_mean, at=asked.milestone, truth=asked.truth,
-                    progress=tenths(progress, how), **how,
+                    progress=tenths(progress, how), **own,
                 )  # fmt: skip
                 cells.append(DesignCell(setting=setting, design=label, run=run))
                 if run.interrupted:
                     raise KeyboardInterrupt
+                # A wanted precision is that of the first design: the others are of the same trials.
+                own |= {"trials": run.trials, "precision": None}
             if len(made) > 1:
                 progress(f"simulating {asked.label}: {setting}, designs beside each other")
                 paired[setting] = compare_designs(
                     protocol, made, scenario=scenario, estimand=asked.estimand, subjects=asked.subjects,
-                    trials=min(cell.run.trials for cell in cells if cell.setting == setting), seed=how["seed"],
+                    trials=own["trials"], seed=how["seed"], executor=how.get("executor"),
                 )  # fmt: skip
         except KeyboardInterrupt:
             if not cells:
@@ -121,7 +125,7 @@ def design_grid(
     estimand = protocol.estimands[asked.estimand]
     context = Row(
         statistic="", analysis=name, role="simulation", estimand=asked.estimand, population=estimand.population,
-        endpoint=estimand.variable, toml_path=f"simulation.{name}", origin="simulated",
+        endpoint=estimand.variable, toml_path=path, origin="simulated",
     )  # fmt: skip
     notes = tuple(dict.fromkeys(chain(_notes(protocol, asked, settings, designs), _short(asked, cells))))
     return DesignGrid(
@@ -135,15 +139,19 @@ def scenarios_of(protocol: Protocol, asked: Simulation) -> tuple[Scenario, ...]:
 
 
 def _settings(protocol: Protocol, asked: Simulation) -> Iterator[tuple[str, Scenario]]:
-    """Every scenario, at every hazard ratio where these are given."""
+    """Every scenario by its label, and by its name where another has the same label; at every hazard ratio where these
+    are given."""
     place = endpoint_place(protocol, protocol.estimands[asked.estimand].variable)
-    for scenario in scenarios_of(protocol, asked):
+    every = scenarios_of(protocol, asked)
+    labels = [scenario.label for scenario in every]
+    for i, scenario in enumerate(every):
+        label = scenario.label if labels.count(scenario.label) == 1 else f"{scenario.label} ({asked.scenarios[i]})"
         progressing = scenario.progression is not None and place != 1
         for ratio in asked.hazard_ratio:
             changed = without_effect(scenario, ratio, of="progression" if progressing else "survival")
-            yield f"{scenario.label}, hazard ratio {ratio:g}", changed
+            yield f"{label}, hazard ratio {plain(ratio)}", changed
         if not asked.hazard_ratio:
-            yield scenario.label, scenario
+            yield label, scenario
 
 
 def _bounds(asked: Simulation, design: SimulatedDesign, path: str) -> Looks:
@@ -187,7 +195,7 @@ def _notes(
         events = ", ".join(map(str, asked.designs[label].events))
         yield (
             f"{asked.label}: {label}: looks at {events} events, bounds on Z {bounds}"
-            + (f", for futility {', '.join(futile)}" if futile else "")
+            + (f", for futility {', '.join(futile)}, which trials obey" if futile else "")
             + "; the last look comes at the cut-off if that is earlier"
         )
     if asked.hazard_ratio:

@@ -148,7 +148,7 @@ def grid_of(
     n = told_subjects(protocol, scenario, asked)
     context = Row(
         statistic="", analysis=name, role="simulation", estimand=asked.estimand, population=estimand.population,
-        endpoint=estimand.variable, toml_path=f"simulation.{name}", origin="simulated",
+        endpoint=estimand.variable, toml_path=path, origin="simulated",
     )  # fmt: skip
     return Grid(
         name=name, label=asked.label, varied=_varied(asked), cells=tuple(ordered),

@@ -195,7 +195,8 @@ class Looks:
 def looks_of(plan: Plan) -> Looks:
     """The looks of a plan, at whole numbers of events, with its bounds.
 
-    Raises ``UnsupportedError`` for what is not tested by a log-rank test without weights.
+    Raises ``UnsupportedError`` for what is not tested by a log-rank test without weights, and for futility between the
+    bounds of a two-sided test.
     """
     if not isinstance(plan, Plan):
         raise DesignError(f"{plan!r} is no plan", where="plan", remedy="Give what design.survival() returns.")
@@ -211,8 +212,8 @@ def looks_of(plan: Plan) -> Looks:
             where="plan",
             remedy="Draw patients with simulate.trial and analyze them.",
         )
-    cuts = tuple(Cut(events=math.floor(events + 0.5)) for events in plan.look_events.sum(axis=1))
-    return _looks(cuts, plan.efficacy_bounds, plan.futility_bounds if plan.test.sided == 1 else None, plan.test.sided)
+    cuts = [Cut(events=math.floor(events + 0.5)) for events in plan.look_events.sum(axis=1)]
+    return _looks(cuts, plan.efficacy_bounds, plan.futility_bounds, plan.test.sided)
 
 
 def looks_at(test: GroupSequential, cuts: Sequence[Cut]) -> Looks:
@@ -220,17 +221,16 @@ def looks_at(test: GroupSequential, cuts: Sequence[Cut]) -> Looks:
 
     Raises ``UnsupportedError`` for futility between the bounds of a two-sided test.
     """
-    if test.sided == 2 and test.futility_bounds is not None:
+    return _looks(cuts, test.efficacy_bounds, test.futility_bounds, test.sided)
+
+
+def _looks(cuts: Sequence[Cut], efficacy: Vector, futility: Vector | None, sided: int) -> Looks:
+    if sided == 2 and futility is not None:
         raise UnsupportedError(
             "bounds for futility between those of a two-sided test are not simulated",
             where="futility",
             remedy="Take sided = 1 with half of alpha.",
         )
-    return _looks(tuple(cuts), test.efficacy_bounds, test.futility_bounds, test.sided)
-
-
-def _looks(cuts: tuple[Cut, ...], efficacy: Vector, futility: Vector | None, sided: int) -> Looks:
-    """At the last look a trial that claims nothing ends, whatever the bound for futility."""
-    if futility is not None:
+    if futility is not None:  # at the last look a trial that claims nothing ends, whatever the bound
         futility = np.where(np.arange(len(futility)) + 1 < len(futility), futility, -math.inf)
-    return Looks(cuts=cuts, efficacy=efficacy, futility=futility, sided=sided)
+    return Looks(cuts=tuple(cuts), efficacy=efficacy, futility=futility, sided=sided)

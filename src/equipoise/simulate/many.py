@@ -6,12 +6,13 @@ import math
 import multiprocessing
 import os
 import pickle
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date
 from itertools import islice
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,7 @@ from .looks import Looks
 from .nature import Nature
 from .own_analysis import ESTIMATE, HIGH, LOW, OwnAnalysis, analyzed, estimate_of
 
+T = TypeVar("T")
 Vector = NDArray[np.float64]
 CHUNK = 1_000  # trials after which a wanted precision is asked for, whoever has simulated them
 _AHEAD, _AHEAD_ELSEWHERE = 4, 256  # chunks under way: for each core, and for an executor whose size nobody tells
@@ -250,7 +252,7 @@ def run_trials(
     check_trials(trials)
     if precision is not None and not 0 < real_number(precision) < 0.5:
         raise DesignError(f"precision = {precision!r} is none", where="precision", remedy="Such as 0.002.")
-    _check_executor(executor, task)
+    check_executor(executor, task)
     chunks = [(first, min(CHUNK, trials - first)) for first in range(0, trials, CHUNK)]
     total = Sums(0)
     interrupted = False
@@ -305,13 +307,30 @@ def _in_order(
             own.shutdown(wait=True, cancel_futures=True)
 
 
+def in_order(executor: Executor | None, function: Callable[..., T], calls: Sequence[tuple[object, ...]]) -> Iterator[T]:
+    """What a function gives of some arguments, in their order, wherever an executor (threads by default) puts it."""
+    own = ThreadPoolExecutor(max_workers=os.cpu_count() or 1) if executor is None else None
+    pool = executor or own
+    assert pool is not None
+    waiting = [pool.submit(function, *one) for one in calls]
+    try:
+        for later in waiting:
+            yield later.result()
+    finally:
+        for later in waiting:
+            later.cancel()
+        if own is not None:
+            own.shutdown(wait=True, cancel_futures=True)
+
+
 def check_trials(trials: object) -> None:
     """Refuse what is no number of trials."""
     if isinstance(trials, bool) or not isinstance(trials, int | np.integer) or trials < 1:
         raise DesignError(f"{trials!r} is no number of trials", where="trials", remedy="Such as 10_000.")
 
 
-def _check_executor(executor: object, task: Trials) -> None:
+def check_executor(executor: object, task: Trials) -> None:
+    """Refuse what is no executor, one of forked processes, and an analysis that cannot be sent to another process."""
     if executor is not None and not hasattr(executor, "submit"):
         raise DesignError(
             f"{executor!r} is no executor", where="executor", remedy="Give one of concurrent.futures, or None."

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..design import Plan
 from ..errors import DesignError, UnsupportedError
@@ -19,7 +20,7 @@ from .characteristics import Operating, summary
 from .looks import Cut, Looks, looks_of
 from .many import CHUNK, Trials, estimates_of, run_trials
 from .nature import nature, nature_of
-from .own_analysis import OwnAnalysis
+from .own_analysis import OwnAnalysis, check_analysis
 from .patients import endpoint_place
 from .protocol_analysis import protocol_analysis
 from .trial import Subjects, analysis_of, scenario_of, subjects_of
@@ -75,6 +76,10 @@ def operating(  # noqa: PLR0913 - the house plan's public name
     """
     if (plan is None) == (looks is None):
         raise DesignError("give a plan, or looks", where="plan", remedy="Of plan and looks, one.")
+    if looks is not None and not isinstance(looks, Looks):
+        raise DesignError(
+            f"{looks!r} are no looks", where="looks", remedy="Such as Looks(cuts=(Cut(events=150),), ...)."
+        )
     asked = looks if looks is not None else looks_of(plan)  # type: ignore[arg-type]
     task: dict[str, Any] = {"looks": asked, "seed": seed_of(seed), "cox": cox}
     if scenario is None:
@@ -108,43 +113,63 @@ def operating(  # noqa: PLR0913 - the house plan's public name
         task |= analyzed_by(protocol, chosen, planned)
         if analysis is None:
             analysis = protocol_analysis(protocol, chosen, planned)
-    if analysis is not None and (not callable(analysis) or keep is not None):
+    if analysis is not None:
+        check_analysis(analysis)
+    if analysis is not None and keep is not None:
         raise DesignError(
-            "trials that a function analyzes are not kept, and an analysis is a function",
-            where="analysis",
-            remedy="Leave keep out.",
+            "trials are not kept whose analysis the kernel of many trials does not do",
+            where="keep",
+            remedy="Leave it out.",
         )
     for name, time in (("tau", tau), ("at", at)):
         if time is not None and not days(time) > 0:
             raise DesignError(f"{name} = {time} is no time", where=name, remedy='Such as "24 months".')
     many = Trials(nature=drawn, analysis=analysis, tau=tau, at=at, **task)
+    untold: tuple[str, ...] = ()
     if truth:
         if not (cox or tau or at or analysis):
             raise DesignError("nothing is estimated whose truth could be found", where="truth", remedy="Ask for cox.")
-        many = replace(many, truth=_truth(many))
+        truths, untold = _truth(many)
+        if analysis is not None and not (cox or tau or at) and np.isnan(list(truths.values())).all() and not untold:
+            raise DesignError(
+                "the analysis gives Z alone, so that there is no estimate whose truth could be found",
+                where="truth", remedy="Give an AnalysisResult, or ask for cox.",
+            )  # fmt: skip
+        many = replace(many, truth=truths)
     found, interrupted = run_trials(many, trials, precision=precision, executor=executor, keep=keep, progress=progress)
-    return summary(many, found, interrupted)
+    done = summary(many, found, interrupted)
+    return replace(done, wrong=(*untold, *done.wrong)) if untold else done
 
 
-def _truth(many: Trials) -> dict[str, tuple[tuple[float, ...], tuple[float, ...]]]:
+def _truth(many: Trials) -> tuple[dict[str, tuple[tuple[float, ...], tuple[float, ...]]], tuple[str, ...]]:
     """What a million patients give on the mean days of the looks: the means of a hundred trials of 10,000, which are as
-    good as one of a million, and take less memory; and their Monte Carlo errors."""
+    good as one of a million, and take less memory; and their Monte Carlo errors. Then what went wrong with a user's own
+    analysis."""
     pilot, _ = run_trials(replace(many, analysis=None), CHUNK)
     middle = np.floor(pilot.by_look["day"] / pilot.trials + 0.5)
     cuts = tuple(Cut(time=f"{day:g} days") for day in middle)
     large = replace(
         many,
-        nature=replace(many.nature, patients=_PATIENTS, totals=np.empty(0, dtype=np.int64)),
+        nature=replace(many.nature, patients=_PATIENTS, totals=_enlarged(many.nature.totals)),
         looks=Looks(cuts=cuts, efficacy=np.full(len(cuts), np.inf), sided=1),
     )
-    found, _ = large.tested(_ELSEWHERE, _LARGE)
+    found, wrong = large.tested(_ELSEWHERE, _LARGE)
+    told = ("in the million patients of the truth: " + wrong[0].partition(": ")[2],) if wrong else ()
     return {
         name: (
             tuple(found[:, :, column].mean(axis=0).tolist()),
             tuple((found[:, :, column].std(axis=0) / math.sqrt(_LARGE)).tolist()),
         )
         for name, column in estimates_of(many).items()
-    }
+    }, told
+
+
+def _enlarged(totals: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Arms of a large trial in the proportion of given ones."""
+    if not len(totals):
+        return totals
+    ends = np.floor(np.cumsum(totals) * (_PATIENTS / totals.sum()) + 0.5).astype(np.int64)
+    return np.diff(ends, prepend=0)
 
 
 def of_plan(plan: Plan) -> dict[str, Any]:

@@ -47,7 +47,7 @@ class AnalysisResult:
 
     def __post_init__(self) -> None:
         given = [real_number(getattr(self, name)) for name in ("z", "estimate", "standard_error")]
-        if any(map(math.isnan, given)) or not 0 < given[2] < math.inf or math.isinf(given[1]):
+        if not all(map(math.isfinite, given)) or not given[2] > 0:
             raise DesignError(
                 f"z {self.z!r}, estimate {self.estimate!r} and standard error {self.standard_error!r} are no result",
                 where="analysis",
@@ -67,12 +67,27 @@ OwnAnalysis = Callable[..., float | AnalysisResult]
 
 def takes_factors(analysis: OwnAnalysis) -> bool:
     """Whether a function takes a frame of the factors beside the ``TimeToEvent``: whether it needs two arguments."""
+    return _needed(analysis) == 2
+
+
+def check_analysis(analysis: object) -> None:
+    """Refuse what is no function of one or two arguments."""
+    if not callable(analysis) or _needed(analysis) > 2:
+        raise DesignError(
+            f"{analysis!r} is no function of a TimeToEvent, or of it and a frame of the factors",
+            where="analysis",
+            remedy="Such as lambda tte: logrank(tte, gamma=1).z.",
+        )
+
+
+def _needed(analysis: Callable[..., object]) -> int:
+    """How many arguments it needs."""
     try:
         taken = inspect.signature(analysis).parameters.values()
     except (TypeError, ValueError):  # some callables of other languages do not tell
-        return False
+        return 1
     places = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    return sum(one.kind in places and one.default is inspect.Parameter.empty for one in taken) == 2
+    return sum(one.kind in places and one.default is inspect.Parameter.empty for one in taken)
 
 
 def estimate_of(analysis: OwnAnalysis) -> str:
@@ -113,8 +128,11 @@ def _given(task: Trials, data: NDArray[np.int64]) -> tuple[float | AnalysisResul
         given = task.analysis(tte, *more)
         if isinstance(given, AnalysisResult):
             return given, ""
-        z = float(given)
-        return z, "the analysis gives nan" if math.isnan(z) else ""
+        z = real_number(given)
+        if math.isfinite(z):
+            return z, ""
+        shown = repr(given) if math.isnan(z) and not isinstance(given, float) else f"{z:g}"
+        return math.nan, f"the analysis gives {shown}, which is no Z"
     except Exception as error:  # whatever a user's function raises belongs to this trial and to no other
         return math.nan, f"{type(error).__name__}: {' '.join(str(error).split())}"
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,7 @@ from ..results import ROUNDING_NOTE, Row, fixed
 from ..units import DAYS_PER_MONTH
 from .characteristics import name_of_test
 from .looks import Looks
-from .many import CHUNK, Trials, check_trials, stops
+from .many import CHUNK, Trials, check_executor, check_trials, in_order, stops
 from .nature import Nature, nature, nature_of
 from .operating import analyzed_by, of_plan, seed_of
 from .protocol_analysis import protocol_analysis
@@ -133,13 +134,14 @@ def compare_designs(
     seed: int,
     estimand: str | None = None,
     subjects: Subjects | None = None,
+    executor: Executor | None = None,
 ) -> Paired:
     """Power, events and days at which trials end under each of some sets of looks, and how they differ from the first:
     in the same simulated trials of the same patients, so that chance is mostly taken out of the differences.
 
-    Patients and the test are those of ``operating`` with ``scenario``, ``estimand`` and ``subjects``: what a
-    design says by itself is what ``operating`` says of its looks with the same seed and number of trials. Or they are
-    those that a ``plan`` assumes, and the protocol is not looked at.
+    ``executor``: see ``run_trials``. Patients and the test are those of ``operating`` with ``scenario``, ``estimand``
+    and ``subjects``: what a design says by itself is what ``operating`` says of its looks with the same seed and number
+    of trials. Or they are those that a ``plan`` assumes, and the protocol is not looked at.
 
     Raises ``DesignError`` for fewer than two designs, for what is no ``Looks``, where tests of one and of two sides are
     mixed, and for a scenario beside a plan; what ``operating`` raises for the others.
@@ -157,12 +159,12 @@ def compare_designs(
     check_trials(trials)
     drawn, how, label, context = _patients(protocol, scenario, plan, estimand, subjects)
     tasks = [Trials(nature=drawn, looks=looks, seed=seed_of(seed), cox=False, **how) for looks in named.values()]
+    check_executor(executor, tasks[0])
     total = np.zeros((4, len(_KINDS), len(tasks)))
-    for first in range(0, trials, CHUNK):
-        ends = np.stack([_ends(task, task.tested(first, min(CHUNK, trials - first))[0]) for task in tasks], axis=-1)
-        for i, values in enumerate((ends, ends - ends[:, :, :1])):
-            total[2 * i] += values.sum(axis=0)
-            total[2 * i + 1] += (values * values).sum(axis=0)
+    for sums in in_order(
+        executor, _sums, [(tasks, first, min(CHUNK, trials - first)) for first in range(0, trials, CHUNK)]
+    ):
+        total += sums
     numbers: dict[str, Vector] = {}
     for k, kind in enumerate(_KINDS):
         for i, name in enumerate((kind, f"{kind}_difference")):
@@ -173,6 +175,14 @@ def compare_designs(
         label=label, test=name_of_test(tasks[0]), designs=named, trials=int(trials), seed=int(seed),
         subjects=drawn.patients, context=context, **numbers,
     )  # fmt: skip
+
+
+def _sums(tasks: Sequence[Trials], first: int, trials: int) -> Vector:
+    """What a chunk of trials adds, (4, kinds, designs): ends and their squares, then differences from the first design
+    and theirs; runs wherever an executor puts it."""
+    ends = np.stack([_ends(task, task.tested(first, trials)[0]) for task in tasks], axis=-1)
+    parts = [power for one in (ends, ends - ends[:, :, :1]) for power in (one, one * one)]
+    return np.stack([part.sum(axis=0) for part in parts])
 
 
 def _patients(

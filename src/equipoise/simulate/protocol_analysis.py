@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
 from scipy.special import ndtri
 
-from ..analyze.effect import Effect, effect_of, test_of_effect
+from ..analyze.effect import Effect, effect_of, test_of_effect, weights_of
 from ..data import TimeToEvent
 from ..errors import DataError, UnsupportedError
 from ..protocol import Analysis, Estimand, Protocol, Scenario, quoted, test_of
+from ..protocol.arms import plain
 from ..units import TimeUnit
 from .own_analysis import AnalysisResult
 
 _LIMIT = 1.959963984540054
+_TESTS = {"logrank": "log-rank", "cox": "test of a Cox model", "maxcombo": "MaxCombo",
+          "adjusted logrank": "covariate-adjusted log-rank"}  # fmt: skip
+_LEAST = 5e-324  # a P that is too small for a float is taken for the smallest one, of which Z is 38
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,8 +47,18 @@ class ProtocolAnalysis:
         return summary if summary.startswith("difference") else f"log {summary}"
 
     def __str__(self) -> str:
-        by = f", adjusted for {', '.join(self.covariates)}" if self.covariates else ""
-        return f"the protocol's analysis {self.name!r} ({self.test}{by})"
+        return f"the protocol's analysis {self.name!r} ({', '.join(self._told())})"
+
+    def _told(self) -> Iterator[str]:
+        analysis = self.analysis
+        weighted = self.test == "logrank" and (analysis.weights or analysis.rho or analysis.gamma)
+        yield f"{weights_of(analysis)} log-rank" if weighted else _TESTS.get(self.test, self.test)
+        if analysis.null_hazard_ratio != 1:
+            yield f"null hazard ratio {plain(analysis.null_hazard_ratio)}"
+        if analysis.penalty:
+            yield "Firth's penalty"
+        if self.covariates:
+            yield f"adjusted for {', '.join(self.covariates)}"
 
     def __call__(self, tte: TimeToEvent, factors: pl.DataFrame) -> float | AnalysisResult:
         columns = factors.select(self.covariates) if self.covariates else None
@@ -51,7 +66,7 @@ class ProtocolAnalysis:
         tested = test_of_effect(self.test, self.analysis, tte, columns, effect)
         if tested.p_one_sided is None or math.isnan(tested.p_one_sided):
             raise DataError(tested.reason or "the test has no one-sided P", remedy="Look when there are more events.")
-        z = -float(ndtri(tested.p_one_sided))
+        z = -float(ndtri(max(tested.p_one_sided, _LEAST)))
         given = _estimate(effect, self.estimand.summary)
         if given is None:
             return z

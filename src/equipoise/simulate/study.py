@@ -13,7 +13,7 @@ from scipy.special import ndtri
 
 from .. import results
 from ..design import Plan, justification
-from ..errors import ProtocolError
+from ..errors import EquipoiseError, ProtocolError
 from ..protocol import Protocol, Scenario, Simulation
 from ..results import Row
 from .characteristics import Operating
@@ -93,6 +93,10 @@ def study(
     paired: Paired | None = None
     drawn: tuple[Curves, ...] = ()
     label, interrupted = "", False
+    left_out: list[str] = []
+    found = None if protocol.design is None else justification(protocol)
+    if found is not None:
+        looks_of(found.plan)  # what cannot be simulated is refused before anything is
     how: dict[str, Any] = {"trials": trials, "seed": seed, "executor": executor, "keep": keep, "precision": precision}
     try:
         for name, asked in protocol.simulation.items():
@@ -101,8 +105,7 @@ def study(
             done += [cell.run for cell in made.cells]
             if interrupted:
                 raise KeyboardInterrupt
-        if protocol.design is not None:
-            found = justification(protocol)
+        if found is not None:
             label = found.label
             for ratio in (None, 1.0):
                 progress(f"simulating {label}{'' if ratio is None else ', no effect'}")
@@ -111,18 +114,19 @@ def study(
                 done.append(run)
                 if run.interrupted:
                     raise KeyboardInterrupt
-            paired = _beside_one_look(found.plan, trials, seed, progress)
-        drawn = tuple(_curves(protocol, seed, progress))
+            paired = _beside_one_look(found.plan, of_plan[0].trials, seed, executor, progress)
+        drawn = tuple(_curves(protocol, seed, progress, left_out))
     except KeyboardInterrupt:
         if not done:
             raise
         interrupted = True
     notes = [note for grid in grids for note in grid.notes]
     notes += [note for one in designs for note in one.notes]
-    stopped = [
-        "the run was stopped from the keyboard: these are the trials that were done, "
-        f"{done[-1].trials:,} of {trials:,} in the last setting"
-    ] if interrupted else []  # fmt: skip
+    if found is not None and found.plan.futility_bounds is not None:
+        notes.append(f"{label}: trials obey the bounds for futility, binding or not")
+    stopped = [_stopped(done[-1], trials)] if interrupted else []
+    fewer = ", or fewer to the precision asked for" if precision else ""
+    shared = f"{trials:,} simulated trials of each setting{fewer}"
     return Study(
         grids=tuple(grids),
         designs=tuple(designs),
@@ -130,12 +134,24 @@ def study(
         paired=paired,
         curves=drawn,
         plan_label=label,
-        notes=(*stopped, *dict.fromkeys(notes)),
+        notes=(*stopped, f"{shared}; seed {seed}", *dict.fromkeys([*notes, *left_out])),
         interrupted=interrupted,
     )
 
 
-def _beside_one_look(plan: Plan, trials: int, seed: int, progress: Callable[[str], None]) -> Paired | None:
+def _stopped(last: Operating, trials: int) -> str:
+    """That a run was stopped, and how far it came."""
+    if not last.interrupted:
+        return "the run was stopped from the keyboard: what was to follow the last setting here is missing"
+    return (
+        "the run was stopped from the keyboard: these are the trials that were done, "
+        f"{last.trials:,} of {trials:,} in the last setting"
+    )
+
+
+def _beside_one_look(
+    plan: Plan, trials: int, seed: int, executor: Executor | None, progress: Callable[[str], None]
+) -> Paired | None:
     """What looking earlier costs and saves; None where there is one look, or a last one that claims nothing."""
     looks = looks_of(plan)
     if len(looks.cuts) == 1 or not np.isfinite(looks.efficacy[-1]):
@@ -144,16 +160,25 @@ def _beside_one_look(plan: Plan, trials: int, seed: int, progress: Callable[[str
     bound = float(-ndtri(plan.test.alpha / plan.test.sided))
     once = Looks(cuts=looks.cuts[-1:], efficacy=np.array([bound]), sided=looks.sided)
     return compare_designs(
-        None, {"one look": once, "the group sequential design": looks}, plan=plan, trials=trials, seed=seed
+        None,
+        {"one look": once, "the group sequential design": looks},
+        plan=plan,
+        trials=trials,
+        seed=seed,
+        executor=executor,
     )
 
 
-def _curves(protocol: Protocol, seed: int, progress: Callable[[str], None]) -> Iterator[Curves]:
-    """The curves of each pair of a scenario and an estimand that the grids have, of the first grid's patients."""
+def _curves(protocol: Protocol, seed: int, progress: Callable[[str], None], left_out: list[str]) -> Iterator[Curves]:
+    """The curves of each pair of a scenario and an estimand that the grids have, of the first grid's patients; those
+    that cannot be drawn are told in ``left_out``."""
     pairs: dict[tuple[int, str], tuple[Scenario, Simulation]] = {}
     for asked in protocol.simulation.values():
         for scenario in scenarios_of(protocol, asked):
             pairs.setdefault((id(scenario), asked.estimand), (scenario, asked))
     for scenario, asked in pairs.values():
         progress(f"simulating curves of {asked.estimand}: {scenario.label}")
-        yield curves(protocol, scenario, estimand=asked.estimand, subjects=asked.subjects, seed=seed)
+        try:
+            yield curves(protocol, scenario, estimand=asked.estimand, subjects=asked.subjects, seed=seed)
+        except EquipoiseError as error:
+            left_out.append(f"no curves of {asked.estimand}, {scenario.label}: {error.what}")

@@ -51,12 +51,19 @@ def trial(
     u = draw_columns(made, number_of(wanted), seed=seed, number=number)
     drawn = cohort(protocol, made, baseline, u, seed=seed, number=number)
     if cut is not None:
+        if not isinstance(cut, Cut):
+            raise DesignError(f"{cut!r} is no cut", where="cut", remedy="Such as Cut(events=150).")
         analysis = analysis_of(protocol, estimand)
         day = _day_of(protocol, drawn, cut, analysis.estimand)
         timing, timings = made.timing.copy(), made.timings.copy()
         timing[1] = timings[:, 1] = min(day, timing[1])
         drawn = cohort(protocol, replace(made, timing=timing, timings=timings), baseline, u, seed=seed, number=number)
-    return patients(protocol, _entered(drawn), origin="simulated")
+    entered = _entered(drawn)
+    if not len(entered.baseline):
+        raise DesignError(
+            f"nobody has entered by the cut {cut}", where="cut", remedy="Cut later, or shorten the accrual."
+        )
+    return patients(protocol, entered, origin="simulated")
 
 
 def _day_of(protocol: Protocol, drawn: Cohort, cut: Cut, estimand: str) -> float:

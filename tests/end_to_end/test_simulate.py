@@ -201,3 +201,14 @@ def test_crossover_over_a_grid_of_one_cell() -> None:
     asked = trial.simulation["overall survival by crossover"].model_copy(update={"crossover": (0.7,)})
     found = study(trial.model_copy(update={"simulation": {"one": asked}, "design": None}), trials=200)
     assert [cell.group for cell in found.grids[0].cells] == ["no effect", "half effect", "full effect"]
+
+
+def test_a_folder_that_cannot_be_is_refused_before_anything_is_simulated(tmp_path: Path) -> None:
+    file = with_grid(tmp_path)
+    there = tmp_path / "a file"
+    there.write_text("")
+    done = command("simulate", str(file), "--trials", "10", "--out", str(there / "below"))
+    assert done.returncode == 2
+    assert "the report cannot be written: there is a file of this name" in done.stderr
+    assert "simulating" not in done.stderr
+    assert not done.stdout

@@ -24,7 +24,9 @@ from .errors import DataError
 from .units import TimeUnit, days_per
 
 if TYPE_CHECKING:
+    import numpy as np
     import polars as pl
+    from numpy.typing import NDArray
 
 Origin = Literal["observed", "simulated", "reconstructed", "dummy"]
 
@@ -75,7 +77,7 @@ def rows_of(**columns: object) -> list[Row]:
             f"no rows can be made of the columns {', '.join(columns)}",
             remedy="Give fields of Row, statistic among them, and lists of one length.",
         )
-    rows = [object.__new__(Row) for _ in range(lengths.pop())]
+    rows = list(map(object.__new__, repeat(Row, lengths.pop())))
     for name, setter in _SETTERS.items():
         held = columns.get(name, _DEFAULTS[name])
         deque(map(setter, rows, held if isinstance(held, list) else repeat(held)), maxlen=0)  # a loop without a body
@@ -141,6 +143,26 @@ def fixed(value: float, digits: int) -> str:
         return NOT_REACHED
     rounded = Decimal(repr(float(value))).quantize(_quantum(digits), context=_WIDE)
     return format(rounded if rounded else rounded.copy_abs(), "f")
+
+
+def fixed_each(values: NDArray[np.float64], digits: int) -> list[str]:
+    """``fixed`` of each number of an array (n,), in half of the time: the points of a figure are hundreds.
+
+    >>> import numpy as np
+    >>> fixed_each(np.array([0.125, 0.1249, math.nan]), 2)
+    ['0.13', '0.12', 'not estimable']
+    """
+    numbers = values.tolist()
+    if not 0 <= digits <= _FEW:
+        return [fixed(number, digits) for number in numbers]
+    size = abs(values)
+    size[~(size < _EXACT)] = math.nan  # what is large, infinite or no number goes one by one, as what lies near a half
+    scaled = size * _SCALES[digits]
+    alike = (scaled < _EXACT) & (abs(scaled % 1 - 0.5) > _NEAR_HALF)
+    texts = list(map(f"{{:{_FORMATS[digits]}}}".format, numbers))
+    for i in (~alike).nonzero()[0].tolist():
+        texts[i] = fixed(numbers[i], digits)
+    return texts
 
 
 _FEW, _EXACT, _NEAR_HALF = 6, 1e9, 1e-6  # scaled numbers below 1e9 are known to 1e-7

@@ -6,6 +6,7 @@ import math
 from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given
@@ -63,6 +64,11 @@ def test_text_is_that_of_the_shortest_decimal(value: float, digits: int) -> None
         wide = Context(prec=400, rounding=ROUND_HALF_UP)
         want = Decimal(repr(x)).quantize(Decimal(1).scaleb(-digits), context=wide)
         assert results.fixed(x, digits) == format(want if want else abs(want), "f")
+
+
+@given(st.lists(st.floats() | st.floats(-1, 1) | st.integers(-99, 99).map(lambda k: k / 8)), st.integers(-1, 9))
+def test_texts_of_an_array_are_those_of_its_numbers(values: list[float], digits: int) -> None:
+    assert results.fixed_each(np.array(values, dtype=float), digits) == [results.fixed(x, digits) for x in values]
 
 
 def test_a_hazard_ratio_by_a_tiny_unit_still_prints() -> None:

@@ -18,7 +18,7 @@ from dataclasses import dataclass, fields
 from decimal import ROUND_HALF_UP, Context, Decimal
 from functools import cache
 from itertools import repeat
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from .errors import DataError
 from .units import TimeUnit, days_per
@@ -94,6 +94,32 @@ def placed(rows: Iterable[Row], **columns: object) -> list[Row]:
     return rows_of(
         **{name: [getattr(row, name) for row in given] for name in COLUMNS if name not in columns}, **columns
     )
+
+
+class Entry(NamedTuple):
+    """A row without what all rows of its part share, which takes a fifth of the time to make."""
+
+    statistic: str
+    group: str = ""
+    population: str = ""
+    endpoint: str = ""
+    at: float | None = None
+    level: float | None = None
+    value: float | None = None
+    text: str = ""
+    unit: str = ""
+    method: str = ""
+    reason: str = ""
+
+
+def rows_from(entries: Iterable[Entry], **columns: object) -> list[Row]:
+    """Rows from entries and what all of them hold, given as to ``rows_of``.
+
+    >>> [row.group for row in rows_from([Entry("a", group="x"), Entry("b")], role="safety")]
+    ['x', '']
+    """
+    held = dict(zip(Entry._fields, map(list, zip(*entries, strict=True)), strict=False))
+    return rows_of(**{**held, **columns}) if held else []
 
 
 def number(value: float, text: str, reason: str = "") -> dict[str, object]:
@@ -244,7 +270,9 @@ def percent(count: int, total: int, digits: int = 1) -> str:
         return NOT_ESTIMABLE
     if count in (0, total):
         return "0" if count == 0 else "100"
-    return format((Decimal(100 * count) / Decimal(total)).quantize(_quantum(digits), rounding=ROUND_HALF_UP), "f")
+    part = 10**digits
+    whole, rest = divmod((200 * part * count + total) // (2 * total), part)
+    return f"{whole}.{rest:0{digits}d}" if digits else str(whole)
 
 
 def count_percent(count: int, total: int) -> str:

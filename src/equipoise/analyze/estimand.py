@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from ..data import Patients, TimeToEvent
 from ..data.day_count import OFFSET, count_days
@@ -286,6 +287,12 @@ def in_population(trial: Protocol, data: Patients, name: str, rows: pl.DataFrame
     >>> in_population(trial, data, "ITT", data.adsl).height
     137
     """
+    inside = members(trial, data, name, rows)
+    return rows if inside.all() else rows_where(rows, pl.Series(inside))
+
+
+def members(trial: Protocol, data: Patients, name: str, rows: pl.DataFrame) -> NDArray[np.bool_]:
+    """Which of the rows ``in_population`` keeps, (n,); it raises what that does."""
     population = trial.populations[name]
     path = f"populations.{quoted(name)}"
     if f"{path}.flag" in trial.unknown:
@@ -298,19 +305,20 @@ def in_population(trial: Protocol, data: Patients, name: str, rows: pl.DataFrame
     if population.flag:
         conditions[population.flag.upper()] = "Y"
     _require(rows, list(conditions), data, f"population {name}")
+    inside = np.ones(rows.height, dtype=bool)
     for column, value in conditions.items():
         held = rows[column]
         if held.dtype.is_numeric() == isinstance(value, str) or held.dtype.is_temporal():
+            left = held.filter(pl.Series(inside)).drop_nulls().first()
             raise DataError(
                 f"the population {name} asks for {column} = {value!r}, which the column cannot hold",
                 file=data.files.get("adsl", data.files.get("adtte", "")),
                 column=column,
-                remedy=f"It holds {held.dtype}, such as {held.drop_nulls().first()!r}; check {path}.",
+                remedy=f"It holds {held.dtype}, such as {left!r}; check {path}.",
             )
         within = held == value
-        if within.null_count() or not within.all():
-            rows = rows_where(rows, within)
-    if rows.is_empty():
+        inside &= (within.fill_null(False) if within.null_count() else within).to_numpy()
+    if not inside.any():
         shown = ", ".join(f"{c} = {v}" for c, v in conditions.items())
         raise DataError(
             f"nobody is in the population {name}",
@@ -318,7 +326,7 @@ def in_population(trial: Protocol, data: Patients, name: str, rows: pl.DataFrame
             column=", ".join(conditions),
             remedy=f"It asks for {shown}; check {path}.",
         )
-    return rows
+    return inside
 
 
 def _upper(columns: Iterable[str]) -> list[str]:

@@ -12,12 +12,12 @@ Rounding is half away from zero on the shortest decimal that names the number, s
 from __future__ import annotations
 
 import math
-from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, make_dataclass
 from decimal import ROUND_HALF_UP, Context, Decimal
 from functools import cache
 from itertools import repeat
+from operator import attrgetter
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from .errors import DataError
@@ -60,13 +60,14 @@ class Row:
 COLUMNS: tuple[str, ...] = tuple(f.name for f in fields(Row))
 _NUMERIC = ("at", "level", "value")
 _DEFAULTS = {f.name: f.default for f in fields(Row)}
-_SETTERS = {name: getattr(Row, name).__set__ for name in COLUMNS}  # of the slots, which are closed once a row is made
+# A row before it is closed: the same slots, which take half of the time to fill as long as they are not frozen.
+_Open = make_dataclass("_Open", COLUMNS, slots=True)
 
 
 def rows_of(**columns: object) -> list[Row]:
     """Rows from columns: a list holds a value a row, anything else is the same in all of them.
 
-    What ``Row`` makes of each, in less than half of the time: the points of a figure are hundreds.
+    What ``Row`` makes of each, in a fifth of the time: the points of a figure are hundreds.
 
     >>> rows_of(statistic="at risk", at=[0.0, 30.5], value=[12.0, 7.0])[1]  # doctest: +ELLIPSIS
     Row(analysis='', ..., statistic='at risk', at=30.5, level=None, value=7.0, text='', ..., origin='observed')
@@ -77,10 +78,11 @@ def rows_of(**columns: object) -> list[Row]:
             f"no rows can be made of the columns {', '.join(columns)}",
             remedy="Give fields of Row, statistic among them, and lists of one length.",
         )
-    rows = list(map(object.__new__, repeat(Row, lengths.pop())))
-    for name, setter in _SETTERS.items():
-        held = columns.get(name, _DEFAULTS[name])
-        deque(map(setter, rows, held if isinstance(held, list) else repeat(held)), maxlen=0)  # a loop without a body
+    n = lengths.pop()
+    held = (columns.get(name, default) for name, default in _DEFAULTS.items())
+    rows: list[Row] = list(map(_Open, *(one if isinstance(one, list) else repeat(one, n) for one in held)))
+    for row in rows:
+        row.__class__ = Row  # closed
     return rows
 
 
@@ -91,9 +93,7 @@ def placed(rows: Iterable[Row], **columns: object) -> list[Row]:
     ['new', 'new']
     """
     given = list(rows)
-    return rows_of(
-        **{name: [getattr(row, name) for row in given] for name in COLUMNS if name not in columns}, **columns
-    )
+    return rows_of(**{name: list(map(attrgetter(name), given)) for name in COLUMNS if name not in columns}, **columns)
 
 
 class Entry(NamedTuple):

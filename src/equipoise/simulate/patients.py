@@ -232,7 +232,7 @@ def _adex(trial: Protocol, drawn: Cohort, adsl: pl.DataFrame) -> pl.DataFrame:
 
 
 def _who(adsl: pl.DataFrame, subject: NDArray[np.int64]) -> dict[str, Any]:
-    """The marks and the arm of these subjects, as every data set begins; what is not of a subject is the same in all."""
+    """The marks and the arm of these subjects, as every data set begins; marks are the same in all."""
     columns: dict[str, Any] = {c: adsl[c][0] for c in adsl.columns if c in _MARKS}
     for column in ("USUBJID", adsl.columns[4]):
         columns[column] = _coded(adsl[column].to_list(), subject)

@@ -154,7 +154,8 @@ class Cox:
         """Every term's hazard ratio with limits and P, then the tests of the model, as rows of the long table."""
         # Another null hypothesis is that of the arm's own P: estimates have none, the tests of the model no effect.
         plain = self.method.removesuffix(null_in_method(self.null_hazard_ratio))
-        return results.rows_from([e._replace(method=e.method or plain) for e in self._told()], origin=self.origin)
+        told = list(self._told())
+        return results.rows_from(told, method=[entry.method or plain for entry in told], origin=self.origin)
 
     def _told(self) -> Iterator[Entry]:
         for i, term in enumerate(self.terms):

@@ -359,13 +359,13 @@ def _jackknife(
 def _crossing(time: NDArray[np.float64], height: NDArray[np.float64], p: float, strict_end: bool) -> float:
     """First time at which a falling curve is at most p, or the middle of a flat stretch at p."""
     reached = height <= p + _SAME_HEIGHT
-    i = int(np.argmax(reached))
+    i = int(reached.argmax())
     if not reached[i]:
         return math.inf
     if height[i] < p - _SAME_HEIGHT:
         return float(time[i])
     below = height[i:] < p - _SAME_HEIGHT
-    j = int(np.argmax(below))
+    j = int(below.argmax())
     if not below[j]:
         return math.inf if strict_end else float(time[i])
     return float(time[i] + time[i + j]) / 2

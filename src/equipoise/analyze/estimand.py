@@ -218,13 +218,15 @@ def without_record(trial: Protocol, data: Patients) -> list[str]:
     names, found = data.names, []
     everybody = data.adtte if data.adsl is None else data.adsl
     subjects_known = set(everybody[names.subject].to_list())
+    by_code: dict[object, set[object]] = {}
+    for code, subject in zip(data.adtte[names.parameter].to_list(), data.adtte[names.subject].to_list(), strict=True):
+        by_code.setdefault(code, set()).add(subject)
     for chosen in dict.fromkeys(analysis.estimand for analysis in trial.analyses.values()):
         estimand = trial.estimands[chosen]
         code = trial.parameter(estimand.variable)
-        held = data.adtte[names.parameter] == code
-        if not held.any():
+        recorded = by_code.get(code, set())
+        if not recorded:
             continue  # the analysis says that there is no record of it at all
-        recorded = set(data.adtte[names.subject].filter(held).to_list())
         if recorded.issuperset(subjects_known):
             continue  # whoever is in the population has a record
         try:

@@ -52,11 +52,12 @@ class _Events:
         """Subjects of each arm with at least one of these events, each once."""
         had = np.zeros(len(self.arm), dtype=bool)
         had[self.subject[which]] = True
-        return self.of(had)
+        return self.of(had[None])[0]
 
-    def of(self, had: NDArray[np.bool_]) -> dict[str, int]:
-        """Of these subjects, marked True, those of each arm."""
-        return dict(zip(self.totals, np.bincount(self.arm[had], minlength=len(self.totals)).tolist(), strict=True))
+    def of(self, had: NDArray[np.bool_]) -> list[dict[str, int]]:
+        """Of the subjects that each row (r, n) marks those of each arm."""
+        by_arm = np.stack([had[:, self.arm == k].sum(axis=1) for k in range(len(self.totals))], axis=1)
+        return [dict(zip(self.totals, counts, strict=True)) for counts in by_arm.tolist()]
 
     @property
     def cardiac(self) -> NDArray[np.bool_]:
@@ -207,8 +208,9 @@ def _by_system(events: _Events) -> Iterator[Entry]:
         systems.setdefault(system, []).append(term)
     for system, terms in sorted(systems.items()):
         own = had[[codes[system, term] for term in terms]]
-        yield from _compared(events, f"body system: {system}", events.of(np.logical_or.reduce(own, axis=0)))
-        counts = {term: events.of(who) for term, who in zip(terms, own, strict=True)}
+        whole, *each = events.of(np.vstack([own.any(axis=0), own]))
+        yield from _compared(events, f"body system: {system}", whole)
+        counts = dict(zip(terms, each, strict=True))
         for term in sorted(terms, key=lambda t: (*(-n for n in counts[t].values()), t)):
             yield from _compared(events, f"term: {system}: {term}", counts[term])
 
@@ -314,7 +316,10 @@ def _coded(
     if held.dtype.is_float() and (held.drop_nulls() == held.drop_nulls().round(0)).all():
         held = held.cast(pl.Int64)
     text = held.cast(pl.String)
-    if not set(text.to_list()) <= {*codes, None}:
+    numbers: dict[str | None, float] = {None: math.nan}
+    numbers.update(codes.items())
+    values = text.to_list()
+    if not set(values) <= numbers.keys():
         text = text.str.strip_chars()
         bad = text.is_not_null() & ~text.is_in(list(codes))
         if bad.any():
@@ -326,4 +331,5 @@ def _coded(
                 subjects=adae[data.names.subject].filter(bad).unique(maintain_order=True).to_list(),
                 remedy=f"Write {instead}, or leave the field empty.",
             )
-    return np.array([math.nan if code is None else codes[code] for code in text.to_list()], dtype=np.float64)
+        values = text.to_list()
+    return np.array([numbers[value] for value in values], dtype=np.float64)

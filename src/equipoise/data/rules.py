@@ -269,10 +269,11 @@ def _tte_08(case: _Case) -> Iterator[Finding]:
         return
     code = names.censoring
     codes = case.adtte[code].cast(pl.Float64).to_numpy()
-    censored = rows_where(case.adtte, pl.Series(~np.isin(codes, list(names.event_codes)) & ~np.isnan(codes)))
-    if censored[text].null_count() == censored.height:
+    of_censored = pl.Series(~np.isin(codes, list(names.event_codes)) & ~np.isnan(codes))
+    described = case.adtte[text].filter(of_censored)
+    if described.null_count() == len(described):
         return
-    censored = censored.filter(pl.col(text).is_not_null())
+    censored = rows_where(case.adtte, of_censored).filter(pl.col(text).is_not_null())
     for (parameter,), rows in censored.group_by([names.parameter], maintain_order=True):
         said: list[str] = []
         bad = [rows.clear()]

@@ -74,11 +74,11 @@ def maximize(
     while steps < _STEPS:
         before = step
         step = _step(information, score, used, everything)
-        length = float((np.abs(step) * spread).max())
+        length = _length(step, spread)
         if (steps or start is not None) and (length > _RUNNING_AWAY or (information.diagonal()[used] < floor).any()):
             step = np.zeros(p)
             step[used] = _onward(block(information, used), score[used], before[used], spread[used], noise[used], unit)
-            length = float((np.abs(step) * spread).max())
+            length = _length(step, spread)
         decrement = float(score @ step)
         runs = length > _RUNNING_AWAY
         if runs and decrement < max(1e-11 * unit, 1e-15 * abs(loglik)):
@@ -109,6 +109,11 @@ def maximize(
             remedy="Look for a covariate that separates events from censorings.",
         )
     return _result(beta, (loglik, score, information), null, used, direction, steps)
+
+
+def _length(step: Vector, spread: Vector) -> float:
+    """How far a step moves the linear predictor."""
+    return float(np.maximum.reduce(np.abs(step) * spread))
 
 
 def _step(information: Vector, score: Vector, used: NDArray[np.bool_], everything: bool) -> Vector:

@@ -63,9 +63,11 @@ def _case(trial: Protocol, data: Patients, arms: tuple[str, ...]) -> _Case:
     code = data.adtte[names.censoring].cast(pl.Float64).to_numpy()
     event = np.isin(code, list(names.event_codes))
     place = {subject: i for i, subject in enumerate(randomized[names.subject].to_list()) if subject is not None}
+    codes: dict[str | None, int] = {}
+    parameter = [codes.setdefault(held, len(codes)) for held in data.adtte[names.parameter].to_list()]
     return _Case(
         trial=trial, data=data, randomized=randomized, arm=arm, place=place,
-        sizes=dict(zip(arms, sizes, strict=True)), parameters=data.adtte[names.parameter].to_list(),
+        sizes=dict(zip(arms, sizes, strict=True)), codes=codes, parameter=np.array(parameter, dtype=np.int64),
         whose=np.array([place.get(subject, -1) for subject in data.adtte[names.subject].to_list()], dtype=np.int64),
         event=event, censored=~event & ~np.isnan(code),
     )  # fmt: skip
@@ -77,7 +79,7 @@ class _Case:
 
     ``arm`` holds the place of each subject's arm in ``sizes``, which has the subjects of each arm; ``place`` is a
     subject's row in ``randomized``. Of each record of ADTTE, ``whose`` is that row, -1 for subjects who are not there,
-    and ``event`` and ``censored`` what it tells; one without a code is neither.
+    ``parameter`` its PARAMCD by ``codes``, and ``event`` and ``censored`` what it tells; one without a code is neither.
     """
 
     trial: Protocol
@@ -86,7 +88,8 @@ class _Case:
     arm: NDArray[np.int64]
     place: dict[object, int]
     sizes: dict[str, int]
-    parameters: list[str | None]
+    codes: dict[str | None, int]
+    parameter: NDArray[np.int64]
     whose: NDArray[np.int64]
     event: NDArray[np.bool_]
     censored: NDArray[np.bool_]
@@ -126,8 +129,8 @@ class _Case:
 
     def held(self, endpoint: str) -> NDArray[np.bool_]:
         """Which records of ADTTE are of an endpoint."""
-        code = self.trial.parameter(endpoint)
-        return np.array([parameter == code for parameter in self.parameters], dtype=bool)
+        held: NDArray[np.bool_] = self.parameter == self.codes.get(self.trial.parameter(endpoint), -1)
+        return held
 
     def analyzed(self) -> Iterator[Entry]:
         """Subjects in each population and endpoint that an analysis estimates; then the safety population."""
@@ -138,9 +141,11 @@ class _Case:
             rows = self.data.endpoint_rows(self.trial.parameter(endpoint))
             inside = members(self.trial, self.data, population, rows)
             own = self.whose[self.held(endpoint)][inside]
+            analyzed = np.zeros(self.randomized.height, dtype=bool)
+            analyzed[own[own >= 0]] = True
             both = [e.treatment for e in estimands if (e.population, e.variable) == (population, endpoint)]
             compared = {arm for t in both for arm in (t.experimental, t.control)}
-            counts = self.counted("analyzed", np.unique(own[own >= 0]), _ANALYZED, population, endpoint)
+            counts = self.counted("analyzed", np.flatnonzero(analyzed), _ANALYZED, population, endpoint)
             yield from (row for row in counts if row.group in compared)
         if self.data.adae is not None or self.data.adex is not None:
             population = self.trial.safety.population

@@ -296,8 +296,9 @@ def _tte_14(case: _Case) -> Iterator[Finding]:
     for i, known in enumerate(adsl[subject].to_list()):
         row_of.setdefault(known, i)
     for dataset, frame in case.patients.frames().items():
-        lost = [] if dataset == "adsl" else [who not in row_of for who in frame[subject].to_list()]
-        if any(lost):
+        listed = [] if dataset == "adsl" else frame[subject].to_list()
+        if not set(listed) <= row_of.keys():
+            lost = [who not in row_of for who in listed]
             unknown = frame.filter(pl.Series(lost))
             count = unknown[subject].n_unique()
             text = f"{count} subject{'s' if count > 1 else ''} of {dataset.upper()} not in ADSL"
@@ -309,8 +310,10 @@ def _tte_14(case: _Case) -> Iterator[Finding]:
         own, other = case.adtte[column], adsl[column]
         if own.dtype.is_numeric() != other.dtype.is_numeric():
             own, other = own.cast(pl.String), other.cast(pl.String)
-        held = other.to_list()
-        differs = [i >= 0 and value != held[i] for value, i in zip(own.to_list(), places, strict=True)]
+        held, values = other.to_list(), own.to_list()
+        if values == [held[i] if i >= 0 else None for i in places]:
+            continue
+        differs = [i >= 0 and value != held[i] for value, i in zip(values, places, strict=True)]
         if any(differs):
             bad = case.adtte.filter(pl.Series(differs))
             text = f"{column} differs between ADTTE and ADSL in {_records(bad.height)}"

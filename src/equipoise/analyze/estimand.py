@@ -98,7 +98,7 @@ def _event_codes(trial: Protocol, data: Patients, chosen: Estimand, codes: pl.Se
             remedy="Name each code once.",
         )
     held = codes.cast(pl.Float64).to_numpy()
-    event = np.isin(held, list(names.event_codes)).astype(np.int64)
+    event = (held[:, None] == np.array(names.event_codes)).any(axis=1).astype(np.int64)
     if chosen.summary == "subdistribution hazard ratio":
         event += 2 * np.isin(held, list(competing))
     if codes.null_count():  # who has no code has no event either: what takes the rows says so
@@ -337,13 +337,14 @@ def _upper(columns: Iterable[str]) -> list[str]:
 
 
 def _require(rows: pl.DataFrame, columns: list[str] | tuple[str, ...], data: Patients, what: str) -> None:
+    held = rows.columns
     for column in columns:
-        if column not in rows.columns:
+        if column not in held:
             raise DataError(
                 f"the {what} is not in the data",
                 file=", ".join(sorted(set(data.files.values()))),
                 column=column,
-                remedy=f"Columns: {', '.join(c for c in rows.columns if c != '__event__')}.",
+                remedy=f"Columns: {', '.join(c for c in held if c != '__event__')}.",
             )
 
 

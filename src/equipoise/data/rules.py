@@ -6,7 +6,6 @@ A rule that passes yields no finding; one that could not be applied says which f
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -172,11 +171,10 @@ def _broken(case: _Case) -> dict[str, NDArray[np.bool_]]:
             # Who entered on the day of the cut has no time yet where the file counts ADT - STARTDT.
             positive |= (time == 0) & (code == case.patients.cut_code)
         found = {"TTE-01": ~whole, "TTE-02": ~positive}
-        records = list(zip(adtte[names.subject].to_list(), adtte[names.parameter].to_list(), strict=True))
-        found["TTE-05"] = np.zeros(len(records), dtype=bool)
-        if len(set(records)) < len(records):
-            counts = Counter(records)
-            found["TTE-05"][:] = [counts[record] > 1 for record in records]
+        records = set(zip(adtte[names.subject].to_list(), adtte[names.parameter].to_list(), strict=True))
+        found["TTE-05"] = np.zeros(adtte.height, dtype=bool)
+        if len(records) < adtte.height:
+            found["TTE-05"] = adtte[[names.subject, names.parameter]].is_duplicated().to_numpy()
         if not _missing(adtte, [names.start_date, names.end_date]):
             days = np.trunc((adtte[names.end_date] - adtte[names.start_date]).to_numpy() / np.timedelta64(1, "D"))
             found["TTE-03"] = days < 0

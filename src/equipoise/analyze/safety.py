@@ -52,10 +52,12 @@ class _Events:
         """Subjects of each arm with at least one of these events, each once."""
         had = np.zeros(len(self.arm), dtype=bool)
         had[self.subject[which]] = True
-        return self.of(had[None])[0]
+        return dict(zip(self.totals, np.bincount(self.arm[had], minlength=len(self.totals)).tolist(), strict=True))
 
-    def of(self, had: NDArray[np.bool_]) -> list[dict[str, int]]:
-        """Of the subjects that each row (r, n) marks those of each arm."""
+    def count_each(self, code: list[int], codes: int) -> list[dict[str, int]]:
+        """``count`` of the events of each code from 0."""
+        had = np.zeros((codes, len(self.arm)), dtype=bool)
+        had[code, self.subject] = True
         by_arm = np.stack([had[:, self.arm == k].sum(axis=1) for k in range(len(self.totals))], axis=1)
         return [dict(zip(self.totals, counts, strict=True)) for counts in by_arm.tolist()]
 
@@ -199,20 +201,16 @@ def _by_system(events: _Events) -> Iterator[Entry]:
     """
     if not {"AEBODSYS", "AEDECOD", "AETERM"} & events.columns:
         return
-    codes: dict[tuple[str, str], int] = {}
+    codes: dict[tuple[str, str], int] = {}  # of systems and their terms
     code = [codes.setdefault(pair, len(codes)) for pair in zip(events.system, events.term, strict=True)]
-    had = np.zeros((len(codes), len(events.arm)), dtype=bool)  # by system and term, and subject
-    had[code, events.subject] = True
-    systems: dict[str, list[str]] = {}
-    for system, term in codes:
-        systems.setdefault(system, []).append(term)
-    for system, terms in sorted(systems.items()):
-        own = had[[codes[system, term] for term in terms]]
-        whole, *each = events.of(np.vstack([own.any(axis=0), own]))
+    places = {system: k for k, system in enumerate(sorted({system for system, _ in codes}))}
+    systems = events.count_each([places[system] for system in events.system], len(places))
+    counts = dict(zip(codes, events.count_each(code, len(codes)), strict=True))
+    for system, whole in zip(places, systems, strict=True):
         yield from _compared(events, f"body system: {system}", whole)
-        counts = dict(zip(terms, each, strict=True))
-        for term in sorted(terms, key=lambda t: (*(-n for n in counts[t].values()), t)):
-            yield from _compared(events, f"term: {system}: {term}", counts[term])
+        terms = {term: own for (of, term), own in counts.items() if of == system}
+        for term in sorted(terms, key=lambda t: (*(-n for n in terms[t].values()), t)):
+            yield from _compared(events, f"term: {system}: {term}", terms[term])
 
 
 def _uncounted(events: _Events) -> Iterator[Entry]:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import math
+import pickle
+from copy import copy
+from dataclasses import FrozenInstanceError, replace
 from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given
@@ -13,7 +17,7 @@ from hypothesis import strategies as st
 
 from equipoise import results
 from equipoise.errors import DataError
-from equipoise.results import COLUMNS, NOT_ESTIMABLE, NOT_REACHED, Row
+from equipoise.results import COLUMNS, NOT_ESTIMABLE, NOT_REACHED, Entry, Row
 
 
 @pytest.mark.parametrize(
@@ -63,6 +67,11 @@ def test_text_is_that_of_the_shortest_decimal(value: float, digits: int) -> None
         wide = Context(prec=400, rounding=ROUND_HALF_UP)
         want = Decimal(repr(x)).quantize(Decimal(1).scaleb(-digits), context=wide)
         assert results.fixed(x, digits) == format(want if want else abs(want), "f")
+
+
+@given(st.lists(st.floats() | st.floats(-1, 1) | st.integers(-99, 99).map(lambda k: k / 8)), st.integers(-1, 9))
+def test_texts_of_an_array_are_those_of_its_numbers(values: list[float], digits: int) -> None:
+    assert results.fixed_each(np.array(values, dtype=float), digits) == [results.fixed(x, digits) for x in values]
 
 
 def test_a_hazard_ratio_by_a_tiny_unit_still_prints() -> None:
@@ -194,8 +203,19 @@ def test_rows_of_columns_are_those_made_one_by_one() -> None:
     ]  # fmt: skip
     assert results.rows_of(statistic=["a", "b"]) == [Row(statistic="a"), Row(statistic="b")]
     assert results.rows_of(statistic="a", value=[]) == []
-    with pytest.raises(AttributeError):
-        made[0].text = "c"  # type: ignore[misc]
+
+
+def test_rows_made_together_are_closed_as_those_made_one_by_one() -> None:
+    one = Row(statistic="a", group="x", role="safety")
+    entries = results.rows_from([Entry("a", group="x")], role="safety")
+    for row in (*results.rows_of(statistic="a", group=["x"], role="safety"), *entries, *results.placed([one], at=None)):
+        assert type(row) is Row
+        assert (row, hash(row), repr(row)) == (one, hash(one), repr(one))
+        assert pickle.loads(pickle.dumps(row)) == copy(row) == replace(row, text="") == one
+        for name in COLUMNS:
+            with pytest.raises(FrozenInstanceError):
+                setattr(row, name, "c")
+    assert results.rows_from([], role="safety") == []
 
 
 @pytest.mark.parametrize(

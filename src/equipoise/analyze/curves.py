@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,72 +25,84 @@ _STEPS: dict[TimeUnit, tuple[float, ...]] = {
 
 def figure_rows(curves: Mapping[str, Curve], unit: TimeUnit, **context: Any) -> list[Row]:
     """Everything that a Kaplan-Meier figure draws, at times in days; ``context`` are further fields of every row."""
-    rows: list[Row] = []
+    found: list[_Series] = []
     per = days_per(unit)
     last = max(float(c.time[-1]) for c in curves.values())
     marks = time_marks(last / per, unit) * per
     for arm, curve in curves.items():
-        own = {"group": arm, **context}
-        rows += _series("curve survival", curve.survival, curve, "survival", own)
+        found += _heights(arm, "curve survival", curve.survival, curve, "survival")
         lost = curve.censored > 0
-        rows += _counts("curve censored", curve.time[lost], curve.censored[lost], own)
+        found.append(_counts(arm, "curve censored", curve.time[lost], curve.censored[lost]))
         table = curve.risk_table_at(marks)
-        rows += _counts("at risk", marks, table.at_risk, own)
-        rows += _counts("events before", marks, table.events, own)
-        rows += _counts("censored before", marks, table.censored, own)
-    return rows
+        found.append(_counts(arm, "at risk", marks, table.at_risk))
+        found.append(_counts(arm, "events before", marks, table.events))
+        found.append(_counts(arm, "censored before", marks, table.censored))
+    return _rows(found, context)
 
 
 def incidence_rows(curves: CumulativeIncidence, unit: TimeUnit, **context: Any) -> list[Row]:
     """Everything that a figure of cumulative incidence of the first cause draws, as ``figure_rows`` does."""
-    rows: list[Row] = []
+    found: list[_Series] = []
     per = days_per(unit)
     first = {arm: by_cause[1] for arm, by_cause in curves.items()}
     last = max(float(c.time[-1]) for c in first.values())
     marks = time_marks(last / per, unit) * per
     for arm, curve in first.items():
-        own = {"group": arm, **context}
-        rows += _series("curve cumulative incidence", curve.estimate, curve, "the incidence", own)
+        found += _heights(arm, "curve cumulative incidence", curve.estimate, curve, "the incidence")
         lost = curve.censored > 0
-        rows += _counts("curve censored", curve.time[lost], curve.censored[lost], own)
+        found.append(_counts(arm, "curve censored", curve.time[lost], curve.censored[lost]))
         before = np.searchsorted(curve.time, marks, side="left")
         gone = {
             name: np.concatenate([[0.0], np.cumsum(counts)])[before]
             for name, counts in (("events", curve.event), ("competing", curve.competing), ("censored", curve.censored))
         }
-        rows += _counts("at risk", marks, curve.subjects - np.sum([*gone.values()], axis=0), own)
-        rows += [row for name, counts in gone.items() for row in _counts(f"{name} before", marks, counts, own)]
-    return rows
+        found.append(_counts(arm, "at risk", marks, curve.subjects - np.sum([*gone.values()], axis=0)))
+        found += [_counts(arm, f"{name} before", marks, counts) for name, counts in gone.items()]
+    return _rows(found, context)
 
 
-def _series(
-    statistic: str, heights: NDArray[np.float64], curve: Curve | Incidence, what: str, context: dict[str, Any]
-) -> list[Row]:
+class _Series(NamedTuple):
+    """Points of a figure that belong together: fields of rows, lists with a value a point."""
+
+    group: str
+    statistic: str
+    level: float | None
+    unit: str
+    at: list[float]
+    value: list[float | None]
+    text: list[str]
+    reason: list[str]
+
+
+def _heights(
+    arm: str, statistic: str, heights: NDArray[np.float64], curve: Curve | Incidence, what: str
+) -> Iterator[_Series]:
     """A curve and its limits at all its times."""
-    series = (
+    why, at = f"not defined where {what} is 0 or 1", curve.time.tolist()
+    for name, values, level in (
         (statistic, heights, None),
         ("curve lower limit", curve.lower, curve.level),
         ("curve upper limit", curve.upper, curve.level),
-    )
-    why = f"not defined where {what} is 0 or 1"
-    rows: list[Row] = []
-    for name, values, level in series:
-        drawn = values.tolist()
-        rows += results.rows_of(
-            statistic=name, at=curve.time.tolist(), level=level, unit="probability",
-            value=[v if math.isfinite(v) else None for v in drawn],
-            text=[results.fixed(v, 4) for v in drawn],
-            reason=["" if math.isfinite(v) else why for v in drawn], **context,
-        )  # fmt: skip
-    return rows
+    ):
+        value, reason = values.tolist(), [""] * len(at)
+        for i in np.flatnonzero(~np.isfinite(values)).tolist():
+            value[i], reason[i] = None, why
+        yield _Series(arm, name, level, "probability", at, value, results.fixed_each(values, 4), reason)
 
 
-def _counts(statistic: str, at: NDArray[np.float64], counts: NDArray[np.float64], context: dict[str, Any]) -> list[Row]:
+def _counts(arm: str, statistic: str, at: NDArray[np.float64], counts: NDArray[np.float64]) -> _Series:
     value = counts.astype(float).tolist()
     text = [f"{count:g}" for count in value]
-    return results.rows_of(
-        statistic=statistic, at=at.astype(float).tolist(), value=value, text=text, unit="subjects", **context
-    )
+    return _Series(arm, statistic, None, "subjects", at.astype(float).tolist(), value, text, [""] * len(value))
+
+
+def _rows(found: Sequence[_Series], context: Mapping[str, Any]) -> list[Row]:
+    """The points of all series, one after another, made at once."""
+    columns: dict[str, list[Any]] = {name: [] for name in _Series._fields}
+    for series in found:
+        for held, column in zip(series, columns.values(), strict=True):
+            column += held if isinstance(held, list) else [held] * len(series.at)
+    return results.rows_of(**columns, **context)
 
 
 def time_marks(last: float, unit: TimeUnit) -> NDArray[np.float64]:

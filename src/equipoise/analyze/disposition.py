@@ -14,9 +14,9 @@ from ..data import Patients
 from ..data.patients import rows_where
 from ..errors import DataError
 from ..protocol import Protocol
-from ..results import Row
+from ..results import Entry, Row
 from ..units import days
-from .estimand import in_population, subject_level
+from .estimand import members, subject_level
 from .spread import spread
 
 CROSSED_BY = ("3 months", "6 months", "12 months")
@@ -42,8 +42,8 @@ def disposition_rows(trial: Protocol, data: Patients) -> list[Row]:
         return []
     compared = (trial.safety.treatment.experimental, trial.safety.treatment.control)
     case = _case(trial, data, (*compared, *(a for a in trial.arms if a not in compared)))
-    rows = [*case.entered(), *case.on_record(), *case.crossover(), *case.analyzed()]
-    return results.placed(rows, analysis="disposition", role="disposition", toml_path="safety", origin=data.origin)
+    told = [*case.entered(), *case.on_record(), *case.crossover(), *case.analyzed()]
+    return results.rows_from(told, analysis="disposition", role="disposition", toml_path="safety", origin=data.origin)
 
 
 def _case(trial: Protocol, data: Patients, arms: tuple[str, ...]) -> _Case:
@@ -56,16 +56,18 @@ def _case(trial: Protocol, data: Patients, arms: tuple[str, ...]) -> _Case:
         if column in everybody.columns and everybody[column].dtype != pl.Date:
             raise DataError("dates are needed", file=data.files.get("adsl", ""), column=column, remedy="Give dates.")
     if "RANDDT" in everybody.columns:
-        kept &= everybody["RANDDT"].is_not_null().to_numpy()
+        kept &= ~np.isnat(everybody["RANDDT"].to_numpy())
     randomized = everybody if kept.all() else rows_where(everybody, pl.Series(kept))
     arm = arm[kept]
     sizes = np.bincount(arm, minlength=len(arms)).tolist()
     code = data.adtte[names.censoring].cast(pl.Float64).to_numpy()
     event = np.isin(code, list(names.event_codes))
     place = {subject: i for i, subject in enumerate(randomized[names.subject].to_list()) if subject is not None}
+    codes: dict[str | None, int] = {}
+    parameter = [codes.setdefault(held, len(codes)) for held in data.adtte[names.parameter].to_list()]
     return _Case(
         trial=trial, data=data, randomized=randomized, arm=arm, place=place,
-        sizes=dict(zip(arms, sizes, strict=True)), parameters=data.adtte[names.parameter].to_list(),
+        sizes=dict(zip(arms, sizes, strict=True)), codes=codes, parameter=np.array(parameter, dtype=np.int64),
         whose=np.array([place.get(subject, -1) for subject in data.adtte[names.subject].to_list()], dtype=np.int64),
         event=event, censored=~event & ~np.isnan(code),
     )  # fmt: skip
@@ -77,7 +79,7 @@ class _Case:
 
     ``arm`` holds the place of each subject's arm in ``sizes``, which has the subjects of each arm; ``place`` is a
     subject's row in ``randomized``. Of each record of ADTTE, ``whose`` is that row, -1 for subjects who are not there,
-    and ``event`` and ``censored`` what it tells; one without a code is neither.
+    ``parameter`` its PARAMCD by ``codes``, and ``event`` and ``censored`` what it tells; one without a code is neither.
     """
 
     trial: Protocol
@@ -86,22 +88,23 @@ class _Case:
     arm: NDArray[np.int64]
     place: dict[object, int]
     sizes: dict[str, int]
-    parameters: list[str | None]
+    codes: dict[str | None, int]
+    parameter: NDArray[np.int64]
     whose: NDArray[np.int64]
     event: NDArray[np.bool_]
     censored: NDArray[np.bool_]
 
-    def entered(self) -> Iterator[Row]:
+    def entered(self) -> Iterator[Entry]:
         dated = " and a date of randomization (RANDDT)" if "RANDDT" in self.randomized.columns else ""
         method = f"subjects of ADSL with an arm of the protocol{dated}"
         for arm, n in {"": self.randomized.height, **self.sizes}.items():
-            yield Row(group=arm, statistic="randomized", value=float(n), text=str(n), unit="subjects", method=method)
+            yield Entry(group=arm, statistic="randomized", value=float(n), text=str(n), unit="subjects", method=method)
         if "TRTSDT" in self.randomized.columns:
-            started = self.randomized["TRTSDT"].is_not_null().to_numpy()
+            started = ~np.isnat(self.dates("TRTSDT"))
             yield from self.counted("treated", np.flatnonzero(started), "with a first day of treatment (TRTSDT)")
             yield from self.counted("not treated", np.flatnonzero(~started), "without a first day of treatment")
 
-    def on_record(self) -> Iterator[Row]:
+    def on_record(self) -> Iterator[Entry]:
         """Events and censorings of every endpoint that ADTTE holds, whatever the estimands do with them."""
         method = "records of ADTTE as they stand, whatever the estimands make of them"
         for endpoint in self.trial.endpoints:
@@ -121,34 +124,38 @@ class _Case:
 
     def records(self, endpoint: str) -> NDArray[np.int64] | None:
         """Places of ADTTE's records of an endpoint, of randomized subjects; None where it holds no record of it."""
-        code = self.trial.parameter(endpoint)
-        held = np.array([parameter == code for parameter in self.parameters], dtype=bool)
+        held = self.held(endpoint)
         return np.flatnonzero(held & (self.whose >= 0)) if held.any() else None
 
-    def analyzed(self) -> Iterator[Row]:
+    def held(self, endpoint: str) -> NDArray[np.bool_]:
+        """Which records of ADTTE are of an endpoint."""
+        held: NDArray[np.bool_] = self.parameter == self.codes.get(self.trial.parameter(endpoint), -1)
+        return held
+
+    def analyzed(self) -> Iterator[Entry]:
         """Subjects in each population and endpoint that an analysis estimates; then the safety population."""
         assert self.trial.safety is not None
         estimands = [self.trial.estimands[a.estimand] for a in self.trial.analyses.values()]
         wanted = dict.fromkeys((e.population, e.variable) for e in estimands)
         for population, endpoint in wanted:
             rows = self.data.endpoint_rows(self.trial.parameter(endpoint))
-            inside = self.in_population(population, rows)
+            inside = members(self.trial, self.data, population, rows)
+            own = self.whose[self.held(endpoint)][inside]
+            analyzed = np.zeros(self.randomized.height, dtype=bool)
+            analyzed[own[own >= 0]] = True
             both = [e.treatment for e in estimands if (e.population, e.variable) == (population, endpoint)]
             compared = {arm for t in both for arm in (t.experimental, t.control)}
-            counts = self.counted("analyzed", inside, _ANALYZED, population, endpoint)
+            counts = self.counted("analyzed", np.flatnonzero(analyzed), _ANALYZED, population, endpoint)
             yield from (row for row in counts if row.group in compared)
         if self.data.adae is not None or self.data.adex is not None:
             population = self.trial.safety.population
             treatment = self.trial.safety.treatment
-            counts = self.counted("analyzed", self.in_population(population, self.randomized), _ANALYZED, population)
+            inside = members(self.trial, self.data, population, self.randomized)
+            named = np.fromiter(self.place.values(), dtype=np.int64, count=len(self.place))
+            counts = self.counted("analyzed", named[inside[named]], _ANALYZED, population)
             yield from (row for row in counts if row.group in (treatment.experimental, treatment.control))
 
-    def in_population(self, population: str, rows: pl.DataFrame) -> NDArray[np.int64]:
-        """The randomized subjects of whom one of these rows is in a population, each once."""
-        inside = in_population(self.trial, self.data, population, rows)[self.data.names.subject].to_list()
-        return np.array([self.place[subject] for subject in set(inside) if subject in self.place], dtype=np.int64)
-
-    def crossover(self) -> Iterator[Row]:
+    def crossover(self) -> Iterator[Entry]:
         if "XOFL" not in self.randomized.columns:
             return
         crossed = self.crossed()
@@ -166,7 +173,7 @@ class _Case:
                 method = (
                     "crossed over so many days after randomization or earlier, percent of all randomized to the arm"
                 )
-                yield Row(
+                yield Entry(
                     group=arm, statistic=f"crossed over by {mark}", at=days(mark), value=float(n),
                     text=results.count_percent(n, size), unit="subjects", method=method,
                 )  # fmt: skip
@@ -195,7 +202,7 @@ class _Case:
             refuse(crossed & (date < self.dates("RANDDT")), "a crossover lies before randomization", "Mend the dates.")
         return np.flatnonzero(crossed)
 
-    def after_progression(self, arm: str, crossed: NDArray[np.int64]) -> Iterator[Row]:
+    def after_progression(self, arm: str, crossed: NDArray[np.int64]) -> Iterator[Entry]:
         """Time from the event of the endpoint of progression to crossover, where that event came first."""
         names, endpoint = self.data.names, _endpoint_of_progression(self.trial)
         records = None if endpoint is None else self.records(endpoint)
@@ -210,7 +217,7 @@ class _Case:
         method = f"XODT - {names.end_date} of the event of {parameter}, of those who had it by the day of crossover"
         yield from self.times(arm, "time from progression to crossover", time, method, endpoint)
         n, total = len(crossed) - len(time), len(crossed)
-        yield Row(
+        yield Entry(
             group=arm, endpoint=endpoint, statistic="crossed over without an event before", value=float(n),
             text=results.count_percent(n, total), unit="subjects",
             method=f"no event of {parameter} by the day of crossover, percent of those who crossed over",
@@ -218,19 +225,19 @@ class _Case:
 
     def counted(
         self, statistic: str, subjects: NDArray[np.int64], method: str, population: str = "", endpoint: str = ""
-    ) -> Iterator[Row]:
+    ) -> Iterator[Entry]:
         counts = np.bincount(self.arm[subjects], minlength=len(self.sizes)).tolist()
         for (arm, size), n in zip(self.sizes.items(), counts, strict=True):
-            yield Row(
+            yield Entry(
                 group=arm, statistic=statistic, population=population, endpoint=endpoint, value=float(n),
                 text=results.count_percent(n, size), unit="subjects", method=method,
             )  # fmt: skip
 
-    def times(self, arm: str, what: str, time: NDArray[np.float64], method: str, endpoint: str = "") -> Iterator[Row]:
+    def times(self, arm: str, what: str, time: NDArray[np.float64], method: str, endpoint: str = "") -> Iterator[Entry]:
         found = spread(time)
         for name, value in (("median", found.median), ("minimum", found.minimum), ("maximum", found.maximum)):
             shown = results.number(value, results.duration(value, "months"), found.reason)
-            yield Row(
+            yield Entry(
                 group=arm, endpoint=endpoint, statistic=f"{what} {name}", unit="days",
                 method=f"{method}; days, text in months", **shown,  # type: ignore[arg-type]
             )  # fmt: skip

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from ..data import Patients, TimeToEvent
 from ..data.day_count import OFFSET, count_days
@@ -97,7 +98,7 @@ def _event_codes(trial: Protocol, data: Patients, chosen: Estimand, codes: pl.Se
             remedy="Name each code once.",
         )
     held = codes.cast(pl.Float64).to_numpy()
-    event = np.isin(held, list(names.event_codes)).astype(np.int64)
+    event = (held[:, None] == np.array(names.event_codes)).any(axis=1).astype(np.int64)
     if chosen.summary == "subdistribution hazard ratio":
         event += 2 * np.isin(held, list(competing))
     if codes.null_count():  # who has no code has no event either: what takes the rows says so
@@ -217,13 +218,15 @@ def without_record(trial: Protocol, data: Patients) -> list[str]:
     names, found = data.names, []
     everybody = data.adtte if data.adsl is None else data.adsl
     subjects_known = set(everybody[names.subject].to_list())
+    by_code: dict[object, set[object]] = {}
+    for code, subject in zip(data.adtte[names.parameter].to_list(), data.adtte[names.subject].to_list(), strict=True):
+        by_code.setdefault(code, set()).add(subject)
     for chosen in dict.fromkeys(analysis.estimand for analysis in trial.analyses.values()):
         estimand = trial.estimands[chosen]
         code = trial.parameter(estimand.variable)
-        held = data.adtte[names.parameter] == code
-        if not held.any():
+        recorded = by_code.get(code, set())
+        if not recorded:
             continue  # the analysis says that there is no record of it at all
-        recorded = set(data.adtte[names.subject].filter(held).to_list())
         if recorded.issuperset(subjects_known):
             continue  # whoever is in the population has a record
         try:
@@ -286,6 +289,12 @@ def in_population(trial: Protocol, data: Patients, name: str, rows: pl.DataFrame
     >>> in_population(trial, data, "ITT", data.adsl).height
     137
     """
+    inside = members(trial, data, name, rows)
+    return rows if inside.all() else rows_where(rows, pl.Series(inside))
+
+
+def members(trial: Protocol, data: Patients, name: str, rows: pl.DataFrame) -> NDArray[np.bool_]:
+    """Which of the rows ``in_population`` keeps, (n,); it raises what that does."""
     population = trial.populations[name]
     path = f"populations.{quoted(name)}"
     if f"{path}.flag" in trial.unknown:
@@ -298,19 +307,20 @@ def in_population(trial: Protocol, data: Patients, name: str, rows: pl.DataFrame
     if population.flag:
         conditions[population.flag.upper()] = "Y"
     _require(rows, list(conditions), data, f"population {name}")
+    inside = np.ones(rows.height, dtype=bool)
     for column, value in conditions.items():
         held = rows[column]
         if held.dtype.is_numeric() == isinstance(value, str) or held.dtype.is_temporal():
+            left = held.filter(pl.Series(inside)).drop_nulls().first()
             raise DataError(
                 f"the population {name} asks for {column} = {value!r}, which the column cannot hold",
                 file=data.files.get("adsl", data.files.get("adtte", "")),
                 column=column,
-                remedy=f"It holds {held.dtype}, such as {held.drop_nulls().first()!r}; check {path}.",
+                remedy=f"It holds {held.dtype}, such as {left!r}; check {path}.",
             )
         within = held == value
-        if within.null_count() or not within.all():
-            rows = rows_where(rows, within)
-    if rows.is_empty():
+        inside &= (within.fill_null(False) if within.null_count() else within).to_numpy()
+    if not inside.any():
         shown = ", ".join(f"{c} = {v}" for c, v in conditions.items())
         raise DataError(
             f"nobody is in the population {name}",
@@ -318,7 +328,7 @@ def in_population(trial: Protocol, data: Patients, name: str, rows: pl.DataFrame
             column=", ".join(conditions),
             remedy=f"It asks for {shown}; check {path}.",
         )
-    return rows
+    return inside
 
 
 def _upper(columns: Iterable[str]) -> list[str]:
@@ -327,13 +337,14 @@ def _upper(columns: Iterable[str]) -> list[str]:
 
 
 def _require(rows: pl.DataFrame, columns: list[str] | tuple[str, ...], data: Patients, what: str) -> None:
+    held = rows.columns
     for column in columns:
-        if column not in rows.columns:
+        if column not in held:
             raise DataError(
                 f"the {what} is not in the data",
                 file=", ".join(sorted(set(data.files.values()))),
                 column=column,
-                remedy=f"Columns: {', '.join(c for c in rows.columns if c != '__event__')}.",
+                remedy=f"Columns: {', '.join(c for c in held if c != '__event__')}.",
             )
 
 

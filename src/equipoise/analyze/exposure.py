@@ -15,7 +15,7 @@ from .. import results
 from ..data import Patients
 from ..errors import DataError
 from ..protocol import Protocol
-from ..results import Row
+from ..results import Entry, Row
 from .estimand import subjects
 from .spread import METHOD, spread
 
@@ -64,20 +64,20 @@ def exposure_rows(trial: Protocol, data: Patients) -> list[Row]:
     sizes = Counter(arm_of.values())
     whose = [None if subject is None else arm_of.get(subject) for subject in given.subject]
     inside = [i for i, arm in enumerate(whose) if arm is not None]
-    rows: list[Row] = []
+    told: list[Entry] = []
     for drug in sorted({given.drug[i] for i in inside}):
         of_drug = [i for i in inside if given.drug[i] == drug]
         unit = next((given.unit[i] for i in of_drug if given.unit[i] is not None), _UNSTATED)
         for arm in arms:
             own = np.array([i for i in of_drug if whose[i] == arm], dtype=np.int64)
             numbers = {name: values[own] for name, values in given.numbers.items()}
-            told = list(_Drug(n=len(own), numbers=numbers, subjects=sizes[arm], unit=str(unit)).rows())
-            rows += results.placed(told, group=arm, statistic=[f"drug: {drug}: {row.statistic}" for row in told])
+            of_arm = _Drug(n=len(own), numbers=numbers, subjects=sizes[arm], unit=str(unit))
+            told += [one._replace(group=arm, statistic=f"drug: {drug}: {one.statistic}") for one in of_arm.entries()]
     n = len(set(given.subject)) - len({given.subject[i] for i in inside})
     why = "subjects of ADEX who are in neither arm of the safety population"
-    rows.append(Row(statistic="subjects not counted", value=float(n), text=str(n), unit="subjects", method=why))
-    return results.placed(
-        rows, analysis="exposure", role="exposure", population=trial.safety.population, toml_path="safety",
+    told.append(Entry(statistic="subjects not counted", value=float(n), text=str(n), unit="subjects", method=why))
+    return results.rows_from(
+        told, analysis="exposure", role="exposure", population=trial.safety.population, toml_path="safety",
         origin=data.origin,
     )  # fmt: skip
 
@@ -91,15 +91,15 @@ class _Drug:
     subjects: int
     unit: str
 
-    def rows(self) -> Iterator[Row]:
+    def entries(self) -> Iterator[Entry]:
         text = results.count_percent(self.n, self.subjects)
-        yield Row(statistic="subjects treated", value=float(self.n), text=text, unit="subjects", method=_TREATED)
+        yield Entry(statistic="subjects treated", value=float(self.n), text=text, unit="subjects", method=_TREATED)
         if self.n:
             yield from self._duration()
             yield from self._administrations()
             yield from self._dose()
 
-    def _duration(self) -> Iterator[Row]:
+    def _duration(self) -> Iterator[Entry]:
         found = spread(self._of("TRTDURD"))
         five = {
             "median": found.median, "lower quartile": found.lower_quartile, "upper quartile": found.upper_quartile,
@@ -108,41 +108,41 @@ class _Drug:
         for name, value in five.items():
             shown = results.number(value, results.duration(value, "months"), found.reason)
             method = f"TRTDURD, text in months; {METHOD}"
-            yield Row(statistic=f"duration of treatment {name}", unit="days", method=method, **shown)  # type: ignore[arg-type]
+            yield Entry(statistic=f"duration of treatment {name}", unit="days", method=method, **shown)  # type: ignore[arg-type]
         yield from self.missing("duration of treatment", found.missing)
 
-    def _administrations(self) -> Iterator[Row]:
+    def _administrations(self) -> Iterator[Entry]:
         given = self._of("NDOSEG")
         found = spread(given)
         total = float(np.nansum(given)) if found.count else found.median
         for name, value in (("total", total), ("median", found.median)):
             shown = results.number(value, _short(value), found.reason)
-            yield Row(statistic=f"administrations given {name}", unit="administrations", method="NDOSEG", **shown)  # type: ignore[arg-type]
+            yield Entry(statistic=f"administrations given {name}", unit="administrations", method="NDOSEG", **shown)  # type: ignore[arg-type]
         yield from self.missing("administrations given", found.missing)
 
-    def _dose(self) -> Iterator[Row]:
+    def _dose(self) -> Iterator[Entry]:
         given = self._of("CDOSEG")
         found = spread(given)
         shown = results.number(found.median, f"{_short(found.median)} {self.unit}", found.reason)
-        yield Row(statistic="cumulative dose given median", unit=self.unit, method="CDOSEG", **shown)  # type: ignore[arg-type]
+        yield Entry(statistic="cumulative dose given median", unit=self.unit, method="CDOSEG", **shown)  # type: ignore[arg-type]
         yield from self.missing("cumulative dose given", found.missing)
         intensity = relative_dose_intensity(given, self._of("CDOSEP"))
         found = spread(intensity)
         shown = results.number(found.median, results.fixed(found.median, 1), found.reason)
         method = "cumulative dose given / planned (CDOSEG / CDOSEP), in percent"
-        yield Row(statistic="relative dose intensity median", unit="percent", method=method, **shown)  # type: ignore[arg-type]
+        yield Entry(statistic="relative dose intensity median", unit="percent", method=method, **shown)  # type: ignore[arg-type]
         high = int((intensity >= HIGH_INTENSITY).sum())
         value = float(high) if found.count else math.nan
         shown = results.number(value, results.count_percent(high, found.count), found.reason)
         of_known = f"{method}; n in percent of those whose intensity is known"
-        yield Row(statistic="relative dose intensity at least 90%", unit="subjects", method=of_known, **shown)  # type: ignore[arg-type]
+        yield Entry(statistic="relative dose intensity at least 90%", unit="subjects", method=of_known, **shown)  # type: ignore[arg-type]
         yield from self.missing("relative dose intensity", found.missing)
 
-    def missing(self, what: str, n: int) -> Iterator[Row]:
+    def missing(self, what: str, n: int) -> Iterator[Entry]:
         """Told where there are any: a median of the others is not one of all."""
         if n:
             why = "treated subjects who are in no figure of it"
-            yield Row(statistic=f"{what} not known", value=float(n), text=str(n), unit="subjects", method=why)
+            yield Entry(statistic=f"{what} not known", value=float(n), text=str(n), unit="subjects", method=why)
 
     def _of(self, column: str) -> NDArray[np.float64]:
         return self.numbers.get(column, np.full(self.n, np.nan))
@@ -175,16 +175,18 @@ def _given(data: Patients, adex: pl.DataFrame) -> _Given:
 
     if "EXTRT" not in adex.columns:
         raise DataError("exposure to no drug is on record", file=file, column="EXTRT", remedy="Add the drug's name.")
-    refuse(adex["EXTRT"].is_null(), "a record of exposure names no drug", "EXTRT", "Name it.")
+    if adex["EXTRT"].null_count():
+        refuse(adex["EXTRT"].is_null(), "a record of exposure names no drug", "EXTRT", "Name it.")
+    whose = subject.to_list()
     drug = adex["EXTRT"].cast(pl.String).to_list()
     unit: list[object] = [None] * adex.height
-    if len(set(zip(subject.to_list(), drug, strict=True))) < adex.height:
+    if len(set(zip(whose, drug, strict=True))) < adex.height:
         twice = adex.select(data.names.subject, "EXTRT").is_duplicated()
         refuse(twice, "ADEX holds more than one record of a subject and drug", "EXTRT", "Give the sums in one record.")
     if "DOSEU" in adex.columns:
         unit = adex["DOSEU"].to_list()
         units: dict[str, set[object]] = {}
-        for name, own in zip(drug, unit, strict=True):
+        for name, own in set(zip(drug, unit, strict=True)):
             if own is not None:
                 units.setdefault(name, set()).add(own)
         if any(len(held) > 1 for held in units.values()):
@@ -201,6 +203,6 @@ def _given(data: Patients, adex: pl.DataFrame) -> _Given:
     kept = np.flatnonzero(~(numbers["NDOSEG"] <= 0)) if "NDOSEG" in numbers else np.arange(adex.height)
     places = kept.tolist()
     return _Given(
-        subject=subject[places].to_list(), drug=[drug[i] for i in places], unit=[unit[i] for i in places],
+        subject=[whose[i] for i in places], drug=[drug[i] for i in places], unit=[unit[i] for i in places],
         numbers={name: values[kept] for name, values in numbers.items()},
     )  # fmt: skip

@@ -66,9 +66,12 @@ def wilson(events: int, total: int, level: float = 0.95) -> Proportion:
 def _wilson(events: int, total: int, level: float) -> Proportion:
     if total == 0:
         return Proportion(estimate=math.nan, conf_int=(math.nan,) * 2, level=level, reason=NOBODY, method=WILSON)
-    z = float(ndtri((1 + level) / 2))
-    limits = _lower(events, total, z), 1 - _lower(total - events, total, z)
+    limits = _wilson_limits(events, total, float(ndtri((1 + level) / 2)))
     return Proportion(estimate=events / total, conf_int=limits, level=level, reason="", method=WILSON)
+
+
+def _wilson_limits(events: int, total: int, z: float) -> tuple[float, float]:
+    return _lower(events, total, z), 1 - _lower(total - events, total, z)
 
 
 def clopper_pearson(events: int, total: int, level: float = 0.95) -> Proportion:
@@ -114,13 +117,14 @@ def difference(events_1: int, total_1: int, events_2: int, total_2: int, level: 
     level = check_level(level)
     counts_1 = one_share(events_1, total_1, ("events_1", "total_1"))
     counts_2 = one_share(events_2, total_2, ("events_2", "total_2"))
-    first, second = _wilson(*counts_1, level), _wilson(*counts_2, level)
-    if first.reason or second.reason:
+    if counts_1[1] == 0 or counts_2[1] == 0:
         return Difference(estimate=math.nan, conf_int=(math.nan,) * 2, level=level, reason=NOBODY, method=NEWCOMBE)
-    estimate = first.estimate - second.estimate
-    (low_1, high_1), (low_2, high_2) = first.conf_int, second.conf_int
-    lower = estimate - math.hypot(first.estimate - low_1, high_2 - second.estimate)
-    upper = estimate + math.hypot(high_1 - first.estimate, second.estimate - low_2)
+    z = float(ndtri((1 + level) / 2))
+    first, second = (events / total for events, total in (counts_1, counts_2))
+    (low_1, high_1), (low_2, high_2) = _wilson_limits(*counts_1, z), _wilson_limits(*counts_2, z)
+    estimate = first - second
+    lower = estimate - math.hypot(first - low_1, high_2 - second)
+    upper = estimate + math.hypot(high_1 - first, second - low_2)
     return Difference(estimate=estimate, conf_int=(lower, upper), level=level, reason="", method=NEWCOMBE)
 
 

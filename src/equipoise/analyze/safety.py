@@ -15,7 +15,7 @@ from .. import results
 from ..data import Patients
 from ..errors import DataError, ProtocolError
 from ..protocol import Protocol, Safety
-from ..results import Row
+from ..results import Entry, Row
 from .estimand import subjects
 from .proportions import difference
 
@@ -24,7 +24,6 @@ NOT_CODED = "not coded"
 _NYHA_CODES = {name: k for k, name in enumerate(NYHA_CLASSES, start=1)}
 _GRADES = (1, 2, 3, 4, 5)
 _YES_NO = {"Y": 1, "N": 0}
-_Which = NDArray[np.bool_] | list[int]  # of the events: a mask, or their places
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -49,11 +48,18 @@ class _Events:
     uncounted: int
     before: int
 
-    def count(self, which: _Which) -> dict[str, int]:
+    def count(self, which: NDArray[np.bool_]) -> dict[str, int]:
         """Subjects of each arm with at least one of these events, each once."""
         had = np.zeros(len(self.arm), dtype=bool)
         had[self.subject[which]] = True
         return dict(zip(self.totals, np.bincount(self.arm[had], minlength=len(self.totals)).tolist(), strict=True))
+
+    def count_each(self, code: list[int], codes: int) -> list[dict[str, int]]:
+        """``count`` of the events of each code from 0."""
+        had = np.zeros((codes, len(self.arm)), dtype=bool)
+        had[code, self.subject] = True
+        by_arm = np.stack([had[:, self.arm == k].sum(axis=1) for k in range(len(self.totals))], axis=1)
+        return [dict(zip(self.totals, counts, strict=True)) for counts in by_arm.tolist()]
 
     @property
     def cardiac(self) -> NDArray[np.bool_]:
@@ -139,19 +145,19 @@ def safety_rows(trial: Protocol, data: Patients) -> list[Row]:
         return []
     arms = (trial.safety.treatment.experimental, trial.safety.treatment.control)
     events = _events(trial, data, arms)
-    rows = [
-        Row(group=arm, statistic="subjects", value=float(n), text=str(n), unit="subjects", method="safety population")
+    told = [
+        Entry(group=arm, statistic="subjects", value=float(n), text=str(n), unit="subjects", method="safety population")
         for arm, n in events.totals.items()
     ]
     for part in (_overall, _of_grades, _cardiac, _by_system, _uncounted):
-        rows += part(events)
-    return results.placed(
-        rows, analysis="safety", role="safety", population=trial.safety.population, toml_path="safety",
+        told += part(events)
+    return results.rows_from(
+        told, analysis="safety", role="safety", population=trial.safety.population, toml_path="safety",
         origin=data.origin,
     )  # fmt: skip
 
 
-def _overall(events: _Events) -> Iterator[Row]:
+def _overall(events: _Events) -> Iterator[Entry]:
     yield from _compared(events, "adverse event", events.count(np.ones(len(events.subject), dtype=bool)))
     if "AESER" not in events.columns:
         yield from _absent(events, "serious adverse event", "AESER")
@@ -160,7 +166,7 @@ def _overall(events: _Events) -> Iterator[Row]:
     yield from _unknown(events, "adverse event of unknown seriousness", np.isnan(events.serious))
 
 
-def _of_grades(events: _Events) -> Iterator[Row]:
+def _of_grades(events: _Events) -> Iterator[Entry]:
     if "AETOXGR" not in events.columns:
         yield from _absent(events, "grade 3 or higher adverse event", "AETOXGR")
         return
@@ -173,7 +179,7 @@ def _of_grades(events: _Events) -> Iterator[Row]:
     yield from _unknown(events, "adverse event of unknown grade", np.isnan(events.grade))
 
 
-def _cardiac(events: _Events) -> Iterator[Row]:
+def _cardiac(events: _Events) -> Iterator[Entry]:
     if not {"AEBODSYS", "NYHACLS"} & events.columns:
         return
     which = f"body system {events.safety.cardiac}, or with an NYHA class"
@@ -188,33 +194,35 @@ def _cardiac(events: _Events) -> Iterator[Row]:
     yield from _unknown(events, "cardiac event of unknown NYHA class", cardiac & np.isnan(events.nyha))
 
 
-def _by_system(events: _Events) -> Iterator[Row]:
+def _by_system(events: _Events) -> Iterator[Entry]:
     """Body systems in the order of the alphabet, each before its terms; terms by their count in the first arm.
 
     A row of a term stands behind that of its system, so that names which hold a colon can be told apart.
     """
     if not {"AEBODSYS", "AEDECOD", "AETERM"} & events.columns:
         return
-    places: dict[str, dict[str, list[int]]] = {}  # of the events, by system and term
-    for i, (system, term) in enumerate(zip(events.system, events.term, strict=True)):
-        places.setdefault(system, {}).setdefault(term, []).append(i)
-    for system, terms in sorted(places.items()):
-        yield from _compared(events, f"body system: {system}", events.count([i for own in terms.values() for i in own]))
-        counts = {term: events.count(own) for term, own in terms.items()}
-        for term in sorted(terms, key=lambda t: (*(-n for n in counts[t].values()), t)):
-            yield from _compared(events, f"term: {system}: {term}", counts[term])
+    codes: dict[tuple[str, str], int] = {}  # of systems and their terms
+    code = [codes.setdefault(pair, len(codes)) for pair in zip(events.system, events.term, strict=True)]
+    places = {system: k for k, system in enumerate(sorted({system for system, _ in codes}))}
+    systems = events.count_each([places[system] for system in events.system], len(places))
+    counts = dict(zip(codes, events.count_each(code, len(codes)), strict=True))
+    for system, whole in zip(places, systems, strict=True):
+        yield from _compared(events, f"body system: {system}", whole)
+        terms = {term: own for (of, term), own in counts.items() if of == system}
+        for term in sorted(terms, key=lambda t: (*(-n for n in terms[t].values()), t)):
+            yield from _compared(events, f"term: {system}: {term}", terms[term])
 
 
-def _uncounted(events: _Events) -> Iterator[Row]:
+def _uncounted(events: _Events) -> Iterator[Entry]:
     why = "subjects of ADAE who are in neither arm of the safety population"
     n = events.uncounted
-    yield Row(statistic="subjects not counted", value=float(n), text=str(n), unit="subjects", method=why)
+    yield Entry(statistic="subjects not counted", value=float(n), text=str(n), unit="subjects", method=why)
     if "TRTEMFL" in events.columns:
         why, n = "events of these subjects that are not treatment-emergent", events.before
-        yield Row(statistic="events not counted", value=float(n), text=str(n), unit="events", method=why)
+        yield Entry(statistic="events not counted", value=float(n), text=str(n), unit="events", method=why)
 
 
-def _compared(events: _Events, statistic: str, counts: Mapping[str, int], detail: str = "") -> Iterator[Row]:
+def _compared(events: _Events, statistic: str, counts: Mapping[str, int], detail: str = "") -> Iterator[Entry]:
     """The count of each arm, then the difference of the two shares with its limits, in percentage points."""
     method = events.method + (f"; {detail}" if detail else "")
     yield from _counted(events, statistic, counts, method)
@@ -224,20 +232,20 @@ def _compared(events: _Events, statistic: str, counts: Mapping[str, int], detail
     names = ("difference", "difference lower limit", "difference upper limit")
     for name, value in zip(names, (found.estimate, *found.conf_int), strict=True):
         points = 100 * value
-        yield Row(
+        yield Entry(
             group=f"{first} v {second}", statistic=f"{statistic} {name}", unit="percentage points", method=found.method,
             level=None if name == "difference" else level,
             **results.number(points, results.fixed(points, 1), found.reason),  # type: ignore[arg-type]
         )  # fmt: skip
 
 
-def _counted(events: _Events, statistic: str, counts: Mapping[str, int], method: str) -> Iterator[Row]:
+def _counted(events: _Events, statistic: str, counts: Mapping[str, int], method: str) -> Iterator[Entry]:
     for arm, n in counts.items():
         text = results.count_percent(n, events.totals[arm])
-        yield Row(group=arm, statistic=statistic, value=float(n), text=text, unit="subjects", method=method)
+        yield Entry(group=arm, statistic=statistic, value=float(n), text=text, unit="subjects", method=method)
 
 
-def _unknown(events: _Events, statistic: str, which: _Which) -> Iterator[Row]:
+def _unknown(events: _Events, statistic: str, which: NDArray[np.bool_]) -> Iterator[Entry]:
     """Subjects with an event of which this is not on record: told where there are any, never left out in silence."""
     counts = events.count(which)
     if any(counts.values()):
@@ -245,10 +253,10 @@ def _unknown(events: _Events, statistic: str, which: _Which) -> Iterator[Row]:
         yield from _counted(events, statistic, counts, f"{events.method}; {why}")
 
 
-def _absent(events: _Events, statistic: str, column: str) -> Iterator[Row]:
+def _absent(events: _Events, statistic: str, column: str) -> Iterator[Entry]:
     for arm in events.totals:
         reason = f"ADAE has no column {column}"
-        yield Row(group=arm, statistic=statistic, text=results.NOT_ESTIMABLE, unit="subjects", reason=reason)
+        yield Entry(group=arm, statistic=statistic, text=results.NOT_ESTIMABLE, unit="subjects", reason=reason)
 
 
 def _events(trial: Protocol, data: Patients, arms: Sequence[str]) -> _Events:
@@ -306,7 +314,10 @@ def _coded(
     if held.dtype.is_float() and (held.drop_nulls() == held.drop_nulls().round(0)).all():
         held = held.cast(pl.Int64)
     text = held.cast(pl.String)
-    if not set(text.to_list()) <= {*codes, None}:
+    numbers: dict[str | None, float] = {None: math.nan}
+    numbers.update(codes.items())
+    values = text.to_list()
+    if not set(values) <= numbers.keys():
         text = text.str.strip_chars()
         bad = text.is_not_null() & ~text.is_in(list(codes))
         if bad.any():
@@ -318,4 +329,5 @@ def _coded(
                 subjects=adae[data.names.subject].filter(bad).unique(maintain_order=True).to_list(),
                 remedy=f"Write {instead}, or leave the field empty.",
             )
-    return np.array([math.nan if code is None else codes[code] for code in text.to_list()], dtype=np.float64)
+        values = text.to_list()
+    return np.array([numbers[value] for value in values], dtype=np.float64)

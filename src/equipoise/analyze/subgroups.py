@@ -16,6 +16,7 @@ from ..errors import DataError
 from ..protocol import Analysis, Subgroup
 from ..results import Row
 from ..survival import cox
+from ..survival.cox import partial_maximum
 
 _MOST_LEVELS = 12
 
@@ -85,7 +86,10 @@ def _effect(tte: TimeToEvent, mask: NDArray[np.bool_], analysis: Analysis) -> tu
     for code, arm in enumerate(tte.arms):
         if not (mask & (tte.arm == code)).any():
             return *nothing, f"nobody in arm {arm}", ""
-    fit = _model(tte.select(mask), None, analysis)
+    fit = cox(
+        tte.select(mask), stratified=analysis.stratified, ties=analysis.ties, level=analysis.confidence,
+        convention=analysis.convention,
+    )  # fmt: skip
     method = f"{fit.method}, within the subgroup"
     if fit.reasons[0]:
         return *nothing, fit.reasons[0], method
@@ -103,21 +107,14 @@ def _interaction(
         return math.nan, error.what
     main = {f"level {i}": (codes == i).astype(float) for i in range(1, levels)}
     product = {f"arm by level {i}": (codes == i) * inside.arm.astype(float) for i in range(1, levels)}
-    small = _model(inside, main, analysis)
-    large = _model(inside, {**main, **product}, analysis)
-    df = large.likelihood_ratio.df - small.likelihood_ratio.df
+    small, large = (
+        partial_maximum(
+            inside, terms, stratified=analysis.stratified, ties=analysis.ties, convention=analysis.convention
+        )
+        for terms in (main, {**main, **product})
+    )
+    df = int(large.used.sum()) - int(small.used.sum())
     if df < 1:
         return math.nan, "no level has both arms at risk when events happen"
-    gain = max(2 * (large.loglik[1] - small.loglik[1]), 0.0)
+    gain = max(2 * (large.loglik - small.loglik), 0.0)
     return float(chdtrc(df, gain)), ""
-
-
-def _model(tte: TimeToEvent, covariates: Any, analysis: Analysis) -> Any:
-    return cox(
-        tte,
-        covariates,
-        stratified=analysis.stratified,
-        ties=analysis.ties,
-        level=analysis.confidence,
-        convention=analysis.convention,
-    )

@@ -171,7 +171,10 @@ def _broken(case: _Case) -> dict[str, NDArray[np.bool_]]:
             # Who entered on the day of the cut has no time yet where the file counts ADT - STARTDT.
             positive |= (time == 0) & (code == case.patients.cut_code)
         found = {"TTE-01": ~whole, "TTE-02": ~positive}
-        found["TTE-05"] = adtte[[names.subject, names.parameter]].is_duplicated().to_numpy()
+        records = set(zip(adtte[names.subject].to_list(), adtte[names.parameter].to_list(), strict=True))
+        found["TTE-05"] = np.zeros(adtte.height, dtype=bool)
+        if len(records) < adtte.height:
+            found["TTE-05"] = adtte[[names.subject, names.parameter]].is_duplicated().to_numpy()
         if not _missing(adtte, [names.start_date, names.end_date]):
             days = np.trunc((adtte[names.end_date] - adtte[names.start_date]).to_numpy() / np.timedelta64(1, "D"))
             found["TTE-03"] = days < 0
@@ -264,10 +267,11 @@ def _tte_08(case: _Case) -> Iterator[Finding]:
         return
     code = names.censoring
     codes = case.adtte[code].cast(pl.Float64).to_numpy()
-    censored = rows_where(case.adtte, pl.Series(~np.isin(codes, list(names.event_codes)) & ~np.isnan(codes)))
-    if censored[text].null_count() == censored.height:
+    of_censored = pl.Series(~np.isin(codes, list(names.event_codes)) & ~np.isnan(codes))
+    described = case.adtte[text].filter(of_censored)
+    if described.null_count() == len(described):
         return
-    censored = censored.filter(pl.col(text).is_not_null())
+    censored = rows_where(case.adtte, of_censored).filter(pl.col(text).is_not_null())
     for (parameter,), rows in censored.group_by([names.parameter], maintain_order=True):
         said: list[str] = []
         bad = [rows.clear()]
@@ -290,8 +294,9 @@ def _tte_14(case: _Case) -> Iterator[Finding]:
     for i, known in enumerate(adsl[subject].to_list()):
         row_of.setdefault(known, i)
     for dataset, frame in case.patients.frames().items():
-        lost = [] if dataset == "adsl" else [who not in row_of for who in frame[subject].to_list()]
-        if any(lost):
+        listed = [] if dataset == "adsl" else frame[subject].to_list()
+        if not set(listed) <= row_of.keys():
+            lost = [who not in row_of for who in listed]
             unknown = frame.filter(pl.Series(lost))
             count = unknown[subject].n_unique()
             text = f"{count} subject{'s' if count > 1 else ''} of {dataset.upper()} not in ADSL"
@@ -303,8 +308,10 @@ def _tte_14(case: _Case) -> Iterator[Finding]:
         own, other = case.adtte[column], adsl[column]
         if own.dtype.is_numeric() != other.dtype.is_numeric():
             own, other = own.cast(pl.String), other.cast(pl.String)
-        held = other.to_list()
-        differs = [i >= 0 and value != held[i] for value, i in zip(own.to_list(), places, strict=True)]
+        held, values = other.to_list(), own.to_list()
+        if values == [held[i] if i >= 0 else None for i in places]:
+            continue
+        differs = [i >= 0 and value != held[i] for value, i in zip(values, places, strict=True)]
         if any(differs):
             bad = case.adtte.filter(pl.Series(differs))
             text = f"{column} differs between ADTTE and ADSL in {_records(bad.height)}"

@@ -242,6 +242,8 @@ def _responders(
     """Who responds: in each arm as many as are asked for, drawn from twice as many who stay longest free of progression
     (who progresses at the first scan has hardly responded)."""
     found: dict[str, NDArray[np.bool_]] = {}
+    if not counts:
+        return found
     u = generator(seed, trial=number, purpose=Purpose.RESPONSE).random(len(arm))
     free = history[:, FIELDS.index("pfs_day")]
     for (name, column), count in counts.items():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import Any, Literal
 
@@ -65,12 +65,12 @@ def marked_subjects(trial: Protocol, arms: Sequence[str], origin: str) -> pl.Dat
     """
     study = "SYN-" + re.sub(r"[^A-Z0-9]+", "", trial.name.upper())[:12]
     n, named = len(arms), {arm: trial.arm_in_data(arm) for arm in set(arms)}
-    return pl.DataFrame({
-        "STUDYID": [study] * n,
-        "USUBJID": [f"{study}-{i + 1:04d}" for i in range(n)],
-        "SYNTHFL": ["Y"] * n,
-        "SYNTYPE": [origin.upper()] * n,
-        trial.data.arm.upper(): [named[arm] for arm in arms],
+    return _frame(n, {
+        "STUDYID": study,
+        "USUBJID": _texts(f"{study}-{i + 1:04d}" for i in range(n)),
+        "SYNTHFL": "Y",
+        "SYNTYPE": origin.upper(),
+        trial.data.arm.upper(): _texts(named[arm] for arm in arms),
     })  # fmt: skip
 
 
@@ -78,9 +78,9 @@ def _adsl(trial: Protocol, drawn: Cohort, subjects: pl.DataFrame) -> pl.DataFram
     scenario, history = drawn.model.scenario, drawn.column
     start = scenario.first_patient
     entry = history("entry")
-    columns: dict[str, Any] = {"SUBJID": [u.rpartition("-")[2] for u in subjects["USUBJID"].to_list()]}
+    columns: dict[str, Any] = {"SUBJID": _texts(u.rpartition("-")[2] for u in subjects["USUBJID"].to_list())}
     if drawn.sites is not None:
-        columns["SITEID"] = np.array(list(scenario.sites))[drawn.sites]
+        columns["SITEID"] = _coded(list(scenario.sites), drawn.sites)
     arm = trial.data.arm.upper()
     columns[f"{arm}N"] = drawn.baseline.arm + 1
     columns["TRT01A"] = subjects[arm]
@@ -93,14 +93,14 @@ def _adsl(trial: Protocol, drawn: Cohort, subjects: pl.DataFrame) -> pl.DataFram
     flags = [p.flag.upper() for p in trial.populations.values() if p.flag]
     for flag in dict.fromkeys(["ITTFL", "SAFFL", *flags]):
         if flag not in {name.upper() for name in scenario.factors}:
-            columns[flag] = ["Y"] * len(entry)
+            columns[flag] = "Y"
     for name, factor in scenario.factors.items():
-        columns[name.upper()] = np.array(list(factor.levels))[drawn.baseline.factors[name]]
+        columns[name.upper()] = _coded(list(factor.levels), drawn.baseline.factors[name])
     for column, responds in drawn.responders.items():
-        columns[column.upper()] = np.where(responds, "Y", "N")
+        columns[column.upper()] = _coded(("N", "Y"), responds)
     if scenario.crossover is not None:
         crossed = history("crossover") > 0
-        columns["XOFL"] = np.where(crossed, "Y", "N")
+        columns["XOFL"] = _coded(("N", "Y"), crossed)
         columns["XODT"] = _dates(start, entry, history("crossover") - 1, crossed)
     if scenario.weight is not None:
         columns["WEIGHTBL"] = drawn.baseline.weight
@@ -113,10 +113,25 @@ def _beside(frame: pl.DataFrame, columns: dict[str, Any]) -> pl.DataFrame:
     return frame.hstack([_series(name, values, frame.height) for name, values in columns.items() if name not in held])
 
 
+def _frame(n: int, columns: dict[str, Any]) -> pl.DataFrame:
+    """A frame of n rows; a single value stands in every row."""
+    first, *others = [_series(name, values, n) for name, values in columns.items()]
+    return first.to_frame().hstack(others)
+
+
 def _series(name: str, values: Any, n: int) -> pl.Series:
     if isinstance(values, str):
         return pl.Series(name, [values], dtype=pl.String).new_from_index(0, n)
     return values.alias(name) if isinstance(values, pl.Series) else pl.Series(name, values)
+
+
+def _texts(values: Iterable[str | None]) -> pl.Series:
+    return pl.Series(list(values), dtype=pl.String)
+
+
+def _coded(labels: Sequence[str | None], codes: NDArray[np.int64] | NDArray[np.bool_]) -> pl.Series:
+    """The label of each code, from 0."""
+    return _texts([labels[code] for code in codes.tolist()])
 
 
 def _dates(
@@ -142,8 +157,8 @@ def endpoint_place(trial: Protocol, endpoint: str) -> int:
 
 def _adtte(trial: Protocol, drawn: Cohort, adsl: pl.DataFrame) -> pl.DataFrame:
     history, names = drawn.column, names_in_upper_case(trial.data)
-    subjects = adsl[[c for c in adsl.columns if c in (*_MARKS, names.arm)]]
-    n, k = subjects.height, len(trial.endpoints)
+    n, k = adsl.height, len(trial.endpoints)
+    subjects = {c: pl.concat([adsl[c]] * k) for c in adsl.columns if c in (*_MARKS, names.arm)}
     parameters, labels, days, events, described, reasons = [], [], [], [], [], []
     for endpoint, about in trial.endpoints.items():
         place = endpoint_place(trial, endpoint)
@@ -161,13 +176,13 @@ def _adtte(trial: Protocol, drawn: Cohort, adsl: pl.DataFrame) -> pl.DataFrame:
         described += [text if e else None for text, e in zip(what, happened, strict=True)]
         reasons += [None if e else censored for e in happened]
     day = np.concatenate(days)
-    return _beside(pl.concat([subjects] * k), {
-        names.parameter: parameters,
-        "PARAM": pl.Series(labels, dtype=pl.String),
+    return _frame(n * k, subjects | {
+        names.parameter: _texts(parameters),
+        "PARAM": _texts(labels),
         names.time: day.astype(float),
         names.censoring: 1 - np.concatenate(events),
-        "EVNTDESC": pl.Series(described, dtype=pl.String),
-        "CNSDTDSC": pl.Series(reasons, dtype=pl.String),
+        "EVNTDESC": _texts(described),
+        "CNSDTDSC": _texts(reasons),
         names.start_date: pl.concat([adsl["RANDDT"]] * k),
         names.end_date: _dates(drawn.model.scenario.first_patient, np.tile(history("entry"), k), day - 1),
     })  # fmt: skip
@@ -179,35 +194,33 @@ def _adae(drawn: Cohort, adsl: pl.DataFrame) -> pl.DataFrame:
     subject, kind = np.nonzero(drawn.adverse_events)
     day = drawn.adverse_events[subject, kind]
     kinds = [*events.kinds, None]
-    chosen = [kinds[k] for k in kind]
     start = drawn.model.scenario.first_patient
-    terms = ["Adverse event, term not specified" if c is None else c.term for c in chosen]
-    texts: dict[str, list[Any]] = {
+    terms = _coded(["Adverse event, term not specified" if c is None else c.term for c in kinds], kind)
+    return _frame(len(subject), _who(adsl, subject) | {
         "AETERM": terms,
         "AEDECOD": terms,
-        "AEBODSYS": [_UNSPECIFIED if c is None else c.system for c in chosen],
-        "AETOXGR": [str(c.grade) if c and c.grade else None for c in chosen],
-        "AESER": ["Y" if c and c.serious else "N" for c in chosen],
-        "NYHACLS": [_ROMAN[c.nyha] if c and c.nyha else None for c in chosen],
-    }
-    columns: dict[str, Any] = {name: pl.Series(values, dtype=pl.String) for name, values in texts.items()}
-    columns |= {"ASTDT": _dates(start, drawn.column("entry")[subject], day - 1), "ASTDY": day, "TRTEMFL": "Y"}
-    return _beside(_who(adsl)[subject], columns)
+        "AEBODSYS": _coded([_UNSPECIFIED if c is None else c.system for c in kinds], kind),
+        "AETOXGR": _coded([str(c.grade) if c and c.grade else None for c in kinds], kind),
+        "AESER": _coded(["Y" if c and c.serious else "N" for c in kinds], kind),
+        "NYHACLS": _coded([_ROMAN[c.nyha] if c and c.nyha else None for c in kinds], kind),
+        "ASTDT": _dates(start, drawn.column("entry")[subject], day - 1),
+        "ASTDY": day,
+        "TRTEMFL": "Y",
+    })  # fmt: skip
 
 
 def _adex(trial: Protocol, drawn: Cohort, adsl: pl.DataFrame) -> pl.DataFrame:
     planned, given, amount_planned, amount_given = drawn.doses
     regimens = [r for arm in trial.arms.values() for r in arm.regimen or ()]
     subject, which = np.nonzero(planned >= 0)
-    mine = [regimens[j] for j in which.tolist()]
     # The model has no body surface: of a dose by it the number of doses is known, not their amount.
     known = np.array([
         "m2" not in (r.maintenance.dose.per, r.loading.dose.per if r.loading else "") for r in regimens
     ])[which]  # fmt: skip
-    return _beside(_who(adsl)[subject], {
-        "EXTRT": [r.drug for r in mine],
-        "EXROUTE": pl.Series([r.route for r in mine], dtype=pl.String),
-        "DOSEU": [r.maintenance.dose.unit.partition("/")[0] for r in mine],
+    return _frame(len(subject), _who(adsl, subject) | {
+        "EXTRT": _coded([r.drug for r in regimens], which),
+        "EXROUTE": _coded([r.route for r in regimens], which),
+        "DOSEU": _coded([r.maintenance.dose.unit.partition("/")[0] for r in regimens], which),
         "TRTSDT": adsl["TRTSDT"][subject],
         "TRTEDT": adsl["TRTEDT"][subject],
         "TRTDURD": drawn.column("treatment_end")[subject],
@@ -218,9 +231,12 @@ def _adex(trial: Protocol, drawn: Cohort, adsl: pl.DataFrame) -> pl.DataFrame:
     })  # fmt: skip
 
 
-def _who(adsl: pl.DataFrame) -> pl.DataFrame:
-    """The subjects with their marks and arm, as every data set begins."""
-    return adsl[[*(c for c in adsl.columns if c in _MARKS), adsl.columns[4]]]
+def _who(adsl: pl.DataFrame, subject: NDArray[np.int64]) -> dict[str, Any]:
+    """The marks and the arm of these subjects, as every data set begins; marks are the same in all."""
+    columns: dict[str, Any] = {c: adsl[c][0] for c in adsl.columns if c in _MARKS}
+    for column in ("USUBJID", adsl.columns[4]):
+        columns[column] = _coded(adsl[column].to_list(), subject)
+    return columns
 
 
 def _amounts(amounts: NDArray[np.float64], known: NDArray[np.bool_]) -> pl.Series:

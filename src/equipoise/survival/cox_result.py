@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .. import results
-from ..results import Origin, Row
+from ..results import Entry, Origin, Row
 from .concordance import Concordance, concordance, risk_ranks
 from .convention import Interval, Penalty, Ties
 from .cox_likelihood import Design
@@ -151,28 +152,31 @@ class Cox:
 
     def rows(self) -> list[Row]:
         """Every term's hazard ratio with limits and P, then the tests of the model, as rows of the long table."""
-        rows: list[Row] = []
+        # Another null hypothesis is that of the arm's own P: estimates have none, the tests of the model no effect.
+        plain = self.method.removesuffix(null_in_method(self.null_hazard_ratio))
+        told = list(self._told())
+        return results.rows_from(told, method=[entry.method or plain for entry in told], origin=self.origin)
+
+    def _told(self) -> Iterator[Entry]:
         for i, term in enumerate(self.terms):
-            rows += self._ratio_rows(i)
+            yield from self._ratio(i)
             reason = self.reasons[i] if math.isnan(self.p[i]) else ""
-            rows.append(self._row(f"{self._p_name} P", float(self.p[i]), results.p_value(self.p[i]), term, reason))
-            rows[-1] = replace(rows[-1], method=self.method) if i == 0 else rows[-1]
+            method = self.method if i == 0 else ""
+            yield _entry(f"{self._p_name} P", float(self.p[i]), results.p_value(self.p[i]), term, reason, method=method)
             if i == 0 and self.p_one_sided is not None and self.null_hazard_ratio != 1:
                 p = self.p_one_sided
-                one = self._row(f"{self._p_name} P one-sided", p, results.p_value(p), term, reason)
-                rows.append(replace(one, method=self.method))
+                yield _entry(f"{self._p_name} P one-sided", p, results.p_value(p), term, reason, method=method)
         tests = [("likelihood ratio", self.likelihood_ratio), ("Wald", self.wald), ("score", self.score)]
         tests += [("robust score", self.robust_score)] if self.robust_score else []
         for name, test in tests:
             text = results.significant(test.statistic)
-            rows.append(self._row(f"model {name} chi-square", test.statistic, text, "", test.reason))
-            rows.append(self._row(f"model {name} P", test.p_value, results.p_value(test.p_value), "", test.reason))
+            yield _entry(f"model {name} chi-square", test.statistic, text, "", test.reason)
+            yield _entry(f"model {name} P", test.p_value, results.p_value(test.p_value), "", test.reason)
         c = self.concordance
-        rows.append(self._row("concordance", c.estimate, results.fixed(c.estimate, 3), "", c.reason))
-        rows.append(self._row("concordance standard error", c.std_error, results.fixed(c.std_error, 3), "", c.reason))
-        return rows
+        yield _entry("concordance", c.estimate, results.fixed(c.estimate, 3), "", c.reason)
+        yield _entry("concordance standard error", c.std_error, results.fixed(c.std_error, 3), "", c.reason)
 
-    def _ratio_rows(self, i: int) -> list[Row]:
+    def _ratio(self, i: int) -> Iterator[Entry]:
         """A term's hazard ratio and its limits; a limit that the likelihood does not have says so."""
         reason = self.reasons[i]
         logs = [math.nan if reason else float(self.coef[i]), *(float(x) for x in self.log_limits[i])]
@@ -180,23 +184,20 @@ class Cox:
             values = np.exp(logs).tolist()
         if any(math.isinf(v) and math.isfinite(x) for v, x in zip(values, logs, strict=True)):
             reason, values, logs = TOO_LARGE, [math.nan] * 3, [math.nan] * 3
-        rows = []
         names = ("hazard ratio", "hazard ratio lower limit", "hazard ratio upper limit")
         for name, value, log in zip(names, values, logs, strict=True):
             limit = name != "hazard ratio"
             why = "" if math.isfinite(log) else (limit and self.limit_reasons[i]) or reason
             level = self.level if limit else None
-            rows.append(self._row(name, value, results.fixed(value, 2), self.terms[i], why, level))
-        return rows
-
-    def _row(self, statistic: str, value: float, text: str, term: str, reason: str, level: float | None = None) -> Row:
-        shown = results.number(value, text, reason)
-        # Another null hypothesis is that of the arm's own P: estimates have none, the tests of the model no effect.
-        method = self.method.removesuffix(null_in_method(self.null_hazard_ratio))
-        return Row(
-            group=term, statistic=statistic, level=level, method=method, origin=self.origin, **shown  # type: ignore[arg-type]
-        )  # fmt: skip
+            yield _entry(name, value, results.fixed(value, 2), self.terms[i], why, level)
 
     def table(self) -> pl.DataFrame:
         """The long table of the model."""
         return results.long_table(self.rows())
+
+
+def _entry(
+    statistic: str, value: float, text: str, term: str, reason: str, level: float | None = None, method: str = ""
+) -> Entry:
+    shown = results.number(value, text, reason)
+    return Entry(group=term, statistic=statistic, level=level, method=method, **shown)  # type: ignore[arg-type]

@@ -15,7 +15,7 @@ from .. import results
 from ..data import TimeToEvent
 from ..errors import DataError
 from ..kernels import kaplan_meier_steps
-from ..results import Origin, Row
+from ..results import Entry, Origin, Row
 from ..units import TimeUnit, days, days_per
 from .convention import (
     ArgumentError,
@@ -204,10 +204,8 @@ class KaplanMeier(Mapping[str, Curve]):
 
     def rows(self, landmarks: Sequence[str] = (), unit: TimeUnit = "days") -> list[Row]:
         """Subjects, events, quartiles and landmark survival by arm, as rows of the long table."""
-        rows: list[Row] = []
-        for curve in self.curves:
-            rows += _curve_rows(curve, landmarks, unit, self.method, self.origin)
-        return rows
+        told = [entry for curve in self.curves for entry in _entries(curve, landmarks, unit)]
+        return results.rows_from(told, method=self.method, origin=self.origin)
 
     def table(self) -> pl.DataFrame:
         """The long table of the quartiles."""
@@ -361,13 +359,13 @@ def _jackknife(
 def _crossing(time: NDArray[np.float64], height: NDArray[np.float64], p: float, strict_end: bool) -> float:
     """First time at which a falling curve is at most p, or the middle of a flat stretch at p."""
     reached = height <= p + _SAME_HEIGHT
-    i = int(np.argmax(reached))
+    i = int(reached.argmax())
     if not reached[i]:
         return math.inf
     if height[i] < p - _SAME_HEIGHT:
         return float(time[i])
     below = height[i:] < p - _SAME_HEIGHT
-    j = int(np.argmax(below))
+    j = int(below.argmax())
     if not below[j]:
         return math.inf if strict_end else float(time[i])
     return float(time[i] + time[i + j]) / 2
@@ -379,29 +377,15 @@ def _listed(times: Sequence[str]) -> Sequence[str]:
     return times
 
 
-def _curve_rows(curve: Curve, landmarks: Sequence[str], unit: TimeUnit, method: str, origin: Origin) -> list[Row]:
-    rows = [
-        Row(
-            group=curve.group,
-            statistic=name,
-            value=value,
-            text=f"{value:g}",
-            unit="subjects",
-            method=method,
-            origin=origin,
-        )
-        for name, value in (("subjects", curve.subjects), ("events", curve.events))
-    ]
+def _entries(curve: Curve, landmarks: Sequence[str], unit: TimeUnit) -> Iterator[Entry]:
+    for name, value in (("subjects", curve.subjects), ("events", curve.events)):
+        yield Entry(group=curve.group, statistic=name, value=value, text=f"{value:g}", unit="subjects")
 
-    def add(statistic: str, value: float, text: str, reason: str, at: float | None = None) -> None:
-        limits = curve.level if "limit" in statistic else None
-        kind = "probability" if at is not None else unit
-        value = value if at is not None else value / days_per(unit)
-        rows.append(
-            Row(
-                group=curve.group, statistic=statistic, at=at, level=limits, unit=kind, method=method, origin=origin,
-                **results.number(value, text, reason),  # type: ignore[arg-type]
-            )
+    def told(statistic: str, value: float, text: str, reason: str, at: float | None = None) -> Entry:
+        shown = results.number(value if at is not None else value / days_per(unit), text, reason)
+        return Entry(
+            group=curve.group, statistic=statistic, at=at, level=curve.level if "limit" in statistic else None,
+            unit="probability" if at is not None else unit, **shown,  # type: ignore[arg-type]
         )  # fmt: skip
 
     for p, name in ((0.25, "lower quartile"), (0.5, "median"), (0.75, "upper quartile")):
@@ -409,10 +393,8 @@ def _curve_rows(curve: Curve, landmarks: Sequence[str], unit: TimeUnit, method: 
         for suffix, value in (("", q.time), (" lower limit", q.lower), (" upper limit", q.upper)):
             what = "limit of the curve" if suffix else "curve"
             reason = f"the {what} does not come down to {1 - p:g}" if math.isinf(value) else ""
-            add(name + suffix, value, results.duration(value, unit), reason)
+            yield told(name + suffix, value, results.duration(value, unit), reason)
     for mark in curve.at(landmarks):
         for suffix, value in (("", mark.survival), (" lower limit", mark.lower), (" upper limit", mark.upper)):
-            add(
-                "survival" + suffix, value, results.fixed(value, 3), mark.reason if math.isnan(value) else "", mark.time
-            )
-    return rows
+            reason = mark.reason if math.isnan(value) else ""
+            yield told("survival" + suffix, value, results.fixed(value, 3), reason, mark.time)

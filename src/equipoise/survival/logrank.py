@@ -14,7 +14,7 @@ from .. import results
 from ..data import TimeToEvent
 from ..errors import UnsupportedError
 from ..kernels import logrank_sums
-from ..results import Origin, Row
+from ..results import Entry, Origin, Row
 from .convention import ArgumentError, refuse_competing, resolve_stratified
 from .risk_sets import risk_sets
 from .weights import FlemingHarrington, Weights, check_weights, kernel_weights
@@ -79,23 +79,23 @@ class LogRank:
     def rows(self) -> list[Row]:
         """Observed and expected events by group, chi-square, z and P as rows of the long table."""
         weighted = "" if self.weights == _UNWEIGHTED else "weighted "
-        rows = []
+        told = []
         for i, group in enumerate(self.groups):
             for name, sums in (("observed events", self.observed), ("expected events", self.expected)):
                 text = results.fixed(float(sums[i]), 1 if weighted or name[0] == "e" else 0)
-                rows.append(self._row(f"{weighted}{name}", float(sums[i]), text, group))
+                told.append(self._told(f"{weighted}{name}", float(sums[i]), text, group))
         chi = results.significant(self.statistic) if math.isfinite(self.statistic) else ""
-        rows.append(self._row("log-rank chi-square", self.statistic, chi))
-        rows.append(self._row("log-rank degrees of freedom", float(self.df), str(self.df)))
-        rows.append(self._row("log-rank P", self.p_value, results.p_value(self.p_value)))
+        told.append(self._told("log-rank chi-square", self.statistic, chi))
+        told.append(self._told("log-rank degrees of freedom", float(self.df), str(self.df)))
+        told.append(self._told("log-rank P", self.p_value, results.p_value(self.p_value)))
         if self.z is not None and self.p_one_sided is not None:
-            rows.append(self._row("log-rank z", self.z, results.fixed(self.z, 3)))
-            rows.append(self._row("log-rank P one-sided", self.p_one_sided, results.p_value(self.p_one_sided)))
-        return rows
+            told.append(self._told("log-rank z", self.z, results.fixed(self.z, 3)))
+            told.append(self._told("log-rank P one-sided", self.p_one_sided, results.p_value(self.p_one_sided)))
+        return results.rows_from(told, method=self.method, origin=self.origin)
 
-    def _row(self, statistic: str, value: float, text: str, group: str = "") -> Row:
+    def _told(self, statistic: str, value: float, text: str, group: str = "") -> Entry:
         shown = results.number(value, text, "" if math.isfinite(value) else self.reason)
-        return Row(group=group, statistic=statistic, method=self.method, origin=self.origin, **shown)  # type: ignore[arg-type]
+        return Entry(group=group, statistic=statistic, **shown)  # type: ignore[arg-type]
 
     def table(self) -> pl.DataFrame:
         """The long table of the test."""

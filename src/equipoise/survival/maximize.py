@@ -74,11 +74,11 @@ def maximize(
     while steps < _STEPS:
         before = step
         step = _step(information, score, used, everything)
-        length = float((np.abs(step) * spread).max())
+        length = _length(step, spread)
         if (steps or start is not None) and (length > _RUNNING_AWAY or (information.diagonal()[used] < floor).any()):
             step = np.zeros(p)
             step[used] = _onward(block(information, used), score[used], before[used], spread[used], noise[used], unit)
-            length = float((np.abs(step) * spread).max())
+            length = _length(step, spread)
         decrement = float(score @ step)
         runs = length > _RUNNING_AWAY
         if runs and decrement < max(1e-11 * unit, 1e-15 * abs(loglik)):
@@ -111,6 +111,11 @@ def maximize(
     return _result(beta, (loglik, score, information), null, used, direction, steps)
 
 
+def _length(step: Vector, spread: Vector) -> float:
+    """How far a step moves the linear predictor."""
+    return float(np.maximum.reduce(np.abs(step) * spread))
+
+
 def _step(information: Vector, score: Vector, used: NDArray[np.bool_], everything: bool) -> Vector:
     """Newton's step, zero where a column is not used."""
     if everything:
@@ -120,12 +125,20 @@ def _step(information: Vector, score: Vector, used: NDArray[np.bool_], everythin
     return step
 
 
+def _principal(matrix: Vector) -> tuple[Vector, Vector]:
+    """Eigenvalues and -vectors; those of one number are itself and one."""
+    if matrix.shape == (1, 1):
+        return matrix[0], np.ones((1, 1))
+    values, vectors = np.linalg.eigh(matrix)
+    return values, vectors
+
+
 def _onward(information: Vector, score: Vector, before: Vector, spread: Vector, noise: Vector, unit: float) -> Vector:
     """Newton's step; along directions whose curvature is down to rounding, the step before once more.
 
     From a start far from the maximum such a direction may be steep: there, steps uphill, each twice the one before.
     """
-    values, vectors = np.linalg.eigh(information / np.outer(spread, spread))
+    values, vectors = _principal(information / np.outer(spread, spread))
     curved = values > max(1e-14 * values[-1], 1e-3 * float((noise / spread**2).max()))
     slope, again = vectors.T @ (score / spread), vectors.T @ (before * spread)
     uphill = np.sign(slope) * np.maximum(_STRIDE, 2 * np.abs(again))
@@ -139,7 +152,7 @@ def _directions(information: Vector, step: Vector, before: Vector, spread: Vecto
 
     Those that run away go on by the step before; where any value is as likely the steps are haphazard.
     """
-    values, vectors = np.linalg.eigh(information / np.outer(spread, spread))
+    values, vectors = _principal(information / np.outer(spread, spread))
     part = np.sqrt((vectors[:, values <= max(_FLAT * unit, values[0])] ** 2).sum(axis=1)) > _PART
     moves = (np.abs(step) * spread > _PART) & (np.abs(step - before) < np.abs(before) / 2)
     return np.where(part, np.where(moves, np.sign(step), np.nan), 0.0)

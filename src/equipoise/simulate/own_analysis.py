@@ -36,8 +36,9 @@ class AnalysisResult:
     Raises ``DesignError`` for what is no number, for a standard error that is not above zero, and for limits that are
     not two, the lower first.
 
-    >>> AnalysisResult(z=2.1, estimate=-0.42, standard_error=0.2).limits
-    (-0.8119927969080108, -0.028007203091989214)
+    >>> low, high = AnalysisResult(z=2.1, estimate=-0.42, standard_error=0.2).limits
+    >>> f"{low:.4f} {high:.4f}"
+    '-0.8120 -0.0280'
     """
 
     z: float

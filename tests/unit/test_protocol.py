@@ -309,7 +309,11 @@ REFUSED: list[tuple[dict[str, str], str, str]] = [
         "analyses.primary.covariates",
         "adjusted for covariates, and none is named",
     ),
-    (analysis("rho = -1"), "analyses.primary.rho", "greater than or equal to 0"),
+    (
+        analysis("rho = -1"),
+        "analyses.primary.rho",
+        "greater than or equal to 0 (analyses.primary.rho). Give 0 or more.",
+    ),
     (analysis("confidence = 95"), "analyses.primary.confidence", "less than 1"),
     (analysis("landmarks = [12]"), "analyses.primary.landmarks[0]", "12 is not a duration"),
     (analysis('ties = "exact"'), "analyses.primary.ties", "'exact-marginal'"),

@@ -26,6 +26,15 @@ _IN_TOML_WORDS = {
 }
 
 
+# Of numbers outside of what is allowed: where pydantic holds the limit, and the remedy.
+_LIMITS = {
+    "greater_than_equal": ("ge", "Give {} or more."),
+    "greater_than": ("gt", "Give more than {}."),
+    "less_than_equal": ("le", "Give {} or less."),
+    "less_than": ("lt", "Give less than {}."),
+}
+
+
 def read(path: str | Path) -> Protocol:
     """Read a protocol file.
 
@@ -181,7 +190,10 @@ def _first_error(error: ValidationError, content: Any, unknown: dict[str, str]) 
         message = message.replace(python, toml)
     if kind == "value_error":
         return ProtocolError(message.rstrip("."), where=where)
-    return ProtocolError(f"{given}{message[0].lower()}{message[1:]}", where=where)
+    name, remedy = _LIMITS.get(kind, ("", ""))
+    if name:
+        remedy = remedy.format(f"{found['ctx'][name]:g}")
+    return ProtocolError(f"{given}{message[0].lower()}{message[1:]}", where=where, remedy=remedy)
 
 
 def _in_file(loc: tuple[str | int, ...], content: Any) -> tuple[str | int, ...]:

@@ -120,7 +120,8 @@ def design_tables(grid: DesignGrid) -> tuple[Table, ...]:
     last = {cell.design: float(len(cell.run.looks.cuts)) for cell in grid.cells}
     estimates = [
         _of_designs(
-            f"{grid.label}: {statistic} at the last look, had no trial stopped before (Monte Carlo error)", grid.designs,
+            f"{grid.label}: {statistic} at the last look, had no trial stopped before (Monte Carlo error)",
+            grid.designs,
             [(s, tuple(cell(f"{s}: {d}", statistic, last[d]) for d in grid.designs)) for s in grid.settings],
         )
         for statistic in _of_estimates(rows)

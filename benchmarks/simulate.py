@@ -15,7 +15,9 @@ D  400 patients of the scenario "everything" of tests/unit/simulated_trial.toml 
    switching, dropout, loss, factors; 2:1 in stratified blocks), looks at 200 and 260 events of PFS, PFS and OS tested
    with strata, log-rank tests and Cox models.
 
-Then: two threads against one, peak memory against the number of trials, and one trial of the bundled TAnDEM protocol.
+Then: two threads against one, peak memory against the number of trials, and one trial of the bundled TAnDEM protocol:
+drawn and analyzed, beside what R's survival takes for the models of its four analyses (below) on the same patients, which
+it is given and of which it makes no table.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ import shutil
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -34,6 +37,7 @@ from datetime import date
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 
 import equipoise as eq
 from equipoise.design import accrual, group_sequential, median, obrien_fleming, piecewise_hazard_ratio, survival
@@ -65,6 +69,35 @@ for (task in tasks) {
   })
   cat("\\ntimes", median(times), min(times), max(times), "\\n")
 }
+"""
+
+# A trial's models: curves with limits, medians, a log-rank test and a Cox model of each analysis; of PFS a Cox model of
+# each level of the subgroup's column and one with its interaction. The last line is a sum of hazard ratios.
+R_TANDEM = """
+suppressPackageStartupMessages(library(survival))
+trials <- split(read.csv(commandArgs(TRUE)[1]), ~ trial)
+one <- function(d) {
+  total <- 0
+  for (e in c("PFS", "OS")) for (only in c(FALSE, TRUE)) {
+    x <- d[d$PARAMCD == e & (!only | d$HRCONFFL == "Y"), ]
+    f <- Surv(AVAL, 1 - CNSR) ~ arm
+    k <- survfit(f, data = x, conf.type = "log-log"); q <- quantile(k, 0.5)
+    l <- survdiff(f, data = x)
+    m <- coxph(f, data = x); i <- confint(m)
+    total <- total + exp(coef(m))
+    if (e == "PFS" && !only) {
+      for (level in c("N", "Y")) coxph(f, data = x[x$HRCONFFL == level, ])
+      coxph(Surv(AVAL, 1 - CNSR) ~ arm * HRCONFFL, data = x)
+    }
+  }
+  total
+}
+all_trials <- function() sum(sapply(trials, one))
+total <- all_trials()
+times <- sapply(1:5, function(i) {
+  p <- proc.time(); all_trials(); 1000 * sum((proc.time() - p)[1:2]) / length(trials)
+})
+cat("\\ntimes", median(times), min(times), max(times), total, "\\n")
 """
 
 
@@ -211,6 +244,8 @@ def main() -> None:
     for in_full, what in ((False, "its analyses alone"), (True, "in full")):
         milliseconds = middle(lambda full=in_full: of_tandem(full), IN_A_ROW, 1000)
         print(f"TAnDEM, simulate.trial and analyze.run, {what}, ms a trial: {milliseconds}")
+    if shutil.which("Rscript"):
+        print(f"TAnDEM, models of the four analyses in R's survival, ms a trial: {models_in_r()}")
 
 
 def of_tandem(in_full: bool | None) -> None:
@@ -220,6 +255,27 @@ def of_tandem(in_full: bool | None) -> None:
         patients = eq.simulate.trial(tandem, seed=1, number=number)
         if in_full is not None:
             eq.analyze.run(tandem, patients, in_full=in_full)
+
+
+def models_in_r() -> str:
+    """CPU of R's models of the same trials, once their hazard ratios are found to be those of ``analyze.run``."""
+    tandem, drawn, total = example("tandem"), [], 0.0
+    for number in range(IN_A_ROW):
+        patients = eq.simulate.trial(tandem, seed=1, number=number)
+        ratios = [r.value for r in eq.analyze.run(tandem, patients).rows if r.statistic == "hazard ratio"]
+        total += sum(value for value in ratios if value is not None)
+        confirmed = patients.adsl.select("USUBJID", "HRCONFFL")  # type: ignore[union-attr]
+        about = patients.adtte.join(confirmed, on="USUBJID").select(
+            "PARAMCD", "AVAL", "CNSR", "HRCONFFL", pl.col("TRT01P")
+        )
+        drawn.append(about.with_columns(trial=pl.lit(number), arm=(pl.col("TRT01P") == "T+A").cast(pl.Int64)))
+    with tempfile.NamedTemporaryFile(suffix=".csv") as file:
+        pl.concat(drawn).write_csv(file.name)
+        done = subprocess.run(["Rscript", "-e", R_TANDEM, file.name], capture_output=True, text=True, check=True)
+    took, low, high, theirs = (float(x) for x in done.stdout.split("times ")[1].split())
+    if abs(theirs / total - 1) > 1e-6:
+        raise SystemExit(f"hazard ratios differ: a sum of {total} here, of {theirs} in R")
+    return f"{took:.3g} ({low:.3g}-{high:.3g})"
 
 
 if __name__ == "__main__":

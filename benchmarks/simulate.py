@@ -16,8 +16,8 @@ D  400 patients of the scenario "everything" of tests/unit/simulated_trial.toml 
    with strata, log-rank tests and Cox models.
 
 Then: two threads against one, peak memory against the number of trials, and one trial of the bundled TAnDEM protocol:
-drawn and analyzed, beside what R's survival takes for the models of its four analyses (below) on the same patients, which
-it is given and of which it makes no table.
+drawn and analyzed, beside what R's survival takes for the models of its four analyses (below) on the same patients,
+which it is given and of which it makes no table.
 """
 
 from __future__ import annotations

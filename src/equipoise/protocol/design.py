@@ -122,7 +122,7 @@ class ControlHazard(Section):
         if self.median is not None and days(self.median) <= 0:
             raise ValueError("the median must be above zero")
         if self.median is None and self.shape != 1.0:
-            raise ValueError("a shape belongs to a median")
+            raise ValueError("a shape belongs to a median: give `median`, or leave `shape` out")
         check_pieces(self.pieces)
         times, shares = [0.0, *(days(at) for at in self.survival)], [1.0, *self.survival.values()]
         if any(b <= a for a, b in pairwise(times)) or any(b >= a for a, b in pairwise(shares)):

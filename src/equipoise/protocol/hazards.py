@@ -65,7 +65,7 @@ class HazardOfLevel(Section):
     @model_validator(mode="after")
     def _says_something(self) -> HazardOfLevel:
         if self.shape is not None and self.median is None:
-            raise ValueError("a shape belongs to a median of the same level")
+            raise ValueError("a shape belongs to a median of the same level: give its `median`, or leave `shape` out")
         if self.median is None and not (self.pieces or self.hazard_ratio or self.changing_hazard_ratio):
             raise ValueError("nothing is said of this level: give `median`, `pieces` or hazard ratios, or leave it out")
         return self
@@ -137,7 +137,7 @@ class Hazard(Section):
             raise ValueError("the median must be above zero")
         check_pieces(self.pieces)
         if self.pieces and self.shape != 1.0:
-            raise ValueError("a shape belongs to a median, not to pieces")
+            raise ValueError("a shape belongs to a median, not to pieces: leave `shape` out")
         for arm, pieces in self.changing_hazard_ratio.items():
             if arm in self.hazard_ratio:
                 raise ValueError(f"the hazard ratio of {arm!r} is given twice, constant and changing")

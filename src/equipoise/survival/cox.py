@@ -27,12 +27,12 @@ from .convention import (
     resolve_stratified,
     resolve_ties,
 )
-from .cox_likelihood import design, likelihood
+from .cox_likelihood import Design, design, likelihood
 from .cox_result import Cox, Fitted, null_in_method
 from .cox_steps import score_rows, steps_at
 from .firth import maximize_penalized
 from .inference import Inference, infer, penalized_tests
-from .maximize import Maximum, Vector, maximize
+from .maximize import Likelihood, Maximum, Vector, maximize
 from .model_matrix import ModelMatrix, model_matrix
 from .profile import Profiled, likelihood_roots, profile_limits
 from .risk_sets import RiskSets, risk_sets
@@ -86,27 +86,19 @@ def cox(
     True
     """
     check_level(level)
-    tied = resolve_ties(ties, convention)
     interval = resolve_interval(conf_type, penalty, convention)
-    by_stratum = resolve_stratified(stratified, tte.strata)
-    refuse_competing(int(tte.event.max()))
-    matrix = model_matrix(tte, covariates, missing)
-    if not matrix.terms:
-        raise ArgumentError("the model has no term", remedy="Give arm labels or covariates.")
+    tied, by_stratum, matrix = _model(tte, covariates, stratified, ties, convention, missing)
     _check_null(null_hazard_ratio, matrix)
     clusters = _clusters(cluster, tte, matrix)
     sandwich = _resolve_robust(robust, tied, matrix.tte, cluster is not None)
     _refuse_likelihood(interval, penalty, tied, sandwich, matrix.tte)
     for asked, what in (
-        (matrix.covariates, "a Cox model with covariates"),
         (matrix.tte.entry is not None, "a Cox model with late entry"),
         (sandwich, "a robust variance"),
     ):
         if asked:
             refuse_counts(matrix.tte.weight_type, what)
-    sets = risk_sets(matrix.tte, by_stratum)
-    standard = design(matrix, sets)
-    target = likelihood(sets, standard, tied, matrix.tte.weight_type in ("case", "probability"))
+    sets, standard, target = _likelihood(matrix, by_stratum, tied)
     if penalty:
         restricted, fit = maximize_penalized(target, sets, standard, tied)
     else:
@@ -189,16 +181,35 @@ def partial_maximum(
     >>> partial_maximum(tte).loglik == cox(tte).loglik[1]
     True
     """
-    tied = resolve_ties(ties, convention)
-    by_stratum = resolve_stratified(stratified, tte.strata)
+    tied, by_stratum, matrix = _model(tte, covariates, stratified, ties, convention)
+    _, standard, target = _likelihood(matrix, by_stratum, tied)
+    return maximize(target, standard.noise, standard.spread, standard.unit)
+
+
+def _model(
+    tte: TimeToEvent,
+    covariates: Any,
+    stratified: bool | None,
+    ties: Ties | None,
+    convention: Convention,
+    missing: Literal["refuse", "drop"] = "refuse",
+) -> tuple[Ties, bool, ModelMatrix]:
+    """How ties are treated, whether risk sets are those of strata, and the terms."""
+    tied, by_stratum = resolve_ties(ties, convention), resolve_stratified(stratified, tte.strata)
     refuse_competing(int(tte.event.max()))
-    matrix = model_matrix(tte, covariates)
+    matrix = model_matrix(tte, covariates, missing)
+    if not matrix.terms:
+        raise ArgumentError("the model has no term", remedy="Give arm labels or covariates.")
     if matrix.covariates:
         refuse_counts(matrix.tte.weight_type, "a Cox model with covariates")
+    return tied, by_stratum, matrix
+
+
+def _likelihood(matrix: ModelMatrix, by_stratum: bool, tied: Ties) -> tuple[RiskSets, Design, Likelihood]:
+    """Risk sets, the terms made ready for them, and the partial likelihood as a function of coefficients."""
     sets = risk_sets(matrix.tte, by_stratum)
     standard = design(matrix, sets)
-    target = likelihood(sets, standard, tied, matrix.tte.weight_type in ("case", "probability"))
-    return maximize(target, standard.noise, standard.spread, standard.unit)
+    return sets, standard, likelihood(sets, standard, tied, matrix.tte.weight_type in ("case", "probability"))
 
 
 _SIDES = np.array([-1.0, 1.0])

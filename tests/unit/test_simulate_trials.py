@@ -7,6 +7,7 @@ import multiprocessing
 from collections.abc import Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from datetime import date
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -230,16 +231,17 @@ def test_the_log_rank_test_as_an_analysis_of_ones_own_changes_nothing(protocol: 
     assert late.z[1] > ours.z[1]  # the effect of this model comes late
 
 
-def test_an_analysis_that_raises_in_one_trial_loses_that_trial_alone() -> None:
-    calls = iter(range(100))
+@pytest.mark.parametrize(("wrong", "trials"), [(5, 20), (1234, 1300)])
+def test_an_analysis_that_raises_in_one_trial_loses_that_trial_alone(wrong: int, trials: int) -> None:
+    calls = count()
 
     def analysis(tte: TimeToEvent) -> float:
-        if next(calls) == 11:
+        if next(calls) == 2 * wrong + 1:
             raise ZeroDivisionError("no\nweight")
         return 9.0
 
-    found = operating(None, plan=plan(), trials=20, seed=1, analysis=analysis, executor=ThreadPoolExecutor(1))
-    assert found.wrong == ("trial 5, look 2: ZeroDivisionError: no weight",)
+    found = operating(None, plan=plan(), trials=trials, seed=1, analysis=analysis, executor=ThreadPoolExecutor(1))
+    assert found.wrong == (f"trial {wrong}, look 2: ZeroDivisionError: no weight",)
     assert found.power == 1.0  # that trial had stopped at its first look
     row = next(r for r in found.rows() if r.statistic == "looks without a result")
     assert (row.value, row.reason) == (1.0, found.wrong[0])

@@ -114,6 +114,7 @@ def test_ruff_catches_a_dynamic_import(line: str) -> None:
     assert ruff('"""A module."""\n', "analyze/planted.py").returncode == 0
 
 
+@pytest.mark.slow  # a minute on a slow machine
 def test_mypy_catches_a_wrong_type(house: Path) -> None:
     path = house / "src" / "equipoise" / "units.py"
     before = path.read_text()

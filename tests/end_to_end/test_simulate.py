@@ -11,6 +11,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from equipoise.cli import main
 from equipoise.errors import EquipoiseError, ProtocolError
 from equipoise.protocol import example, read
 from equipoise.report import simulation_html, simulation_tables
@@ -184,16 +185,22 @@ def test_what_is_refused(tmp_path: Path, grid: str, words: str) -> None:
     assert words in str(caught.value)
 
 
-def test_wrong_arguments() -> None:
-    assert command("simulate", "tandem", "--trials", "0").returncode == 2
-    assert "no number of trials" in command("simulate", "tandem", "--trials", "0").stderr
-    assert "no seed" in command("simulate", "tandem", "--seed", "-1", "--trials", "10").stderr
-    assert "nothing to simulate" in command("simulate", "veteran").stderr
-    for arguments in (["simulate", "tandem", "--trials", "10.5"], ["reconstruct", "tandem", "--seed", "1e3"]):
-        done = command(*arguments)
-        assert done.returncode == 2
-        assert "not a whole number" in done.stderr
-    assert "nothing is simulated" in command("design", "tandem", "--trials", "100").stderr
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (["simulate", "tandem", "--trials", "0"], "no number of trials"),
+        (["simulate", "tandem", "--seed", "-1", "--trials", "10"], "no seed"),
+        (["simulate", "veteran"], "nothing to simulate"),
+        (["simulate", "tandem", "--trials", "10.5"], "not a whole number"),
+        (["reconstruct", "tandem", "--seed", "1e3"], "not a whole number"),
+        (["design", "tandem", "--trials", "100"], "nothing is simulated"),
+    ],
+)
+def test_wrong_arguments(arguments: list[str], why: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(arguments)
+    assert left.value.code == 2
+    assert why in capsys.readouterr().err
 
 
 def test_crossover_over_a_grid_of_one_cell() -> None:

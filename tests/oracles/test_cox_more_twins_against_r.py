@@ -191,6 +191,7 @@ def test_profile_limits(name: str, ties: str) -> None:
     same(upper, numbers(want["upper"]))
 
 
+@pytest.mark.slow  # the twin takes seconds a fit; our own fits stand beside R's in tests/reference
 @pytest.mark.parametrize(("name", "ties"), fits_with("firth", most=100))
 def test_firth(name: str, ties: str) -> None:
     data, more = data_of(name, ties)
@@ -200,6 +201,7 @@ def test_firth(name: str, ties: str) -> None:
         same(got[part], want[part])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [i for i in PUBLISHED if PUBLISHED[i]["what"] == "firth"])
 def test_published_firth(name: str) -> None:
     case = PUBLISHED[name]

@@ -55,7 +55,7 @@ def strata(draw: st.DrawFn, most: int = 4) -> tuple[list[int], list[int], list[i
 LEVELS = st.sampled_from([0.8, 0.9, 0.95, 0.99])
 
 
-@plenty(300)
+@plenty(150)
 @given(share(most=200, least=1), LEVELS)
 def test_clopper_pearson(counts: tuple[int, int], level: float) -> None:
     found, want = clopper_pearson(*counts, level).conf_int, twins_counts.clopper_pearson(*counts, level)
@@ -96,7 +96,7 @@ def test_risk_ratio(counts: Any, level: float, by_size: bool) -> None:
     compare(risk_ratio(*counts, level=level, weights="sample size" if by_size else "cmh"), want)
 
 
-@plenty(120)
+@plenty(60)
 @given(st.integers(0, 60), st.integers(0, 60), st.floats(0.1, 500), st.floats(0.1, 500), LEVELS)
 def test_rates(x1: int, x0: int, t1: float, t0: float, level: float) -> None:
     limits = exposure_adjusted_rate(x1, t1, unit="years", per="1 year", level=level).conf_int
@@ -232,7 +232,7 @@ def test_alpha_graphs_are_closed_tests(case: Any) -> None:
     ]
 
 
-@plenty(200)
+@plenty(100)
 @given(
     st.lists(st.tuples(st.integers(-50, 50), st.integers(1, 50)), min_size=2, max_size=12), st.sampled_from([0.9, 0.95])
 )

@@ -48,7 +48,7 @@ def spread_out(x: np.ndarray) -> np.ndarray:
 
 
 # ------------------------------------------------------------------ profile likelihood
-@plenty(120)
+@plenty(50)
 @given(with_covariates(least=3, most=14, arms=(1, 3), most_columns=1, weights=(None, "case")), TWO_TIES, LEVELS)
 def test_profile_limits(case: Case, ties: str, level: float) -> None:
     data, columns = case
@@ -131,7 +131,7 @@ def test_firth_estimates(case: Case, ties: str) -> None:
     assert fit.likelihood_ratio.statistic == pytest.approx(2 * (fit.loglik[1] - fit.loglik[0]), abs=1e-12)
 
 
-@plenty(60)
+@plenty(24)
 @given(with_covariates(least=6, most=16, arms=(1, 3), most_columns=1, weights=(None,)), TWO_TIES, LEVELS)
 def test_firth_tests_and_limits(case: Case, ties: str, level: float) -> None:
     """Where there are events enough: with hardly more than coefficients the twin's search loses its way, and the

@@ -138,7 +138,7 @@ def paths(draw: st.DrawFn) -> tuple[Awkward, tuple[np.ndarray, np.ndarray, np.nd
     return data, (np.array(subject), np.array(start), np.array(value, dtype=float))
 
 
-@plenty(150)
+@plenty(75)
 @given(paths(), st.sampled_from(["efron", "breslow"]))
 def test_covariates_that_change(case: Any, ties: str) -> None:
     data, (subject, start, value) = case

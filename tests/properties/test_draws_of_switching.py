@@ -87,7 +87,7 @@ def ways(kind: str, paths: dict[str, TimeVarying], more: dict[str, Any]) -> Any:
 @pytest.mark.parametrize(
     "kind", ["weibull", "exponential", "two-stage weibull", "two-stage exponential", "g grid", "g root"]
 )
-@plenty(30)
+@plenty(16)
 @given(trials())
 def test_samples_are_those_of_the_public_function(kind: str, trial: Any) -> None:
     """psi and log hazard ratio to 1e-7, and the same failures."""

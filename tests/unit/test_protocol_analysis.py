@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 from scipy.stats import norm
 
 import equipoise as eq
-from equipoise.errors import DesignError, UnsupportedError
+from equipoise.errors import DataError, UnsupportedError
 from equipoise.kernels.trials import Z
 from equipoise.protocol import Protocol, read
 from equipoise.simulate import Cut, Looks, Trials, compare_designs, nature, operating, study, trial
@@ -47,6 +48,7 @@ CASES = {
     "average": (AVERAGE, "", "average hazard ratio", True, "test P"),
     "marginal": ('summary = "marginal hazard ratio"', 'covariates = ["SEX"]', "marginal hazard ratio", True, "test P"),
 }  # fmt: skip
+ADJUSTED = 'test = "adjusted logrank"\ncovariates = ["SEX"]'
 TESTED_BY_THEIR_Z = ("late", "gehan", "modest", "means, log-rank", "adjusted log-rank")
 
 
@@ -162,8 +164,36 @@ def test_a_grid_and_designs_by_command(tmp_path: Path) -> None:
     plain = compare_designs(protocol(tmp_path), looks, scenario="everything", estimand="PFS", trials=30, seed=5)
     assert paired.events.tolist() == plain.events.tolist()
     assert paired.power.tolist() != plain.power.tolist()
-    with pytest.raises(DesignError, match="trials are not kept whose analysis"):
-        study(given, trials=5, keep=tmp_path / "kept")
+
+
+def test_trials_are_kept_with_what_went_wrong_in_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twelve of an adjusted analysis of which some have no result: whole, stopped in the middle and gone on with, and
+    read again they are the same; another analysis does not take them."""
+    monkeypatch.setattr("equipoise.simulate.many.CHUNK", 10)
+    kept = tmp_path / "kept"
+    few = Looks(cuts=(Cut(events=1), Cut(events=60)), efficacy=[2.5, 2.0], sided=1)
+
+    def run(trials: int, keys: str, keep: Path | None) -> Any:
+        given = protocol(tmp_path, "", keys)
+        return operating(given, looks=few, scenario="everything", estimand="PFS", trials=trials, seed=3, keep=keep)
+
+    whole = run(12, ADJUSTED, None)
+    assert whole.wrong
+    assert run(10, ADJUSTED, kept).trials == 10
+    (folder,) = kept.iterdir()
+    first = folder / "trials-000000000000-10.parquet"
+    written = first.stat().st_mtime_ns
+    for _ in range(2):
+        again = run(12, ADJUSTED, kept)
+        assert list(again.rows()) == list(whole.rows())
+        assert again.wrong == whole.wrong
+    assert first.stat().st_mtime_ns == written
+    assert list(kept.iterdir()) == [folder]
+    run(12, 'covariates = ["SEX"]', kept)
+    assert len(list(kept.iterdir())) == 2
+    pl.read_parquet(first).drop("wrong").write_parquet(first)
+    with pytest.raises(DataError, match="does not hold the trials"):
+        run(12, ADJUSTED, kept)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,6 @@ import polars as pl
 from numpy.typing import NDArray
 
 from ..errors import DataError
-from ..kernels.trials import FOUND
 
 if TYPE_CHECKING:
     from .many import Trials
@@ -24,22 +23,25 @@ Vector = NDArray[np.float64]
 COLUMNS = ("met", "day", "patients_control", "patients_experimental", "events_control", "events_experimental", "z",
            "score_variance", "log_hazard_ratio", "log_hazard_ratio_se", "restricted_mean_difference",
            "restricted_mean_difference_se", "survival_difference", "survival_difference_se")  # fmt: skip
+OF_ANALYSIS = ("estimate", "standard_error", "lower_limit", "upper_limit")  # of the protocol's own, whose Z is ``z``
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A folder of chunks: a file for each, a row for each look of each trial (``trial``, ``look`` and ``COLUMNS``). It
-    stands under a digest of the model, the cuts, the seed and the version of the package, so that no trial of another
-    model is ever taken for one."""
+    """A folder of chunks: a file for each, a row for each look of each trial (``trial``, ``look`` and ``columns``). It
+    stands under a digest of the model, the cuts, the analysis, the seed and the version of the package, so that no
+    trial of another model is ever taken for one. Where the protocol's own analysis was done, ``wrong`` is why it has no
+    result at a look."""
 
     folder: Path
+    columns: tuple[str, ...] = COLUMNS
 
     def chunk(self, first: int, trials: int) -> Path:
         """The file of trials first, first + 1, ..."""
         return self.folder / f"trials-{first:012d}-{trials}.parquet"
 
-    def read(self, first: int, trials: int, looks: int) -> Vector | None:
-        """What was found in a chunk, (trials, k, 14), or None where it has not been simulated.
+    def read(self, first: int, trials: int, looks: int) -> tuple[Vector, list[str]] | None:
+        """What was found in a chunk, (trials, k, columns), and what went wrong; None where it has not been simulated.
 
         Raises ``DataError`` for a file that is not what was written.
         """
@@ -48,7 +50,8 @@ class Kept:
             return None
         try:
             frame = pl.read_parquet(path)
-            found = frame.select(COLUMNS).to_numpy().reshape(trials, looks, FOUND)
+            found = frame.select(self.columns).to_numpy().reshape(trials, looks, len(self.columns))
+            wrong = frame["wrong"].drop_nulls().to_list() if len(self.columns) > len(COLUMNS) else []
             whole = frame["trial"].to_list() == np.repeat(np.arange(first, first + trials), looks).tolist()
         except (pl.exceptions.PolarsError, ValueError, OSError):
             whole = False
@@ -56,17 +59,21 @@ class Kept:
             raise DataError(
                 "this file does not hold the trials that its name says", file=str(path), remedy="Delete it."
             )
-        return np.ascontiguousarray(found, dtype=float)
+        return np.ascontiguousarray(found, dtype=float), wrong
 
-    def write(self, first: int, found: Vector) -> None:
+    def write(self, first: int, found: Vector, wrong: list[str]) -> None:
         """Keep a chunk; never half of one."""
-        trials, looks, _ = found.shape
-        flat = found.reshape(trials * looks, FOUND)
+        trials, looks, columns = found.shape
+        flat = found.reshape(trials * looks, columns)
         frame = pl.DataFrame({
             "trial": np.repeat(np.arange(first, first + trials), looks),
             "look": np.tile(np.arange(1, looks + 1), trials),
-            **{name: flat[:, i] for i, name in enumerate(COLUMNS)},
+            **{name: flat[:, i] for i, name in enumerate(self.columns)},
         })  # fmt: skip
+        if columns > len(COLUMNS):
+            why = {told.partition(": ")[0]: told for told in wrong}
+            of_rows = [why.get(f"trial {trial}, look {look}") for trial, look in frame["trial", "look"].rows()]
+            frame = frame.with_columns(wrong=pl.Series(of_rows, dtype=pl.String))
         path = self.chunk(first, trials)
         beside = path.with_name(f".{path.name}.{os.getpid()}")
         try:
@@ -95,4 +102,7 @@ def kept_in(folder: str | Path, task: Trials) -> Kept:
         if one.name != "label":
             digest.update(f"{one.name} {value.shape}".encode() + value.tobytes() if isinstance(value, np.ndarray)
                           else f"{one.name} {value!r}".encode())  # fmt: skip
-    return Kept(Path(folder) / digest.hexdigest()[:20])
+    if task.analysis is None:
+        return Kept(Path(folder) / digest.hexdigest()[:20])
+    digest.update(repr(task.analysis).encode())
+    return Kept(Path(folder) / digest.hexdigest()[:20], (*COLUMNS, *OF_ANALYSIS))

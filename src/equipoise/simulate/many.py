@@ -141,9 +141,7 @@ class Sums:
 def _chunk(task: Trials, first: int, trials: int, keep: bool) -> tuple[Sums, Vector | None]:
     """What a chunk of trials adds, and what was found in each if that is kept; runs wherever an executor puts it."""
     found, wrong = task.tested(first, trials)
-    sums = sums_of(task, found)
-    sums.wrong = wrong
-    return sums, found if keep else None
+    return sums_of(task, found, wrong), found if keep else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -187,12 +185,12 @@ def estimates_of(task: Trials) -> dict[str, int]:
     return found if task.analysis is None else {**found, estimate_of(task.analysis): ESTIMATE}
 
 
-def sums_of(task: Trials, found: Vector) -> Sums:
-    """What trials add, of which (trials, k, 14) was found."""
+def sums_of(task: Trials, found: Vector, wrong: Sequence[str] = ()) -> Sums:
+    """What trials add, of which (trials, k, 14) was found, and what went wrong in them."""
     trials, met, z = len(found), found[:, :, MET] == 1, found[:, :, Z]
     ended = stops(task, found)
     here = np.arange(trials)
-    got = Sums(trials)
+    got = Sums(trials, wrong=list(wrong))
     for name in ("efficacy", "control", "futility", "crossed"):
         got.by_look[name] = getattr(ended, name).sum(axis=0).astype(float)
     got.by_look["unmet"] = (~met).sum(axis=0).astype(float)
@@ -281,27 +279,29 @@ def _in_order(
     pool = executor or own
     assert pool is not None
     ahead = _AHEAD * (os.cpu_count() or 1) if executor is None else _AHEAD_ELSEWHERE
-    waiting: list[tuple[int, Future[tuple[Sums, Vector | None]] | Vector]] = []
+    waiting: list[tuple[int, Future[tuple[Sums, Vector | None]] | Sums]] = []
     following = iter(chunks)
     try:
         while True:
             for first, trials in islice(following, ahead - len(waiting)):
                 held = None if kept is None else kept.read(first, trials, len(task.looks.cuts))
-                later = pool.submit(_chunk, task, first, trials, kept is not None) if held is None else held
-                waiting.append((first, later))
+                if held is None:
+                    waiting.append((first, pool.submit(_chunk, task, first, trials, kept is not None)))
+                else:
+                    waiting.append((first, sums_of(task, *held)))
             if not waiting:
                 return
             first, one = waiting.pop(0)
-            if isinstance(one, np.ndarray):
-                yield sums_of(task, one)
+            if isinstance(one, Sums):
+                yield one
                 continue
             sums, found = one.result()
             if kept is not None and found is not None:
-                kept.write(first, found)
+                kept.write(first, found, sums.wrong)
             yield sums
     finally:
         for _, one in waiting:
-            if not isinstance(one, np.ndarray):
+            if not isinstance(one, Sums):
                 one.cancel()
         if own is not None:
             own.shutdown(wait=True, cancel_futures=True)

@@ -22,7 +22,7 @@ from .many import CHUNK, Trials, estimates_of, run_trials
 from .nature import nature, nature_of
 from .own_analysis import OwnAnalysis, check_analysis
 from .patients import endpoint_place
-from .protocol_analysis import protocol_analysis
+from .protocol_analysis import ProtocolAnalysis, protocol_analysis
 from .trial import Subjects, analysis_of, scenario_of, subjects_of
 
 _PATIENTS, _LARGE, _ELSEWHERE = 10_000, 100, 1 << 40  # of a large trial; such trials; where their numbers begin
@@ -115,11 +115,11 @@ def operating(  # noqa: PLR0913 - the house plan's public name
             analysis = protocol_analysis(protocol, chosen, planned)
     if analysis is not None:
         check_analysis(analysis)
-    if analysis is not None and keep is not None:
+    if keep is not None and analysis is not None and not isinstance(analysis, ProtocolAnalysis):
         raise DesignError(
-            "trials are not kept whose analysis the kernel of many trials does not do",
+            "trials are not kept that a function of one's own analyzes: it cannot be told from another one",
             where="keep",
-            remedy="Leave it out.",
+            remedy="Leave keep out, or analyze as the protocol does.",
         )
     for name, time in (("tau", tau), ("at", at)):
         if time is not None and not days(time) > 0:

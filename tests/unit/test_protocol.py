@@ -315,6 +315,18 @@ REFUSED: list[tuple[dict[str, str], str, str]] = [
         "greater than or equal to 0 (analyses.primary.rho). Give 0 or more.",
     ),
     (analysis("confidence = 95"), "analyses.primary.confidence", "less than 1"),
+    (
+        analysis('confidence = "0.9"'),
+        "analyses.primary.confidence",
+        "'0.9': input should be a number (analyses.primary.confidence). Give a number, without quotes.",
+    ),
+    (analysis('stratified = "yes"'), "analyses.primary.stratified", "Write true or false, without quotes."),
+    (analysis('landmarks = "12 months"'), "analyses.primary.landmarks", "Write it in brackets, even if it is one"),
+    (
+        analysis("subgroups = [3]"),
+        "analyses.primary.subgroups[0]",
+        "input should be a table (analyses.primary.subgroups[0]). Write a table, as in { key = ... }.",
+    ),
     (analysis("landmarks = [12]"), "analyses.primary.landmarks[0]", "12 is not a duration"),
     (analysis('ties = "exact"'), "analyses.primary.ties", "'exact-marginal'"),
     (analysis('covariates = ["AGE", "age"]'), "analyses.primary", "covariates name 'AGE' twice"),

@@ -21,6 +21,7 @@ _IN_TOML_WORDS = {
     "a valid dictionary": "a table",
     "a valid string": "text",
     "a valid number": "a number",
+    "a valid boolean": "true or false",
     "a valid integer": "a whole number",
     " after validation": "",
 }
@@ -32,6 +33,19 @@ _LIMITS = {
     "greater_than": ("gt", "Give more than {}."),
     "less_than_equal": ("le", "Give {} or less."),
     "less_than": ("lt", "Give less than {}."),
+}
+
+# Of values of another kind than is wanted: how they are written.
+_FORMS = {
+    "tuple_type": "Write it in brackets, even if it is one: [...].",
+    "dict_type": "Write a table, as in { name = ... }.",
+    "model_type": "Write a table, as in { key = ... }.",
+    "model_attributes_type": "Write a table, as in { key = ... }.",
+    "string_type": "Give text, in quotes.",
+    "bool_type": "Write true or false, without quotes.",
+    "int_type": "Give a whole number, without quotes and without a point.",
+    "int_from_float": "Give a number without a fraction.",
+    "float_type": "Give a number, without quotes.",
 }
 
 
@@ -188,11 +202,11 @@ def _first_error(error: ValidationError, content: Any, unknown: dict[str, str]) 
     message = found["msg"].removeprefix("Value error, ")
     for python, toml in _IN_TOML_WORDS.items():
         message = message.replace(python, toml)
+    message = message.partition(" or instance of ")[0]
     if kind == "value_error":
         return ProtocolError(message.rstrip("."), where=where)
     name, remedy = _LIMITS.get(kind, ("", ""))
-    if name:
-        remedy = remedy.format(f"{found['ctx'][name]:g}")
+    remedy = remedy.format(f"{found['ctx'][name]:g}") if name else _FORMS.get(kind, "")
     return ProtocolError(f"{given}{message[0].lower()}{message[1:]}", where=where, remedy=remedy)
 
 

@@ -38,7 +38,8 @@ Tier = Annotated[
 ]
 Seed = Annotated[int, Parameter(converter=whole, help="Seed of a reconstruction.")]
 Compare = Annotated[
-    bool, Parameter(negative="", help="Simulate trials of every formula: which keeps the power with the fewest events.")
+    bool,
+    Parameter(negative="", help="Simulate trials of every formula: which reaches the power with the fewest events."),
 ]
 Trials = Annotated[
     int | None, Parameter(converter=whole, help="Trials that --compare simulates for each formula (10000).")

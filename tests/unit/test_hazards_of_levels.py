@@ -235,10 +235,10 @@ def test_no_effect_and_a_delayed_one_are_of_all_levels() -> None:
 def test_an_effect_in_one_level_alone_is_one(protocol: Protocol) -> None:
     """Its hazard ratio can be varied; the other arm's in one level is refused."""
     law = {"median": "9 months", "by": "STRATUM", "levels": {"high": {"hazard_ratio": {"Drug": 0.5}}}}
-    check_effect(by_level(law), "Drug", of_survival=True, path="x")
+    check_effect(by_level(law), "Drug", "Placebo", of_survival=True, path="x")
     law["levels"] = {"high": {"hazard_ratio": {"Placebo": 0.5}}}
     with pytest.raises(ProtocolError, match="'Placebo', not of 'Drug' alone"):
-        check_effect(by_level(law), "Drug", of_survival=True, path="x")
+        check_effect(by_level(law), "Drug", "Placebo", of_survival=True, path="x")
     looks = Looks(cuts=(Cut(time="30 months"),), efficacy=[1.96], sided=1)
     found = operating(
         protocol, looks=looks, scenario=without_effect(by_level(), of="survival"), estimand="OS", trials=2_000, seed=1

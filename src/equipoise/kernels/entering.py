@@ -10,7 +10,7 @@ from .streams import allocate_given, allocate_in_blocks, allocate_simply, fill_u
 
 # Purposes of streams, the lowest 8 bits of an address (randomize.streams).
 _ALLOCATION, _BASELINE, _NOISE, _MEASUREMENT = 1, 2, 3, 8
-NEVER = 1e-300  # a uniform at which a law's time is beyond any trial
+NEVER = 0.0  # a uniform at which the time of every law is infinite; no uniform drawn is 0
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")

@@ -116,6 +116,12 @@ class Hazard(Section):
         every: tuple[Hazard | HazardOfLevel, ...] = (self, *self.levels.values())
         return tuple(dict.fromkeys(arm for one in every for arm in (*one.hazard_ratio, *one.changing_hazard_ratio)))
 
+    def cured_alike(self, arms: Sequence[str] = ()) -> bool:
+        """Whether as many are cured in each of some arms, of which one that is not named has none; without ``arms`` in
+        all that there may be, so that a share of one arm alone is a difference."""
+        named = [self.cured.get(arm, 0.0) for arm in arms] or [*self.cured.values(), *[0.0] * (len(self.cured) == 1)]
+        return len(set(named)) < 2
+
     def with_ratios(self, ratios: Mapping[str, Any]) -> Hazard:
         """The same with these ``hazard_ratio`` or ``changing_hazard_ratio`` in all levels, and no others.
 

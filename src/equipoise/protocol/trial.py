@@ -268,13 +268,19 @@ def _check_simulated(protocol: Protocol, simulation: Simulation, scenario: Scena
             where=f"{path}.crossover",
             remedy="Add [scenario.NAME.crossover].",
         )
+    if simulation.crossover and scenario.crossover is not None and scenario.crossover.by is not None:
+        raise ProtocolError(
+            f"the share who cross over depends on {scenario.crossover.by}, and one for all is to be varied",
+            where=f"{path}.crossover",
+            remedy="Vary it in a scenario whose crossover has a probability alone, without `by` and `shares`.",
+        )
     events = protocol.endpoints[protocol.estimands[simulation.estimand].variable].events
     if events is not None:  # of an endpoint that does not say it, nothing is simulated
         of_survival = scenario.progression is None or set(events) == {"death"}
         check_varied(simulation, scenario, of_survival=of_survival, path=path)
         if simulation.hazard_ratio:
-            experimental = protocol.estimands[simulation.estimand].treatment.experimental
-            check_effect(scenario, experimental, of_survival=of_survival, path=path)
+            compared = protocol.estimands[simulation.estimand].treatment
+            check_effect(scenario, compared.experimental, compared.control, of_survival=of_survival, path=path)
 
 
 def _check_factors(protocol: Protocol, scenario: Scenario, path: str) -> None:

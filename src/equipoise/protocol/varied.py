@@ -56,12 +56,12 @@ def delayed(scenario: Scenario, hazard_ratio: float, delay: str, *, of_survival:
     return scenario.model_copy(update=changed)
 
 
-def check_effect(scenario: Scenario, experimental: str, *, of_survival: bool, path: str) -> None:
+def check_effect(scenario: Scenario, experimental: str, control: str, *, of_survival: bool, path: str) -> None:
     """Refuses to vary the hazard ratio of a model in which the experimental arm has none, or another arm has one: a
     grid would then be of no effect, or of an effect turned round."""
     named: dict[str, set[str]] = {}
     cured = [getattr(scenario, name) for name in (_SURVIVAL if of_survival else _SURVIVAL[:1])]
-    if any(law is not None and len(set(law.cured.values())) > 1 for law in cured):
+    if any(law is not None and not law.cured_alike((experimental, control)) for law in cured):
         raise ProtocolError(
             "arms of the model differ in the shares that are cured, an effect which no hazard ratio says",
             where=f"{path}.hazard_ratio",
@@ -78,6 +78,22 @@ def check_effect(scenario: Scenario, experimental: str, *, of_survival: bool, pa
             remedy=f"Give {_SURVIVAL[1] if of_survival else _SURVIVAL[0]} of the scenario one, such as hazard_ratio = "
             f'{{ "{experimental}" = 0.7 }}.',
         )
+    if of_survival and named.keys() == {"progression"}:
+        raise ProtocolError(
+            f"the model has a hazard ratio of {experimental!r} on progression alone: none of death could be varied",
+            where=f"{path}.hazard_ratio",
+            remedy="Give death_before_progression of the scenario one, such as hazard_ratio = "
+            f'{{ "{experimental}" = 0.7 }}, or vary it for an endpoint that counts progression.',
+        )
+    for name, factor in scenario.factors.items():
+        for table in ("progression_by_arm", "death_by_arm") if of_survival else ("progression_by_arm",):
+            if others := [arm for arm in getattr(factor, table) if arm != experimental]:
+                raise ProtocolError(
+                    f"the factor {name!r} changes the hazards of {others[0]!r} by {table}, which a grid of one hazard "
+                    "ratio would take away",
+                    where=f"{path}.hazard_ratio",
+                    remedy="Vary it in a scenario where factors do that to the experimental arm alone.",
+                )
     for name, arms in named.items():
         if arms != {experimental}:
             raise ProtocolError(

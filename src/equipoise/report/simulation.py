@@ -187,7 +187,11 @@ def plan_table(found: Study) -> Table | None:
             texts[statistic, at] + (f" ({texts[error, at]})" if (error, at) in texts else "") for _, texts in runs
         )))  # fmt: skip
 
-    line("Trials with a claim (power, type I error)", "power")
+    if found.of_plan[0].looks.sided == 1:
+        line("Trials with a claim (power, type I error)", "power")
+    else:
+        line("Trials with a claim for the experimental arm (power)", "power")
+        line("Trials with a claim for either arm (two-sided type I error)", "claim for either arm")
     line("Expected events", "expected events")
     line("Expected patients", "expected patients")
     line("Expected days from the first patient", "expected day")

@@ -36,7 +36,7 @@ def compare(
     executor: Executor | None = None,
     progress: Callable[[float], None] = lambda _: None,
 ) -> Comparison:
-    """Which formula's plan of the protocol's [design] keeps the power asked for with the fewest events, in simulated
+    """Which formula's plan of the protocol's [design] reaches the power asked for with the fewest events, in simulated
     trials of the patients whom it assumes; and whether the design's own test keeps its one-sided alpha.
 
     Where the size is above alpha by more than two Monte Carlo errors, bounds that would keep it stand beside it:

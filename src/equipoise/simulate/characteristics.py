@@ -112,6 +112,11 @@ class Operating:
         """The Monte Carlo error of a share of the trials."""
         return error_of(share, self.trials)
 
+    @property
+    def either(self) -> float:
+        """The share of trials with a claim for either arm: under no effect the type I error of a two-sided test."""
+        return self.power + float(self.control.sum())
+
     def _possible(self, name: str, look: int) -> bool:
         """Whether a trial can end so at a look: what the rules exclude is 0 without error."""
         looks = self.looks
@@ -127,9 +132,17 @@ class Operating:
         days, months = self.expected["day"][0], DAYS_PER_MONTH
         return (
             f"{self.label}: power {fixed(self.power, 4)} (Monte Carlo error {fixed(self.power_error, 4)}) over "
-            f"{self.trials:,} trials, seed {self.seed}; on average {fixed(self.expected['events'][0], 1)} events, "
-            f"{fixed(self.expected['patients'][0], 1)} patients and {fixed(days / months, 1)} months{self._told()}"
+            f"{self.trials:,} trials, seed {self.seed}{self._of_either()}; on average "
+            f"{fixed(self.expected['events'][0], 1)} events, {fixed(self.expected['patients'][0], 1)} patients "
+            f"and {fixed(days / months, 1)} months{self._told()}"
         )
+
+    def _of_either(self) -> str:
+        """Of a two-sided test: what its alpha is of."""
+        if self.looks.sided == 1:
+            return ""
+        error = fixed(self.error(self.either), 4)
+        return f", of a claim for either arm {fixed(self.either, 4)} (Monte Carlo error {error})"
 
     def _told(self) -> str:
         """What must be known beside the power: a look that is never met, or an analysis that failed, claims nothing."""
@@ -172,6 +185,9 @@ class Operating:
             found.append(Row(statistic="looks without a result", **count, **shared))
         row("power", self.power, 4)
         row("power Monte Carlo error", self.power_error, 4)
+        if self.looks.sided == 2:
+            row("claim for either arm", self.either, 4)
+            row("claim for either arm Monte Carlo error", self.error(self.either), 4)
         for name, unit in (("events", "events"), ("patients", "patients"), ("day", "days")):
             row(f"expected {name}", self.expected[name][0], 1, unit=unit)
             row(f"expected {name} Monte Carlo error", self.expected[name][1], 2, unit=unit)

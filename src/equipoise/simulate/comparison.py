@@ -95,6 +95,12 @@ class Comparison:
         return tuple(one for one in self.formulas if not one.reason and one.power >= goal - ERRORS * one.error)
 
     @property
+    def reached(self) -> tuple[Simulated, ...]:
+        """The formulas whose plans have the power asked for, or more, in the trials that were simulated: of these the
+        one with the fewest events is named. An allowance for the error would name the luckiest of the small plans."""
+        return tuple(one for one in self.kept if one.power >= (0.0 if self.asked is None else self.asked))
+
+    @property
     def undecided(self) -> bool:
         """Whether plans of different sizes all have the power asked for within two Monte Carlo errors, no more and no
         less."""
@@ -118,12 +124,12 @@ class Comparison:
             return "has what it plans" if within else f"{points} {'less' if off < 0 else 'more'} than planned"
         if self.undecided:
             return "not told apart"
-        if off < 0 and not within:
-            return f"{points} short"
-        more = one.events - self.kept[0].events
+        if off < 0:
+            return f"{points} short" + (", which is within two errors" if within else "")
+        more = one.events - self.reached[0].events
         if not more:
-            return "fewest events that keep it" + ("" if within else f", {points} above")
-        return f"keeps it with {more} {_events(more)} more" if within else f"{more} {_events(more)} too many"
+            return "fewest events that reach it" + ("" if within else f", {points} above")
+        return f"reaches it with {more} {_events(more)} more" if within else f"{more} {_events(more)} too many"
 
     def __str__(self) -> str:
         return self._recommended() + self._inflated()
@@ -134,9 +140,11 @@ class Comparison:
             return ""
         planned, kept = self.critical[0], self.critical[-1]
         sizes = f"{fixed(100 * planned.size, 2)}%", f"{fixed(100 * kept.power, 1)}%"
+        error = fixed(100 * planned.size_error, 2)
         return (
-            f"; but the test of this design has a one-sided type I error of {sizes[0]}, not {100 * self.alpha:.6g}%, "
-            f"which flatters these powers: with bounds that keep alpha its own is {sizes[1]}"
+            f"; but the test of this design had a one-sided type I error of {sizes[0]} (Monte Carlo error {error} "
+            f"points), not {100 * self.alpha:.6g}%, which flatters these powers: with bounds that keep alpha in the "
+            f"same trials its own is {sizes[1]}"
         )
 
     def _recommended(self) -> str:
@@ -158,11 +166,15 @@ class Comparison:
             best = max(told, key=lambda one: one.power)
             first = f"no formula keeps the power of {goal} asked for within two errors; nearest is {_short(best)}"
             return "; ".join([f"In {how} {first}", *_groups(self, told)])
-        least = [one for one in told if one.events == self.kept[0].events and one in self.kept]
-        first = (
-            f"the power of {goal} asked for is kept within two errors with the fewest events by {_named(least)}: "
-            f"{least[0].events} events among {least[0].patients} patients"
-        )
+        if self.reached:
+            least = [one for one in self.reached if one.events == self.reached[0].events]
+            first = f"the power of {goal} asked for is reached with the fewest events by {_named(least)}: "
+        else:
+            least = [max(self.kept, key=lambda one: one.power)]
+            first = (
+                f"no formula reaches the power of {goal} asked for; nearest, within two errors, is {_named(least)}: "
+            )
+        first += f"{least[0].events} events among {least[0].patients} patients"
         return "; ".join([f"In {how} {first}", *_groups(self, [one for one in told if one not in least])])
 
     def rows(self) -> list[Row]:

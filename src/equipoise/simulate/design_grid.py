@@ -20,7 +20,7 @@ from ..protocol import Protocol, Scenario, SimulatedDesign, Simulation, quoted
 from ..protocol.arms import plain
 from ..results import Row, fixed
 from .characteristics import Operating
-from .grid import tenths, told_subjects
+from .grid import tenths, told_subjects, varied_laws
 from .looks import Cut, Looks, looks_at
 from .model import without_effect
 from .operating import operating
@@ -200,7 +200,8 @@ def _notes(
         )
     if asked.hazard_ratio:
         place = endpoint_place(protocol, protocol.estimands[asked.estimand].variable)
-        what = "progression" if settings[0][1].progression is not None and place != 1 else "death"
+        chosen = settings[0][1]
+        what = "progression" if chosen.progression is not None and place != 1 else varied_laws(chosen)
         yield f"{asked.label}: the hazard ratio is the model's, of {what}; a Cox model estimates its average over time"
     parts = (*(f"scenario.{name}" for name, one in protocol.scenario.items()
                if one in scenarios_of(protocol, asked)), "simulation")  # fmt: skip

@@ -213,6 +213,9 @@ def _kept(protocol: Protocol, asked: Simulation, scenario: Scenario) -> str:
         law = getattr(scenario, name)
         if law is None:
             continue
+        if not law.cured_alike(arms):
+            shares = ", ".join(f"{arm} {law.cured.get(arm, 0.0):g}" for arm in arms)
+            told.append(f"shares without {name.replace('_', ' ')}: {shares}")
         if law.by is not None and law.arms_with_ratio:
             told.append(f"hazard ratios of {name.replace('_', ' ')} by levels of {law.by}")
             continue
@@ -224,6 +227,13 @@ def _kept(protocol: Protocol, asked: Simulation, scenario: Scenario) -> str:
     if scenario.crossover is not None and scenario.crossover.death_hazard_ratio != 1:
         told.append("crossing over")
     return "; ".join(told)
+
+
+def varied_laws(scenario: Scenario) -> str:
+    """Of what the hazard ratio is where progression is no event."""
+    named = ("progression", "death_before_progression", "death_after_progression")
+    own = [name.replace("_", " ") for name in named if (law := getattr(scenario, name)) and law.arms_with_ratio]
+    return "death" if scenario.progression is None else " and ".join(own)
 
 
 def _notes(
@@ -239,7 +249,7 @@ def _notes(
         "with a claim for the experimental arm"
     )
     if asked.hazard_ratio:
-        what = "progression" if progressing else "death"
+        what = "progression" if progressing else varied_laws(scenario)
         yield f"{asked.label}: the hazard ratio is the model's, of {what}; a Cox model estimates its average over time"
         dies = "death" in (protocol.endpoints[protocol.estimands[asked.estimand].variable].events or ())
         if progressing and dies and (kept := _kept(protocol, asked, scenario)):

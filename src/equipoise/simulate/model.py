@@ -105,13 +105,28 @@ def without_effect(
     """The scenario with another hazard ratio in every arm that has one: 1 is no treatment effect on progression, or, of
     "survival", neither on progression nor on death before or after it. Nor does a factor then predict such an effect.
 
-    Raises ``UnsupportedError`` where arms differ in the shares that are cured.
+    Raises ``UnsupportedError`` where arms differ in the shares that are cured (an arm that is not named has none),
+    where there is no progression whose effect could be taken away, and for a ratio other than 1 where the hazards have
+    ratios of different arms.
     """
     changed: dict[str, Any] = {}
-    for name in _LAWS[:1] if of == "progression" else _LAWS[:3]:
-        law: Hazard | None = getattr(scenario, name)
+    laws = {name: getattr(scenario, name) for name in (_LAWS[:1] if of == "progression" else _LAWS[:3])}
+    if of == "progression" and scenario.progression is None:
+        raise UnsupportedError(
+            "the scenario has no progression, and so no effect on it",
+            where="scenario.NAME.progression",
+            remedy='Say of="survival".',
+        )
+    arms = {frozenset(law.arms_with_ratio) for law in laws.values() if law is not None and law.arms_with_ratio}
+    if hazard_ratio != 1 and len(arms) > 1:
+        raise UnsupportedError(
+            f"the hazards have ratios of different arms, of which {hazard_ratio:g} would be several effects",
+            where="scenario.NAME",
+            remedy='Say of="progression", or make a scenario based_on this one.',
+        )
+    for name, law in laws.items():
         if law is not None:
-            if len(set(law.cured.values())) > 1:
+            if not law.cured_alike():
                 raise UnsupportedError(
                     "arms differ in the shares that are cured, an effect which no hazard ratio takes away",
                     where=f"scenario.NAME.{name}.cured",

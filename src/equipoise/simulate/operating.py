@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..design import Plan
-from ..errors import DesignError, UnsupportedError
+from ..errors import DesignError, ProtocolError, UnsupportedError
 from ..protocol import Analysis, Protocol, Scenario, quoted
 from ..units import days
 from .characteristics import Operating, summary
@@ -100,7 +100,8 @@ def operating(  # noqa: PLR0913 - the house plan's public name
             raise DesignError(
                 "the scenario says what the hazard ratios are",
                 where="hazard_ratio",
-                remedy="Change it with simulate.without_effect(scenario, hazard_ratio).",
+                remedy='Change it with simulate.without_effect(scenario, hazard_ratio), of="survival" if there is no '
+                "progression.",
             )
         chosen = scenario_of(protocol, scenario)
         n = (
@@ -201,6 +202,13 @@ def analyzed_by(protocol: Protocol, scenario: Scenario, analysis: Analysis) -> d
                 where=f"{path}.{key}",
                 remedy="Draw patients with simulate.trial and analyze them.",
             )
+    place = endpoint_place(protocol, about.variable)
+    if place == 1 and scenario.progression is not None and scenario.death_after_progression is None:
+        raise ProtocolError(
+            "nobody dies after progression in this scenario, and the endpoint is death",
+            where="scenario.NAME.death_after_progression",
+            remedy="Give it, or leave progression out.",
+        )
     strata = protocol.data.strata
     columns = strata.as_randomized if analysis.strata == "as randomized" else strata.as_verified
     used = [] if analysis.stratified is False else [column.upper() for column in columns]
@@ -213,7 +221,7 @@ def analyzed_by(protocol: Protocol, scenario: Scenario, analysis: Analysis) -> d
     return {
         "experimental": about.treatment.experimental,
         "control": about.treatment.control,
-        "endpoint": endpoint_place(protocol, about.variable),
+        "endpoint": place,
         "by": tuple(factors[column] for column in used),
         "counted": {
             name: endpoint_place(protocol, name) for name, one in protocol.endpoints.items() if one.events is not None

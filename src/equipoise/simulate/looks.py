@@ -26,7 +26,7 @@ Vector = NDArray[np.float64]
 class Cut:
     """When data are cut: at a number of ``events`` (of the endpoint that is tested, or of ``endpoint``), at a ``time``
     after the first patient, or on a ``date`` of the calendar; or at the later or the earlier (``which``) of several:
-    of events and a time, or of the cuts in ``of``. A cut at events takes in all events of its day.
+    of events and a time, or of the cuts in ``of``. A cut at events or on a date takes in all of its day.
 
     Raises ``DesignError`` for a cut that is none.
 
@@ -124,18 +124,18 @@ class Cut:
         return found
 
     def _day(self, first: datetime.date | None) -> float:
-        """Days from the first patient to a cut at a time or on a date."""
+        """Days from the first patient on that a cut at a time or on a date takes in."""
         if self.time is not None:
             return math.floor(days(self.time) + 0.5)
         assert self.date is not None
-        if first is None or self.date <= first:
+        if first is None or self.date < first:
             when = "no date of the first patient is known" if first is None else f"the first patient enters on {first}"
             raise DesignError(
                 f"a cut on {self.date} is none: {when}",
                 where="date",
                 remedy="Give a later date, or a time after the first patient.",
             )
-        return float((self.date - first).days)
+        return float((self.date - first).days + 1)  # the first patient's day is the first; the date itself is in
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -89,7 +89,8 @@ def _adsl(trial: Protocol, drawn: Cohort, subjects: pl.DataFrame) -> pl.DataFram
     columns["TRTEDT"] = _dates(start, entry, history("treatment_end") - 1)
     columns["DTHDT"] = _dates(start, entry, history("death") - 1, history("death") > 0)
     columns["LSTALVDT"] = _dates(start, entry, history("os_day") - 1)
-    columns["DCUTDT"] = _dates(start, np.full_like(entry, drawn.model.timing[1]), np.zeros_like(entry))
+    # The last day of which anything is known: of D days from the first patient on, the D-th.
+    columns["DCUTDT"] = _dates(start, np.full_like(entry, drawn.model.timing[1] - 1), np.zeros_like(entry))
     flags = [p.flag.upper() for p in trial.populations.values() if p.flag]
     for flag in dict.fromkeys(["ITTFL", "SAFFL", *flags]):
         if flag not in {name.upper() for name in scenario.factors}:

@@ -565,7 +565,7 @@ TEST = group_sequential(alpha=0.025, sided=1, information_fractions=[1], efficac
         (lambda p: Cut(time="0 days"), "a day or more"),
         (lambda p: Looks(cuts=(), efficacy=[], sided=1), "no looks"),
         (lambda p: Looks(cuts=(Cut(events=3),), efficacy=[1, 2], sided=1), "as many bounds"),
-        (lambda p: Looks(cuts=(Cut(events=3),), efficacy=[math.nan], sided=1), "as many bounds"),
+        (lambda p: Looks(cuts=(Cut(events=3),), efficacy=[math.nan], sided=1), "in a 1-sided test are numbers"),
         (lambda p: Looks(cuts=(Cut(events=3),), efficacy=[1], futility=[2], sided=1), "above efficacy"),
         (lambda p: Looks(cuts=(Cut(events=3),), efficacy=[1], sided=3), "neither 1 nor 2"),
         (lambda p: operating(p, plan=plan(method=Milestone("9 months")), trials=10, seed=1), "not simulated by a plan"),

@@ -6,6 +6,7 @@ import datetime
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
@@ -165,14 +166,14 @@ class Looks:
         object.__setattr__(self, "cuts", cuts)
         for name in ("efficacy", "futility"):
             given = getattr(self, name)
-            bounds = np.full(len(cuts), -math.inf) if given is None else np.asarray(given, dtype=float)
-            if bounds.shape != (len(cuts),) or np.isnan(bounds).any():
-                raise DesignError(
-                    f"{len(cuts)} looks need as many bounds, not {np.size(bounds)}",
-                    where=name,
-                    remedy="Give one for each look, infinite where there is none.",
-                )
-            object.__setattr__(self, name, bounds)
+            object.__setattr__(self, name, _bounds(given, len(cuts), name, self.sided))
+        own = [cut.events for cut in cuts if cut.events is not None and cut.which is None and cut.endpoint is None]
+        if any(b <= a for a, b in pairwise(own)):
+            raise DesignError(
+                f"looks come in order, and these are at {', '.join(map(str, own))} events",
+                where="cuts",
+                remedy="Give numbers that rise.",
+            )
         if (self.futility > self.efficacy).any():  # type: ignore[operator]
             raise DesignError("futility lies above efficacy", where="futility", remedy="Take lower bounds.")
         read_only(self)
@@ -190,6 +191,26 @@ class Looks:
         """Events of the tested endpoint that each cut asks for, 0 without (k,)."""
         own = [[p.events for p in cut.parts if p.events is not None and p.endpoint is None] for cut in self.cuts]
         return np.array([float(max(one, default=0)) for one in own])
+
+
+def _bounds(given: object, looks: int, name: str, sided: int) -> Vector:
+    """Bounds on Z as an array (k,), minus infinity where none is given."""
+    remedy = "Give a number for each look, infinite where there is none."
+    try:
+        bounds = np.full(looks, -math.inf) if given is None else np.asarray(given, dtype=float)
+    except (TypeError, ValueError):
+        raise DesignError(f"{name} = {given!r} are no bounds on Z", where=name, remedy=remedy) from None
+    if bounds.shape != (looks,):
+        raise DesignError(f"{looks} looks need as many bounds, not {given!r}", where=name, remedy=remedy)
+    lowest = -math.inf if name == "futility" else (0.0 if sided == 2 else -1e9)
+    if np.isnan(bounds).any() or (name == "efficacy" and (bounds <= lowest).any()):
+        what = "above zero" if sided == 2 else "numbers"
+        raise DesignError(
+            f"{name} = {bounds.tolist()}: bounds on Z for a claim in a {sided}-sided test are {what}"
+            if name == "efficacy" else f"{name} = {bounds.tolist()} are no bounds on Z",
+            where=name, remedy=remedy,
+        )  # fmt: skip
+    return bounds
 
 
 def looks_of(plan: Plan) -> Looks:

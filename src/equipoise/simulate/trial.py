@@ -50,12 +50,15 @@ def trial(
     baseline = draw_baseline(protocol, chosen, wanted, seed=seed, number=number)
     u = draw_columns(made, number_of(wanted), seed=seed, number=number)
     drawn = cohort(protocol, made, baseline, u, seed=seed, number=number)
+    notes: tuple[str, ...] = ()
     if cut is not None:
         if not isinstance(cut, Cut):
             raise DesignError(f"{cut!r} is no cut", where="cut", remedy="Such as Cut(events=150).")
         analysis = analysis_of(protocol, estimand)
         day = _day_of(protocol, drawn, cut, analysis.estimand)
         timing, timings = made.timing.copy(), made.timings.copy()
+        if day > timing[1]:
+            notes = (f"the cut {cut} does not come by the cut-off, at which these data are cut",)
         timing[1] = timings[:, 1] = min(day, timing[1])
         drawn = cohort(protocol, replace(made, timing=timing, timings=timings), baseline, u, seed=seed, number=number)
     entered = _entered(drawn)
@@ -63,7 +66,7 @@ def trial(
         raise DesignError(
             f"nobody has entered by the cut {cut}", where="cut", remedy="Cut later, or shorten the accrual."
         )
-    return patients(protocol, entered, origin="simulated")
+    return patients(protocol, entered, origin="simulated", notes=notes)
 
 
 def _day_of(protocol: Protocol, drawn: Cohort, cut: Cut, estimand: str) -> float:

@@ -1,0 +1,124 @@
+"""The page of simulated trials: what its cells say of few trials and of none, and that its figures can be read."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from equipoise.protocol import read
+from equipoise.report import simulation_html, simulation_tables
+from equipoise.report.simulation import plan_table
+from equipoise.report.tables import Table
+from equipoise.simulate import Study, study
+from equipoise.simulate.characteristics import over_root
+
+TOML = Path(__file__).parent / "simulated_trial.toml"
+HEAD = """
+[simulation.power]
+label = "Power"
+estimand = "OS"
+scenario = "survival alone"
+alpha = 0.025
+sided = 1
+"""
+LOOKS = (
+    'hazard_ratio = [0.5, 1.0]\nevents = [20, 60, 90, 130]\nrestricted_mean = "20 months"\nmilestone = "24 months"\n'
+)
+
+
+def simulated(tmp_path: Path, text: str, trials: int = 100) -> tuple[Study, str]:
+    file = tmp_path / "trial.toml"
+    file.write_text(TOML.read_text() + HEAD + text)
+    trial = read(file)
+    found = study(trial, trials=trials, seed=1)
+    return found, simulation_html(trial, found)
+
+
+def titled(tables: Sequence[Table], words: str) -> Table:
+    (table,) = (table for table in tables if words in table.title)
+    return table
+
+
+def test_the_mean_of_one_trial_has_no_error() -> None:
+    assert math.isnan(over_root(0.0, 1))
+    assert math.isnan(over_root(math.nan, 0))
+    assert over_root(1.0, 4) == 0.5
+
+
+def test_a_cell_of_fewer_trials_than_all_says_of_how_many(tmp_path: Path) -> None:
+    """In every cell: the count is that of the rows, and stands there if and only if it is not all of them."""
+    found, page = simulated(tmp_path, LOOKS + "truth = true\n", trials=300)
+    rows = {(r.statistic, r.group, r.at): r for r in found.rows()}
+    tables = simulation_tables(found)
+    fewer = whole = single = 0
+    for name in ("restricted means", "survival"):
+        for kind in ("mean", "bias of", "coverage of"):
+            table = titled(tables, f"{kind} difference of {name}")
+            for label, cells in table.lines:
+                for group, cell in zip(table.head[1:], cells, strict=True):
+                    at = float(label)
+                    count = rows[f"trials with a difference of {name}", group, at]
+                    value = rows[f"{kind} difference of {name}", group, at]
+                    error = rows[f"{kind} difference of {name} Monte Carlo error", group, at]
+                    assert count.value is not None
+                    if value.value is None:
+                        assert cell == "not estimable"
+                    elif count.value == 300:
+                        assert cell == f"{value.text} ({error.text})"
+                        whole += 1
+                    elif count.value == 1 and kind != "coverage of":
+                        assert error.value is None
+                        assert cell == f"{value.text} (error not estimable), of 1 trial"
+                        assert "A mean of one trial has no Monte Carlo error that can be estimated." in table.notes
+                        single += 1
+                    else:
+                        assert cell == f"{value.text} ({error.text}), of {count.text} trials"
+                        assert "so many of the 300 simulated gave an estimate" in table.notes[0]
+                        assert "selected by their follow-up" in table.notes[0]
+                        assert table.notes[0] in page
+                        fewer += 1
+    assert min(fewer, whole, single) > 0
+    power = titled(tables, "Power: power")
+    assert power.notes == ()
+    assert all("trial" not in cell for _, cells in power.lines for cell in cells)
+
+
+def test_hazard_ratios_of_fewer_trials_than_all(tmp_path: Path) -> None:
+    """After three events all may be in one arm: the hazard ratio of these trials is none."""
+    found, _ = simulated(tmp_path, "hazard_ratio = [0.5]\nevents = [3, 60]\n")
+    table = titled(simulation_tables(found), "geometric mean of the estimated hazard ratios")
+    counts = [int(cell.run.estimates["log hazard ratio"].trials[cell.look]) for cell in found.grids[0].cells]
+    assert counts[0] < counts[1] == 100
+    ((_, (few, all_of_them)),) = table.lines
+    assert few.endswith(f", of {counts[0]} trials")
+    assert "trial" not in all_of_them
+    assert "all in one arm" in table.notes[0]
+
+
+def test_designs_say_of_how_many_trials_an_estimate_is(tmp_path: Path) -> None:
+    looks = 'designs."early" = { events = [90] }\ndesigns."late" = { events = [130] }\nrestricted_mean = "20 months"\n'
+    found, page = simulated(tmp_path, looks + "hazard_ratio = [1.0]\n")
+    table = titled(simulation_tables(found), "mean difference of restricted means")
+    counts = [int(cell.run.estimates["difference of restricted means"].trials[-1]) for cell in found.designs[0].cells]
+    assert 1 < counts[0] < counts[1] == 100
+    ((_, (early, late)),) = table.lines
+    assert early.endswith(f"), of {counts[0]} trials")
+    assert late.endswith(")")
+    assert table.notes[0] in page
+
+
+def test_the_plan_says_of_how_many_trials_z_is(tmp_path: Path) -> None:
+    """Of a plan's looks: the count of those with a Z, one a number, none what is not estimable once."""
+    found, _ = simulated(tmp_path, "hazard_ratio = [0.5]\nevents = [20, 60]\n")
+    run = found.grids[0].cells[0].run
+    for given, cell in (((99.0, 100.0), ", of 99 trials"), ((0.0, 100.0), "not estimable")):
+        few = replace(run, z_trials=run.z * 0 + given, z=run.z * ([math.nan, 1.0] if given[0] == 0 else 1.0))
+        table = plan_table(replace(found, of_plan=(few,), plan_label="Plan"))
+        assert table is not None
+        means = [cells[0] for label, cells in table.lines if label.strip() == "Mean Z"]
+        assert means[0].endswith(cell)
+        assert means[0].count("not estimable") == (given[0] == 0)
+        assert "of" not in means[1]
+        assert table.notes

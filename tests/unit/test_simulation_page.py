@@ -23,6 +23,7 @@ scenario = "survival alone"
 alpha = 0.025
 sided = 1
 """
+DESIGN = 'designs."one look" = { events = [130] }\n'
 LOOKS = (
     'hazard_ratio = [0.5, 1.0]\nevents = [20, 60, 90, 130]\nrestricted_mean = "20 months"\nmilestone = "24 months"\n'
 )
@@ -122,3 +123,24 @@ def test_the_plan_says_of_how_many_trials_z_is(tmp_path: Path) -> None:
         assert means[0].count("not estimable") == (given[0] == 0)
         assert "of" not in means[1]
         assert table.notes
+
+
+def test_what_is_not_estimable_is_said_once_and_why(tmp_path: Path) -> None:
+    """A time that no trial reaches, of a look and of all: each cell says it once, and a sentence below says why."""
+    at_cut_off = 'hazard_ratio = [1.0]\nrestricted_mean = "60 months"\nmilestone = "60 months"\ntruth = true\n'
+    for text in (LOOKS, at_cut_off, DESIGN + at_cut_off):
+        found, page = simulated(tmp_path, text)
+        tables = simulation_tables(found)
+        cells = [cell for table in tables for _, one in table.lines for cell in one if "not estimable" in cell]
+        assert cells
+        assert all(cell == "not estimable" or "(error not estimable), of 1 trial" in cell for cell in cells)
+        assert "not estimable (" not in page
+        for table in tables:
+            some = any("not estimable" in cell and "(error" not in cell for _, one in table.lines for cell in one)
+            why = [note for note in table.notes if note.startswith("Not estimable: ")]
+            assert len(why) == some
+            assert all(note in page and "lies beyond the follow-up at the look" in note for note in why)
+        assert "the milestone lies beyond" in " ".join(titled(tables, "mean difference of survival").notes)
+    biases = titled(tables, "bias of difference of restricted means").notes
+    assert "Not estimable: the restricted time lies beyond" in biases[0]
+    assert "a million patients do not give it on the mean day of the look" in biases[0]

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from equipoise.protocol import read
 from equipoise.report import simulation_html, simulation_tables
 from equipoise.report.simulation import plan_table
+from equipoise.report.simulation_figures import VARIED, line_style, power_figure
 from equipoise.report.tables import Table
 from equipoise.simulate import Study, study
 from equipoise.simulate.characteristics import over_root
@@ -29,9 +33,9 @@ LOOKS = (
 )
 
 
-def simulated(tmp_path: Path, text: str, trials: int = 100) -> tuple[Study, str]:
+def simulated(tmp_path: Path, text: str, trials: int = 100, head: str = HEAD) -> tuple[Study, str]:
     file = tmp_path / "trial.toml"
-    file.write_text(TOML.read_text() + HEAD + text)
+    file.write_text(TOML.read_text() + head + text)
     trial = read(file)
     found = study(trial, trials=trials, seed=1)
     return found, simulation_html(trial, found)
@@ -144,3 +148,36 @@ def test_what_is_not_estimable_is_said_once_and_why(tmp_path: Path) -> None:
     biases = titled(tables, "bias of difference of restricted means").notes
     assert "Not estimable: the restricted time lies beyond" in biases[0]
     assert "a million patients do not give it on the mean day of the look" in biases[0]
+
+
+def test_lines_of_twelve_groups_differ() -> None:
+    """By color, marker and dash, and in grey by the marker alone: no two have the same one, filled or open."""
+    lines = [line_style(i) for i in range(12)]
+    assert len({(one["color"], one["marker"], one["linestyle"]) for one in lines}) == 12
+    assert len({(one["marker"], one["markerfacecolor"] == "white") for one in lines}) == 12
+    for i, one in enumerate(lines):
+        for other in lines[:i]:
+            same = [name for name in ("color", "marker", "linestyle") if one[name] == other[name]]
+            assert "linestyle" not in same or same == ["linestyle"]
+            assert len(same) < 3
+
+
+@pytest.mark.parametrize(("groups", "panels"), [(1, 1), (6, 1), (12, 1), (13, 2), (25, 3)])
+def test_every_group_is_named_in_the_power_figure(tmp_path: Path, groups: int, panels: int) -> None:
+    """Once, whole, and within the figure; of more than twelve in panels, no one with more than twelve."""
+    events = [10 + 5 * i for i in range(groups)]
+    found, _ = simulated(tmp_path, f"hazard_ratio = [0.5, 1.0]\nevents = {events}\n", trials=10)
+    figure = power_figure(found.grids[0])
+    texts = re.findall(r"<text[^>]*>([^<]*)</text>", figure)
+    assert [text for text in texts if text.endswith(" events")] == [f"{n} events" for n in events]
+    assert texts.count("Power") == panels
+
+
+def test_long_names_of_groups_are_wrapped_in_the_power_figure(tmp_path: Path) -> None:
+    name = "full effect of crossing over as the steering committee has it"
+    ratios = ", ".join(f'"{name}, number {i}" = 0.{i}' for i in range(3, 9))
+    text = HEAD.replace("survival alone", "everything") + f"crossover = [0.2, 0.8]\nafter_crossing = {{ {ratios} }}\n"
+    found, _ = simulated(tmp_path, text, trials=10, head="")
+    texts = re.findall(r"<text[^>]*>([^<]*)</text>", power_figure(found.grids[0]))
+    assert max(len(text) for text in texts if text != VARIED["crossover"]) <= 28 < len(name)
+    assert sum("number" in text for text in texts) == 6

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+import textwrap
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
@@ -11,39 +14,79 @@ from matplotlib.ticker import PercentFormatter
 
 from ..protocol import Protocol
 from ..simulate import Curves, Grid, Paired, Study
-from .drawing import COLORS, STYLE, svg
+from .drawing import COLORS, INK, STYLE, svg
 from .ensemble import ensemble_figure
 
 VARIED = {"hazard ratio": "Hazard ratio of the model", "crossover": "Share of those progressing who cross over"}
-_MARKERS = ("o", "s", "^", "D")
+_WIDTH = 7.2  # inches
+# Lines of the power figure: six of Okabe and Ito's colors, each with a marker of its own, filled the first time and open
+# the second, with another dash: twelve that differ in grey too.
+_LINE_COLORS = (*COLORS, "#56B4E9", INK)
+_MARKERS = ("o", "s", "^", "D", "v", "P")
+_DASHES = ("-", "--", ":", "-.", (0, (8, 2)), (0, (5, 1, 1, 1, 1, 1)))
+_TOLD_APART = 2 * len(_MARKERS)
+_INSIDE = 4  # names that fit into the figure: more stand beside it
+_NAME = 28  # letters of a line of a name
 
 
 def power_figure(grid: Grid) -> str:
-    """Power over what is varied, a line a group, with two Monte Carlo errors on either side."""
+    """Power over what is varied, a line a group, with two Monte Carlo errors on either side; where groups are more
+    than the lines that can be told apart, in panels below each other."""
     rows = list(grid.rows())
     groups = list(dict.fromkeys(r.group for r in rows))
+    panels = _panels(groups)
+    names = {group: textwrap.fill(group, _NAME) for group in groups}
+    heights = [max(3.9, 0.5 + sum(0.06 + 0.15 * (1 + names[g].count("\n")) for g in panel)) for panel in panels]
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(7.2, 3.9))
-        axes = figure.subplots()
-        for i, group in enumerate(groups):
-            points = [(r.at or 0.0, r.value or 0.0) for r in rows if r.group == group and r.statistic == "power"]
-            errors = [r.value or 0.0 for r in rows if r.group == group and r.statistic == "power Monte Carlo error"]
-            axes.errorbar(
-                [x for x, _ in points], [y for _, y in points], yerr=[2 * e for e in errors],
-                color=COLORS[i % len(COLORS)], marker=_MARKERS[i % len(_MARKERS)], markersize=4, linewidth=1.4,
-                linestyle=("-", "--", ":", "-.")[i % 4], capsize=2, label=group,
-            )  # fmt: skip
-        axes.set_ylim(0, 1.02)
-        axes.yaxis.set_major_formatter(PercentFormatter(1.0))
-        axes.set_xlabel(VARIED[grid.varied])
-        axes.set_ylabel("Power")
-        if grid.varied == "crossover":
-            axes.xaxis.set_major_formatter(PercentFormatter(1.0))
-        axes.grid(axis="y", linewidth=0.4, alpha=0.5)
-        if any(groups):
-            axes.legend(frameon=False, loc="best")
+        figure = Figure(figsize=(_WIDTH, sum(heights)))
+        every = figure.subplots(len(panels), 1, squeeze=False, sharex=True, height_ratios=heights)[:, 0]
+        for axes, panel in zip(every, panels, strict=True):
+            for i, group in enumerate(panel):
+                points = [(r.at or 0.0, r.value or 0.0) for r in rows if r.group == group and r.statistic == "power"]
+                errors = [r.value or 0.0 for r in rows if r.group == group and r.statistic == "power Monte Carlo error"]
+                axes.errorbar(
+                    [x for x, _ in points], [y for _, y in points], yerr=[2 * e for e in errors], markersize=4,
+                    linewidth=1.4, capsize=2, label=names[group], **line_style(i),
+                )  # fmt: skip
+            axes.set_ylim(0, 1.02)
+            axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+            axes.set_xlabel(VARIED[grid.varied])
+            axes.tick_params(labelbottom=True)
+            axes.set_ylabel("Power")
+            if grid.varied == "crossover":
+                axes.xaxis.set_major_formatter(PercentFormatter(1.0))
+            axes.grid(axis="y", linewidth=0.4, alpha=0.5)
+            if len(groups) > _INSIDE:
+                axes.legend(
+                    frameon=False, loc="upper left", bbox_to_anchor=(1.01, 1.02), borderaxespad=0, fontsize=8,
+                    handlelength=4,
+                )  # fmt: skip
+            elif any(groups):
+                axes.legend(frameon=False, loc="best", handlelength=3)
         figure.tight_layout()
         return svg(figure)
+
+
+def _panels(groups: Sequence[str]) -> list[Sequence[str]]:
+    """The groups in as few parts of much the same size as can be told apart.
+
+    >>> [len(panel) for panel in _panels([str(i) for i in range(15)])]
+    [8, 7]
+    """
+    parts = max(1, math.ceil(len(groups) / _TOLD_APART))
+    size = max(1, math.ceil(len(groups) / parts))
+    return [groups[i : i + size] for i in range(0, len(groups), size)]
+
+
+def line_style(i: int) -> dict[str, Any]:
+    """How the line of a group looks: two of a color differ in their dash, and in whether the marker is filled."""
+    kinds = len(_MARKERS)
+    color = _LINE_COLORS[i % kinds]
+    again = i // kinds
+    return {
+        "color": color, "marker": _MARKERS[i % kinds], "markerfacecolor": "white" if again else color,
+        "linestyle": _DASHES[(i + 3 * again) % kinds],
+    }  # fmt: skip
 
 
 def curves_figure(trial: Protocol, found: Curves) -> str:
@@ -59,7 +102,7 @@ def decisions_figure(found: Study) -> str:
     """Which decision comes at which look, a bar for each setting of the plan's trials."""
     kinds = {"efficacy": ("a claim", COLORS[0]), "futility": ("futility", COLORS[1]), "control": ("harm", COLORS[3])}
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(7.2, 0.9 + 0.55 * len(found.of_plan)))
+        figure = Figure(figsize=(_WIDTH, 0.9 + 0.55 * len(found.of_plan)))
         axes = figure.subplots()
         for i, run in enumerate(found.of_plan):
             shares = {(r.statistic, r.at): r.value or 0.0 for r in run.rows()}
@@ -97,7 +140,7 @@ def paired_figure(found: Mapping[str, Paired]) -> str:
     )
     groups = list(dict.fromkeys(r.group for r in rows if r.statistic == panels[0][0]))
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(7.2, 1.3 + 0.4 * len(groups)))
+        figure = Figure(figsize=(_WIDTH, 1.3 + 0.4 * len(groups)))
         for k, (axes, (statistic, title, scale, unit)) in enumerate(
             zip(figure.subplots(1, len(panels), sharey=True), panels, strict=True)
         ):

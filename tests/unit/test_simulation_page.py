@@ -13,7 +13,7 @@ import pytest
 from equipoise.protocol import read
 from equipoise.report import simulation_html, simulation_tables
 from equipoise.report.simulation import plan_table
-from equipoise.report.simulation_figures import VARIED, line_style, power_figure
+from equipoise.report.simulation_figures import VARIED, draw_paired, line_style, paired_figure, power_figure, wrapped
 from equipoise.report.tables import Table
 from equipoise.simulate import Study, study
 from equipoise.simulate.characteristics import over_root
@@ -181,3 +181,61 @@ def test_long_names_of_groups_are_wrapped_in_the_power_figure(tmp_path: Path) ->
     texts = re.findall(r"<text[^>]*>([^<]*)</text>", power_figure(found.grids[0]))
     assert max(len(text) for text in texts if text != VARIED["crossover"]) <= 28 < len(name)
     assert sum("number" in text for text in texts) == 6
+
+
+SPENDING = 'efficacy = {{ family = "Lan-DeMets", kind = "{}" }}'
+LONG = f"""
+[simulation.power.designs]
+"one look at the end of the trial, without any interim analysis at all" = {{ events = [90] }}
+
+[simulation.power.designs."two looks with O'Brien-Fleming spending as in the second amendment"]
+events = [45, 90]
+{SPENDING.format("obrien-fleming")}
+
+[simulation.power.designs."THREE LOOKS WITH POCOCK SPENDING, WHICH {"W" * 36} ASKED FOR"]
+events = [30, 60, 90]
+{SPENDING.format("pocock")}
+"""
+
+
+def test_long_names_leave_the_panels_of_paired_designs_room(tmp_path: Path) -> None:
+    """No two texts overlap, all lie within the figure, none in a panel; panels have their width."""
+    found, page = simulated(tmp_path, "hazard_ratio = [0.6, 0.8, 1.0]\n" + LONG, trials=200)
+    figure = draw_paired(found.designs[0].paired)
+    axes = figure.get_axes()
+    assert [one.get_title() for one in axes] == ["Power", "Expected events", "Expected duration"]
+    for one in axes:
+        assert one.get_position().width * figure.get_figwidth() >= 1.3
+    titles = [one.title for one in axes] + [one.xaxis.label for one in axes]
+    marks = [mark for one in axes for mark in one.get_xticklabels()]
+    names = axes[0].get_yticklabels()
+    assert len(names) == 3 + 6
+    low, high = axes[0].get_xlim()
+    boxes = [text.get_window_extent() for text in (*titles, *names, *figure.texts)]
+    boxes += [mark.get_window_extent() for mark in marks if low <= mark.get_position()[0] <= high]
+    for i, box in enumerate(boxes):
+        assert box.x0 >= 0
+        assert box.y0 >= 0
+        assert box.x1 <= figure.bbox.x1
+        assert box.y1 <= figure.bbox.y1
+        assert not any(box.overlaps(other) for other in boxes[:i])
+        assert not any(box.overlaps(one.get_window_extent()) for one in axes)
+    assert "minus one look at the end of the trial" in " ".join(figure.texts[0].get_text().split())
+    assert paired_figure(found.designs[0].paired) in page
+
+
+def test_the_paired_figure_shows_the_differences(tmp_path: Path) -> None:
+    """Every design but the first, below its setting, at the value of the row, in points, events and days."""
+    found, _ = simulated(tmp_path, "hazard_ratio = [0.6, 1.0]\n" + LONG, trials=50)
+    paired = found.designs[0].paired
+    for axes, kind, scale in zip(draw_paired(paired).get_axes(), ("power", "events", "day"), (100, 1, 1), strict=True):
+        drawn = [float(x) for x in axes.lines[0].get_xdata()]
+        told = [scale * float(one) for by in paired.values() for one in getattr(by, f"{kind}_difference")[1:]]
+        assert drawn == pytest.approx(told)
+
+
+@pytest.mark.parametrize("text", ["", "a", "word " * 30, "x" * 100, "O'Brien-Fleming " * 4, "a " + "y" * 27])
+def test_a_name_is_wrapped_whole(text: str) -> None:
+    lines = wrapped(text, 28).split("\n")
+    assert max(map(len, lines)) <= 28
+    assert "".join("".join(lines).split()) == "".join(text.split())

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 import textwrap
+import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass
 from typing import Any
 
 import matplotlib as mpl
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from ..protocol import Protocol
 from ..simulate import Curves, Grid, Paired, Study
@@ -19,14 +21,16 @@ from .ensemble import ensemble_figure
 
 VARIED = {"hazard ratio": "Hazard ratio of the model", "crossover": "Share of those progressing who cross over"}
 _WIDTH = 7.2  # inches
-# Lines of the power figure: six of Okabe and Ito's colors, each with a marker of its own, filled the first time and open
-# the second, with another dash: twelve that differ in grey too.
+# Lines of the power figure: six of Okabe and Ito's colors, each with a marker of its own; the second time the markers
+# are open and the dashes others, so that twelve differ in grey too.
 _LINE_COLORS = (*COLORS, "#56B4E9", INK)
 _MARKERS = ("o", "s", "^", "D", "v", "P")
 _DASHES = ("-", "--", ":", "-.", (0, (8, 2)), (0, (5, 1, 1, 1, 1, 1)))
 _TOLD_APART = 2 * len(_MARKERS)
 _INSIDE = 4  # names that fit into the figure: more stand beside it
 _NAME = 28  # letters of a line of a name
+_HEADING = 90  # letters of a line above a figure
+_PANEL = 1.3  # inches that a panel has at least
 
 
 def power_figure(grid: Grid) -> str:
@@ -35,7 +39,7 @@ def power_figure(grid: Grid) -> str:
     rows = list(grid.rows())
     groups = list(dict.fromkeys(r.group for r in rows))
     panels = _panels(groups)
-    names = {group: textwrap.fill(group, _NAME) for group in groups}
+    names = {group: wrapped(group, _NAME) for group in groups}
     heights = [max(3.9, 0.5 + sum(0.06 + 0.15 * (1 + names[g].count("\n")) for g in panel)) for panel in panels]
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(_WIDTH, sum(heights)))
@@ -128,34 +132,96 @@ def decisions_figure(found: Study) -> str:
         return svg(figure)
 
 
+def wrapped(text: str, width: int) -> str:
+    """The text in as few lines of so many letters as it needs, much the same in length.
+
+    >>> wrapped("Survival alone, hazard ratio 0.6", 28)
+    'Survival alone,\\nhazard ratio 0.6'
+    """
+    fewest = len(textwrap.wrap(text, width, break_on_hyphens=False))
+    longest = min(width, max(map(len, text.split()), default=1))
+    for narrow in range(longest, width + 1):
+        lines = textwrap.wrap(text, narrow, break_on_hyphens=False)
+        if len(lines) <= fewest:
+            return "\n".join(lines)
+    return text
+
+
 def paired_figure(found: Mapping[str, Paired]) -> str:
     """What each design changes against the first in the same trials, by setting, with two Monte Carlo errors on either
     side."""
-    rows = [replace(r, group=f"{setting}: {r.group}" if setting else r.group)
-            for setting, one in found.items() for r in one.rows()]  # fmt: skip
+    with mpl.rc_context(STYLE):
+        return svg(draw_paired(found))
+
+
+def draw_paired(found: Mapping[str, Paired]) -> Figure:
+    """The figure of ``paired_figure``."""
     panels = (
         ("difference in power", "Power", 100.0, "percentage points"),
         ("difference in expected events", "Expected events", 1.0, "events"),
         ("difference in expected day", "Expected duration", 1.0, "days"),
     )
-    groups = list(dict.fromkeys(r.group for r in rows if r.statistic == panels[0][0]))
+    lines = _paired_lines(found)
+    heights = [0.14 * (1 + line.label.count("\n")) + 0.16 for line in lines]
+    places = [sum(heights[:i]) + height / 2 for i, height in enumerate(heights)]
+    shown = [(y, line.held) for y, line in zip(places, lines, strict=True) if line.held]
+    first = next(name for one in found.values() for name in one.designs)
+    heading = wrapped(f"Each design minus {first}, in the same trials", _HEADING)
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(_WIDTH, 1.3 + 0.4 * len(groups)))
-        for k, (axes, (statistic, title, scale, unit)) in enumerate(
-            zip(figure.subplots(1, len(panels), sharey=True), panels, strict=True)
-        ):
-            held = {(r.group, r.statistic): scale * (r.value or 0.0) for r in rows}
+        above = 0.2 + 0.16 * (1 + heading.count("\n"))
+        figure = Figure(figsize=(_WIDTH, 0.9 + above + sum(heights)))
+        figure.suptitle(heading, x=0.01, ha="left", fontsize=9)
+        every = figure.subplots(1, len(panels), sharey=True)
+        for axes, (statistic, title, scale, unit) in zip(every, panels, strict=True):
             axes.errorbar(
-                [held[g, statistic] for g in groups], range(len(groups)),
-                xerr=[2 * held[g, f"{statistic} Monte Carlo error"] for g in groups], fmt="o", markersize=4,
+                [scale * held[statistic] for _, held in shown], [y for y, _ in shown],
+                xerr=[2 * scale * held[f"{statistic} Monte Carlo error"] for _, held in shown], fmt="o", markersize=4,
                 color=COLORS[0], capsize=2,
             )  # fmt: skip
             axes.axvline(0, color="#888888", linewidth=0.8, linestyle="--")
             axes.set_title(title, fontsize=8)
-            axes.set_xlabel(unit)
+            axes.set_xlabel(unit, fontsize=8)
             axes.margins(x=0.25)
-            axes.set_ylim(len(groups) - 0.5, -0.5)
-            if not k:
-                axes.set_yticks(range(len(groups)), [g.replace(" - ", "\nminus ") for g in groups])
+            axes.xaxis.set_major_locator(MaxNLocator(nbins=3, steps=[1, 2, 5, 10]))
+            axes.tick_params(axis="x", labelsize=8)
+            axes.tick_params(axis="y", length=0)
+            axes.set_ylim(sum(heights), 0)
+        every[0].set_yticks(places, [line.label for line in lines], fontsize=8)
+        for text, line in zip(every[0].get_yticklabels(), lines, strict=True):
+            text.set_fontweight("normal" if line.held else "bold")
+        _lay_out(figure, every[0])
+        return figure
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A line of the paired figure: its wrapped label, and values by statistic, none for the heading of a setting."""
+
+    label: str
+    held: Mapping[str, float]
+
+
+def _paired_lines(found: Mapping[str, Paired]) -> list[_Line]:
+    lines = []
+    for setting, one in found.items():
+        if setting:
+            lines.append(_Line(wrapped(setting, _NAME), {}))
+        rows = one.rows()
+        first, *others = one.designs
+        for name in others:
+            held = {r.statistic: r.value or 0.0 for r in rows if r.group == f"{name} - {first}"}
+            lines.append(_Line(wrapped(name, _NAME), held))
+    return lines
+
+
+def _lay_out(figure: Figure, axes: Axes) -> None:
+    """Room for the labels; where it leaves too little for the panels, which are as wide as ``axes``, a wider figure."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph|Tight layout not applied")
+        for _ in range(3):  # a wider figure may have other ticks
+            figure.tight_layout(w_pad=1.5)
+            lacking = _PANEL - axes.get_position().width * figure.get_figwidth()
+            if lacking <= 0:
+                return
+            figure.set_figwidth(figure.get_figwidth() + 3 * lacking + 0.1)
         figure.tight_layout(w_pad=1.5)
-        return svg(figure)

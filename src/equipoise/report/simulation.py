@@ -5,27 +5,21 @@ from __future__ import annotations
 import hashlib
 import platform
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from importlib.metadata import version  # noqa: TID251 - reads version numbers, imports nothing
 from itertools import product
 from pathlib import Path
 
-import matplotlib as mpl
 from markupsafe import Markup
-from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
 
 from ..protocol import Protocol
 from ..results import Row
-from ..simulate import TRUTH, Curves, DesignGrid, Grid, Paired, Study
+from ..simulate import TRUTH, Curves, DesignGrid, Grid, Study
 from .document import environment, write_files
-from .drawing import COLORS, STYLE, svg
-from .ensemble import ensemble_figure
+from .simulation_cells import ESTIMATED, Told, estimate_name, notes_of, told_cell
+from .simulation_figures import VARIED, curves_figure, decisions_figure, paired_figure, power_figure
 from .tables import INDENT, Table, results_table
 
 _MARK = "SIMULATED: no patient stands behind any number here; each follows from the model and its random numbers"
-_VARIED = {"hazard ratio": "Hazard ratio of the model", "crossover": "Share of those progressing who cross over"}
-_MARKERS = ("o", "s", "^", "D")
 _BY_LOOK = (
     ("probability of efficacy", "Stops with a claim"),
     ("probability of futility", "Stops for futility"),
@@ -83,14 +77,12 @@ def grid_tables(grid: Grid) -> tuple[Table, ...]:
 
 def design_tables(grid: DesignGrid) -> tuple[Table, ...]:
     """Designs beside each other in each setting: power, and events and days at which trials end, with the differences
-    from the first design; decisions by look."""
-    rows = list(grid.rows())
-    held = {(r.group, r.statistic, r.at): r.text for r in rows}
+    from the first design; decisions by look; estimates."""
+    held = {(r.group, r.statistic, r.at): r for r in grid.rows()}
 
     def cell(group: str, statistic: str, at: float | None = None) -> str:
-        if (group, statistic, at) not in held:
-            return ""
-        return f"{held[group, statistic, at]} ({held[group, f'{statistic} Monte Carlo error', at]})"
+        row = held.get((group, statistic, at))
+        return "" if row is None else told_cell(row, held[group, f"{statistic} Monte Carlo error", at])
 
     first, *others = grid.designs
     tables = []
@@ -117,20 +109,37 @@ def design_tables(grid: DesignGrid) -> tuple[Table, ...]:
                 lines.append((f"{INDENT}Look {k + 1}: {label.lower()}", texts))
     title = f"{grid.label}: probability of each decision (Monte Carlo error)"
     decisions = _of_designs(title, grid.settings, lines)
-    last = {cell.design: float(len(cell.run.looks.cuts)) for cell in grid.cells}
-    estimates = [
-        _of_designs(
-            f"{grid.label}: {statistic} at the last look, had no trial stopped before (Monte Carlo error)",
-            grid.designs,
-            [(s, tuple(cell(f"{s}: {d}", statistic, last[d]) for d in grid.designs)) for s in grid.settings],
-        )
-        for statistic in _of_estimates(rows)
-    ]  # fmt: skip
-    return (*tables, decisions, *estimates)
+    return (*tables, decisions, *_estimates_of_designs(grid, held))
 
 
-def _of_designs(title: str, head: Sequence[str], lines: Sequence[tuple[str, tuple[str, ...]]]) -> Table:
-    return Table(title=title, head=("", *head), lines=tuple(lines), right=len(head))
+def _estimates_of_designs(grid: DesignGrid, held: Mapping[tuple[str, str, float | None], Row]) -> Iterator[Table]:
+    """What trials estimate at the last look of each design, by setting."""
+    cells = {(cell.setting, cell.design): cell.run for cell in grid.cells}
+    for statistic in _of_estimates(list(held.values())):
+        lines, told = [], []
+        for setting in grid.settings:
+            texts = []
+            for design in grid.designs:
+                run = cells.get((setting, design))
+                if run is None:  # the run was stopped before
+                    texts.append("")
+                    continue
+                look = len(run.looks.cuts)
+                group = f"{setting}: {design}"
+                count = float(run.estimates[estimate_name(statistic)].trials[look - 1])
+                one = Told(held[group, statistic, look], held[group, f"{statistic} Monte Carlo error", look],
+                           count, run.trials)  # fmt: skip
+                texts.append(str(one))
+                told.append(one)
+            lines.append((setting, tuple(texts)))
+        title = f"{grid.label}: {statistic} at the last look, had no trial stopped before (Monte Carlo error)"
+        yield _of_designs(title, grid.designs, lines, notes_of(statistic, told))
+
+
+def _of_designs(
+    title: str, head: Sequence[str], lines: Sequence[tuple[str, tuple[str, ...]]], notes: tuple[str, ...] = ()
+) -> Table:
+    return Table(title=title, head=("", *head), lines=tuple(lines), right=len(head), notes=notes)
 
 
 def _estimate_tables(grid: Grid) -> Iterator[Table]:
@@ -144,8 +153,10 @@ def _estimate_tables(grid: Grid) -> Iterator[Table]:
 def _of_estimates(rows: Sequence[Row]) -> list[str]:
     """Means of estimates, and where their truth is known their bias and coverage: what has a Monte Carlo error."""
     told = dict.fromkeys(row.statistic for row in rows)
-    kinds = ("mean ", "bias of ", "coverage of ")
-    return [s for s in told if s.startswith(kinds) and s != "mean z" and f"{s} Monte Carlo error" in told]
+    return [
+        s for s in told
+        if s.startswith(ESTIMATED) and s != "mean z" and f"{s} Monte Carlo error" in told
+    ]  # fmt: skip
 
 
 def power_table(grid: Grid) -> Table:
@@ -160,32 +171,45 @@ def ratio_table(grid: Grid) -> Table:
 
 
 def _by_group(grid: Grid, title: str, statistic: str, error: str = "") -> Table:
-    rows = list(grid.rows())
-    held = {(r.statistic, r.group, r.at): r.text for r in rows}
-    groups = list(dict.fromkeys(r.group for r in rows))
-    levels = list(dict.fromkeys(r.at for r in rows))
-    lines = []
+    held = {(r.statistic, r.group, r.at): r for r in grid.rows()}
+    cells = {(cell.group, cell.x): cell for cell in grid.cells}
+    groups = list(dict.fromkeys(r.group for r in held.values()))
+    levels = list(dict.fromkeys(r.at for r in held.values()))
+    name = estimate_name(statistic)
+    lines, told = [], []
     for x in levels:
-        cells = []
+        texts = []
         for group in groups:
-            text = held.get((statistic, group, x), "")
-            cells.append(f"{text} ({held[error, group, x]})" if error and text else text)
-        lines.append((f"{x:g}", tuple(cells)))
-    return Table(title=title, head=(_VARIED[grid.varied], *groups), lines=tuple(lines), right=len(groups))
+            if (statistic, group, x) not in held:  # the run was stopped before
+                texts.append("")
+                continue
+            cell = cells[group, float(x or 0.0)]
+            count = float(cell.run.estimates[name].trials[cell.look]) if name else cell.run.trials
+            one = Told(held[statistic, group, x], held[error, group, x] if error else None, count, cell.run.trials)
+            texts.append(str(one))
+            told.append(one)
+        lines.append((f"{x:g}", tuple(texts)))
+    head = (VARIED[grid.varied], *groups)
+    return Table(title=title, head=head, lines=tuple(lines), right=len(groups), notes=notes_of(statistic, told))
 
 
 def plan_table(found: Study) -> Table | None:
     """The looks of the plan under what it assumes and under no effect; None where there is no plan."""
     if not found.of_plan:
         return None
-    runs = [(run.label, {(r.statistic, r.at): r.text for r in run.rows()}) for run in found.of_plan]
+    runs = [(run, {(r.statistic, r.at): r for r in run.rows()}) for run in found.of_plan]
     lines: list[tuple[str, tuple[str, ...]]] = []
+    tested: list[Told] = []
 
     def line(label: str, statistic: str, at: float | None = None) -> None:
         error = f"{statistic} Monte Carlo error"
-        lines.append((label, tuple(
-            texts[statistic, at] + (f" ({texts[error, at]})" if (error, at) in texts else "") for _, texts in runs
-        )))  # fmt: skip
+        told = [
+            Told(rows[statistic, at], rows.get((error, at)),
+                 float(run.z_trials[int(at) - 1]) if at and statistic.endswith(" z") else run.trials, run.trials)
+            for run, rows in runs
+        ]  # fmt: skip
+        tested.extend(told)
+        lines.append((label, tuple(map(str, told))))
 
     if found.of_plan[0].looks.sided == 1:
         line("Trials with a claim (power, type I error)", "power")
@@ -198,119 +222,20 @@ def plan_table(found: Study) -> Table | None:
     for k in range(len(found.of_plan[0].looks.cuts)):
         lines.append((f"Look {k + 1}, {found.of_plan[0].looks.cuts[k]}", ()))
         for statistic, label in _BY_LOOK:
-            if any(texts[statistic, k + 1.0] != "0.0000" for _, texts in runs):
+            if any(rows[statistic, k + 1.0].text != "0.0000" for _, rows in runs):
                 line(f"{INDENT}{label}", statistic, k + 1.0)
     return Table(
         title=f"{found.plan_label}: what its looks do (Monte Carlo error)",
-        head=("", *(label for label, _ in runs)),
+        head=("", *(run.label for run, _ in runs)),
         lines=tuple(lines),
         right=len(runs),
+        notes=notes_of("mean z", tested),
     )
-
-
-def power_figure(grid: Grid) -> str:
-    """Power over what is varied, a line a group, with two Monte Carlo errors on either side."""
-    rows = list(grid.rows())
-    groups = list(dict.fromkeys(r.group for r in rows))
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(7.2, 3.9))
-        axes = figure.subplots()
-        for i, group in enumerate(groups):
-            points = [(r.at or 0.0, r.value or 0.0) for r in rows if r.group == group and r.statistic == "power"]
-            errors = [r.value or 0.0 for r in rows if r.group == group and r.statistic == "power Monte Carlo error"]
-            axes.errorbar(
-                [x for x, _ in points], [y for _, y in points], yerr=[2 * e for e in errors],
-                color=COLORS[i % len(COLORS)], marker=_MARKERS[i % len(_MARKERS)], markersize=4, linewidth=1.4,
-                linestyle=("-", "--", ":", "-.")[i % 4], capsize=2, label=group,
-            )  # fmt: skip
-        axes.set_ylim(0, 1.02)
-        axes.yaxis.set_major_formatter(PercentFormatter(1.0))
-        axes.set_xlabel(_VARIED[grid.varied])
-        axes.set_ylabel("Power")
-        if grid.varied == "crossover":
-            axes.xaxis.set_major_formatter(PercentFormatter(1.0))
-        axes.grid(axis="y", linewidth=0.4, alpha=0.5)
-        if any(groups):
-            axes.legend(frameon=False, loc="best")
-        figure.tight_layout()
-        return svg(figure)
-
-
-def curves_figure(trial: Protocol, found: Curves) -> str:
-    """Single trials and the truth."""
-    rows = found.rows()
-    return ensemble_figure(
-        rows, trial.endpoints[rows[0].endpoint].label, f"{found.patients:,} patients",
-        f"{len(found.single)} single trials",
-    )  # fmt: skip
 
 
 def _heading(trial: Protocol, found: Curves) -> str:
     what = trial.endpoints[found.context.endpoint].label
     return f"{what}: what single trials of {found.subjects} patients show ({found.label})"
-
-
-def decisions_figure(found: Study) -> str:
-    """Which decision comes at which look, a bar for each setting of the plan's trials."""
-    kinds = {"efficacy": ("a claim", COLORS[0]), "futility": ("futility", COLORS[1]), "control": ("harm", COLORS[3])}
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(7.2, 0.9 + 0.55 * len(found.of_plan)))
-        axes = figure.subplots()
-        for i, run in enumerate(found.of_plan):
-            shares = {(r.statistic, r.at): r.value or 0.0 for r in run.rows()}
-            left = 0.0
-            for k in range(len(run.looks.cuts)):
-                for kind, (label, color) in kinds.items():
-                    share = shares[f"probability of {kind}", k + 1.0]
-                    if share > 0:
-                        axes.barh(i, share, left=left, height=0.6, color=color, edgecolor="white", alpha=1 - 0.2 * k)
-                    if share >= 0.12:
-                        axes.text(left + share / 2, i, f"look {k + 1}:\n{label}", ha="center", va="center", fontsize=7,
-                                  color="white")  # fmt: skip
-                    left += share
-            axes.barh(i, 1 - left, left=left, height=0.6, color="#DDDDDD", edgecolor="white")
-            if 1 - left >= 0.12:
-                axes.text(left + (1 - left) / 2, i, "no claim", ha="center", va="center", fontsize=7)
-        axes.set_yticks(range(len(found.of_plan)), [run.label for run in found.of_plan])
-        axes.invert_yaxis()
-        axes.set_xlim(0, 1)
-        axes.xaxis.set_major_formatter(PercentFormatter(1.0))
-        axes.set_xlabel("Share of the trials")
-        figure.tight_layout()
-        return svg(figure)
-
-
-def paired_figure(found: Mapping[str, Paired]) -> str:
-    """What each design changes against the first in the same trials, by setting, with two Monte Carlo errors on either
-    side."""
-    rows = [replace(r, group=f"{setting}: {r.group}" if setting else r.group)
-            for setting, one in found.items() for r in one.rows()]  # fmt: skip
-    panels = (
-        ("difference in power", "Power", 100.0, "percentage points"),
-        ("difference in expected events", "Expected events", 1.0, "events"),
-        ("difference in expected day", "Expected duration", 1.0, "days"),
-    )
-    groups = list(dict.fromkeys(r.group for r in rows if r.statistic == panels[0][0]))
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(7.2, 1.3 + 0.4 * len(groups)))
-        for k, (axes, (statistic, title, scale, unit)) in enumerate(
-            zip(figure.subplots(1, len(panels), sharey=True), panels, strict=True)
-        ):
-            held = {(r.group, r.statistic): scale * (r.value or 0.0) for r in rows}
-            axes.errorbar(
-                [held[g, statistic] for g in groups], range(len(groups)),
-                xerr=[2 * held[g, f"{statistic} Monte Carlo error"] for g in groups], fmt="o", markersize=4,
-                color=COLORS[0], capsize=2,
-            )  # fmt: skip
-            axes.axvline(0, color="#888888", linewidth=0.8, linestyle="--")
-            axes.set_title(title, fontsize=8)
-            axes.set_xlabel(unit)
-            axes.margins(x=0.25)
-            axes.set_ylim(len(groups) - 0.5, -0.5)
-            if not k:
-                axes.set_yticks(range(len(groups)), [g.replace(" - ", "\nminus ") for g in groups])
-        figure.tight_layout(w_pad=1.5)
-        return svg(figure)
 
 
 def _provenance(trial: Protocol, found: Study) -> Sequence[str]:

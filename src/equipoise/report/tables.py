@@ -18,12 +18,14 @@ class Table:
     """A table for reading: a head, and lines of (label, cells); a label without cells is a heading.
 
     A label that begins with ``INDENT`` stands under the one before; the last ``right`` columns align on the right.
+    ``notes`` stand below it.
     """
 
     title: str
     head: tuple[str, ...]
     lines: tuple[tuple[str, tuple[str, ...]], ...]
     right: int = 0
+    notes: tuple[str, ...] = ()
 
 
 def primary_table(trial: Protocol, rows: Sequence[Row], name: str) -> Table:

@@ -242,8 +242,12 @@ class Operating:
 
 
 def over_root(sd: float, count: float) -> float:
-    """The Monte Carlo error of a mean of so many; nan of none."""
-    return float(sd) / math.sqrt(count) if count else math.nan
+    """The Monte Carlo error of a mean of so many; nan of fewer than 2, which do not show how far they lie apart.
+
+    >>> over_root(0.5, 100), over_root(0.0, 1)
+    (0.05, nan)
+    """
+    return float(sd) / math.sqrt(count) if count >= 2 else math.nan
 
 
 def name_of_test(task: Trials) -> str:

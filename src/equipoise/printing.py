@@ -125,6 +125,8 @@ def print_simulation(found: Study) -> None:
     for table in simulation_tables(found):
         console.print(f"\n[bold]{escape(table.title)}[/bold]", soft_wrap=True)
         console.print(rich_table(table))
+        for note in table.notes:
+            console.print(escape(note), soft_wrap=True)
     console.print()
     print_remarks(found.notes, ())
 

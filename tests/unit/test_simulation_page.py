@@ -176,7 +176,13 @@ def test_every_group_is_named_in_the_power_figure(tmp_path: Path, groups: int, p
 def test_long_names_of_groups_are_wrapped_in_the_power_figure(tmp_path: Path) -> None:
     name = "full effect of crossing over as the steering committee has it"
     ratios = ", ".join(f'"{name}, number {i}" = 0.{i}' for i in range(3, 9))
-    text = HEAD.replace("survival alone", "everything") + f"crossover = [0.2, 0.8]\nafter_crossing = {{ {ratios} }}\n"
+    plain = (
+        '\n[scenario.plain]\nbased_on = "everything"\nlabel = "Plain"\ncrossover = { arm = "Placebo", drug = "Drug", '
+        'probability = 0.5, delay = "2 weeks", death_hazard_ratio = 0.7 }\n'
+    )
+    text = (
+        plain + HEAD.replace("survival alone", "plain") + f"crossover = [0.2, 0.8]\nafter_crossing = {{ {ratios} }}\n"
+    )
     found, _ = simulated(tmp_path, text, trials=10, head="")
     texts = re.findall(r"<text[^>]*>([^<]*)</text>", power_figure(found.grids[0]))
     assert max(len(text) for text in texts if text != VARIED["crossover"]) <= 28 < len(name)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 Vector = NDArray[np.float64]
+NO_TRIAL = "no trial gave it"
 NO_TRUTH = "a million patients do not give it on the mean day of the look"
 _NAMED = 5
 _RARE = 0.01  # of trials: fewer are told in the rows alone
@@ -172,7 +173,7 @@ class Operating:
             digits: int,
             at: float | None = None,
             unit: str = "",
-            why: str = "no trial gave it",
+            why: str = NO_TRIAL,
         ) -> None:
             text = fixed(value, digits) if math.isfinite(value) else NOT_ESTIMABLE
             reason = "" if math.isfinite(value) else why
@@ -207,24 +208,25 @@ class Operating:
             row("events in the control arm Monte Carlo error", float(self.events_control_sd[k]) / root, 2, at, "events")
             row("trials with z", float(self.z_trials[k]), 0, at, "trials")
             row("mean z", float(self.z[k]), 4, at)
-            row("mean z Monte Carlo error", over_root(self.z_sd[k], self.z_trials[k]), 4, at)
-            row("standard deviation of z", float(self.z_sd[k]), 4, at)
+            why = no_spread(float(self.z[k]), NO_TRIAL)
+            row("mean z Monte Carlo error", over_root(self.z_sd[k], self.z_trials[k]), 4, at, "", why)
+            row("standard deviation of z", float(self.z_sd[k]), 4, at, "", why)
             for name in self.estimates:
                 for statistic, value, error, why in self.told_of(name, k):
                     digits = 0 if statistic.startswith("trials") else 4
                     row(statistic, value, digits, at, "trials" if digits == 0 else "", why)
                     if error is not None:
-                        row(f"{statistic} Monte Carlo error", error, 4, at, "", why)
+                        row(f"{statistic} Monte Carlo error", error, 4, at, "", no_spread(value, why))
         return found
 
     def told_of(self, name: str, k: int) -> Iterator[tuple[str, float, float | None, str]]:
         """What is told of an estimate at a look: statistic, value, Monte Carlo error, and why there may be none."""
-        one, why = self.estimates[name], "no trial gave it"
+        one, why = self.estimates[name], NO_TRIAL
         count, middle = float(one.trials[k]), float(one.mean[k])
         error = over_root(one.sd[k], count)
         yield f"trials with {'an' if name[0] in 'aeiou' else 'a'} {name}", count, None, why
         yield f"mean {name}", middle, error, why
-        yield f"standard deviation of {name}", float(one.sd[k]), None, why
+        yield f"standard deviation of {name}", float(one.sd[k]), None, no_spread(middle, why)
         yield f"mean standard error of {name}", float(one.standard_error[k]), None, why
         if one.crossed is not None:
             share = float(one.crossed[k])
@@ -248,6 +250,11 @@ def over_root(sd: float, count: float) -> float:
     (0.05, nan)
     """
     return float(sd) / math.sqrt(count) if count >= 2 else math.nan
+
+
+def no_spread(mean: float, why: str) -> str:
+    """Why there is no standard deviation or error of a mean: why there is no mean, or that it is of one trial."""
+    return "one trial gave it, which has no spread" if math.isfinite(mean) else why
 
 
 def name_of_test(task: Trials) -> str:
@@ -292,7 +299,7 @@ def summary(task: Trials, total: Sums, interrupted: bool) -> Operating:
         estimates[name] = Estimated(
             trials=count,
             mean=mean(name, count),
-            sd=sd(name, count),
+            sd=np.where(count >= 2, sd(name, count), np.nan),
             standard_error=mean(f"{name} error", count),
             crossed=None if name == own else sums[f"crossed by {name}"] / n,
             truth=None if true is None else np.array(true[0]),
@@ -323,7 +330,7 @@ def summary(task: Trials, total: Sums, interrupted: bool) -> Operating:
         events_control_sd=sd("events control", n),
         z_trials=z,
         z=mean("z", z),
-        z_sd=sd("z", z),
+        z_sd=np.where(z >= 2, sd("z", z), np.nan),
         estimates=MappingProxyType(estimates),
         expected=expected,
         interrupted=interrupted,

@@ -15,7 +15,7 @@ from ..protocol import Protocol, Scenario, Simulation, quoted
 from ..protocol.varied import accrued, delayed, follow_up
 from ..results import ROUNDING_NOTE, Row, fixed
 from ..units import MONTH_LENGTH_NOTE
-from .characteristics import Operating, over_root
+from .characteristics import NO_TRIAL, Operating, no_spread, over_root
 from .looks import Cut, Looks
 from .many import RATIO
 from .model import without_effect
@@ -78,7 +78,8 @@ class Grid:
                 ("look day", float(run.day[k]), 1, "days"),
                 ("look day Monte Carlo error", float(run.day_sd[k]) / root, 2, "days"),
             ]
-            told = [(*one, "no trial gave it") for one in found]
+            told = [(*one, no_spread(mean, NO_TRIAL) if one[0].startswith("standard") or one[0].endswith("error")
+                     else NO_TRIAL) for one in found]  # fmt: skip
             for name, one in run.estimates.items():
                 if name != RATIO or one.truth is not None:
                     told += _with_errors(run.told_of(name, k))
@@ -97,7 +98,7 @@ def _with_errors(told: Iterator[tuple[str, float, float | None, str]]) -> Iterat
         count = statistic.startswith("trials")
         yield statistic, value, 0 if count else 4, "trials" if count else "", why
         if error is not None:
-            yield f"{statistic} Monte Carlo error", error, 4, "", why
+            yield f"{statistic} Monte Carlo error", error, 4, "", no_spread(value, why)
 
 
 def tenths(progress: Callable[[str], None], how: Mapping[str, Any]) -> Callable[[float], None]:

@@ -46,6 +46,7 @@ _FORMS = {
     "int_type": "Give a whole number, without quotes and without a point.",
     "int_from_float": "Give a number without a fraction.",
     "float_type": "Give a number, without quotes.",
+    "finite_number": "Give a number such as 1, not inf or nan.",
 }
 
 
@@ -206,8 +207,13 @@ def _first_error(error: ValidationError, content: Any, unknown: dict[str, str]) 
     if kind == "value_error":
         return ProtocolError(message.rstrip("."), where=where)
     name, remedy = _LIMITS.get(kind, ("", ""))
-    remedy = remedy.format(f"{found['ctx'][name]:g}") if name else _FORMS.get(kind, "")
+    remedy = remedy.format(_plain(found["ctx"][name])) if name else _FORMS.get(kind, "")
     return ProtocolError(f"{given}{message[0].lower()}{message[1:]}", where=where, remedy=remedy)
+
+
+def _plain(limit: float) -> str:
+    """A limit as one reads it: 1,000,000,000 rather than 1e+09."""
+    return f"{limit:,.0f}" if limit >= 1e6 else f"{limit:g}"
 
 
 def _in_file(loc: tuple[str | int, ...], content: Any) -> tuple[str | int, ...]:

@@ -12,12 +12,14 @@ from ..units import days
 from .hazards import Hazard, Pace, Ratio, Share, check_pieces
 from .section import Duration, Many, Section, Table, Text
 
+MOST_PATIENTS = 10_000_000  # of a simulated trial
+
 
 class Site(Section):
     """A site that enters patients at a relative ``pace`` from when it ``opens`` until it ``closes``, if it does before
     the end of accrual (both from the first patient on)."""
 
-    pace: Annotated[float, Field(gt=0)]
+    pace: Annotated[float, Field(ge=1e-9, le=1e9, allow_inf_nan=False)]
     opens: Duration = "0 days"
     closes: Duration | None = None
 
@@ -109,9 +111,9 @@ class Weight(Section):
     """Body weight in kilograms, normal within ``least`` and ``most``."""
 
     mean: Annotated[float, Field(ge=20, le=300)]
-    sd: Annotated[float, Field(ge=0)]
-    least: Annotated[float, Field(ge=20)] = 35.0
-    most: Annotated[float, Field(le=300)] = 150.0
+    sd: Annotated[float, Field(ge=0, le=300, allow_inf_nan=False)]
+    least: Annotated[float, Field(ge=20, le=300)] = 35.0
+    most: Annotated[float, Field(ge=20, le=300)] = 150.0
 
     @model_validator(mode="after")
     def _in_order(self) -> Weight:
@@ -164,7 +166,7 @@ class Scenario(Section):
     first_patient: date
     accrual: Duration
     cutoff: Duration
-    patients: Annotated[int, Field(ge=2, le=10_000_000)] | None = None
+    patients: Annotated[int, Field(ge=2, le=MOST_PATIENTS)] | None = None
     entry: Literal["random", "even"] | None = None
     accrual_pace: Many[Pace] = ()
     sites: Table[Site] = Field(default_factory=dict, validate_default=True)

@@ -32,6 +32,13 @@ Duration = Annotated[str, BeforeValidator(_check_duration)]
 """A duration as written, with its unit ("8 weeks"); ``units.days`` gives its days."""
 
 
+def zero_or_more_than_a_speck(value: float) -> float:
+    """Refuse a number so near to zero that what it is divided into is no number any more."""
+    if 0 < value < 1e-9:
+        raise ValueError(f"{value:g} is neither zero nor a number that counts: give 0, or 1e-9 or more")
+    return value
+
+
 class Section(BaseModel):
     """A part of the protocol. ``None`` means that the file says ``unknown`` or says nothing."""
 

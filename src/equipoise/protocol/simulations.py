@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from ..units import days
 from .design import Bounds, Probability
 from .hazards import Ratio, Share
+from .scenarios import MOST_PATIENTS
 from .section import Duration, Many, Section, Table, Text
 
 
@@ -18,7 +19,7 @@ class SimulatedDesign(Section):
     """Looks at numbers of ``events``, with bounds of the family ``efficacy`` (one look needs none: that of alpha) and,
     where ``power`` says at which effect errors of the second kind are spent, for ``futility``, ``binding`` or not."""
 
-    events: Annotated[Many[Annotated[int, Field(ge=1)]], Field(min_length=1)]
+    events: Annotated[Many[Annotated[int, Field(ge=1, le=MOST_PATIENTS)]], Field(min_length=1)]
     efficacy: Bounds | None = None
     futility: Bounds | None = None
     binding: bool = False
@@ -57,9 +58,9 @@ class Simulation(Section):
     scenario: Text | None = None
     scenarios: Many[Text] = ()
     designs: Table[SimulatedDesign] = Field(default_factory=dict, validate_default=True)
-    alpha: Annotated[float, Field(gt=0, lt=0.5)]
+    alpha: Annotated[float, Field(gt=0, lt=0.5, allow_inf_nan=False)]
     sided: Literal[1, 2]
-    events: Many[Annotated[int, Field(ge=1)]] = ()
+    events: Many[Annotated[int, Field(ge=1, le=MOST_PATIENTS)]] = ()
     subjects: Annotated[int, Field(ge=2)] | Table[int] | None = None
     hazard_ratio: Many[Ratio] = ()
     delay: Many[Duration] = ()

@@ -1,0 +1,149 @@
+"""What no trial can be is refused where a scenario and a simulation are read, with its path and what to give."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from equipoise.errors import ProtocolError
+from equipoise.protocol import Protocol, read
+from equipoise.simulate import trial
+
+MADE = (Path(__file__).parent / "simulated_trial.toml").read_text(encoding="utf-8")
+GRID = """
+[simulation.grid]
+label = "PFS by effect"
+estimand = "PFS"
+scenario = "other"
+alpha = 0.025
+sided = 1
+events = [40]
+hazard_ratio = [0.7, 1.0]
+"""
+OTHER = """
+[scenario.other]
+label = "Other"
+first_patient = 2020-01-01
+accrual = "12 months"
+cutoff = "36 months"
+patients = 100
+"""
+MEDIAN = 'progression = { median = "6 months", hazard_ratio = { Drug = 0.7 } }\n'
+CHANGING = 'progression = { median = "6 months", changing_hazard_ratio = { Drug = [{ hazard_ratio = %s }] } }\n'
+CROSSING = (
+    f'{MEDIAN}death_before_progression = {{ median = "9 months" }}\ncrossover = {{ arm = "Placebo", drug = "Drug", '
+)
+
+
+def made(folder: Path, scenario: str = MEDIAN, simulation: str = GRID, head: str = OTHER) -> Protocol:
+    """The made-up trial with one more scenario, named other, and a simulation of it."""
+    path = folder / "made.toml"
+    path.write_text(f"{MADE}{head}{scenario}{simulation}", encoding="utf-8")
+    return read(path)
+
+
+def refused(folder: Path, where: str, *words: str, **parts: str) -> None:
+    with pytest.raises(ProtocolError) as found:
+        made(folder, **parts)
+    assert found.value.where == where
+    for word in words:
+        assert word in str(found.value)
+
+
+def test_the_trial_itself_is_read(tmp_path: Path) -> None:
+    assert made(tmp_path).simulation["grid"].hazard_ratio == (0.7, 1.0)
+
+
+EVERYWHERE = ["inf", "nan", "1e300", "-1", f"1{'0' * 400}"]
+REGION = "[scenario.other.factors.REGION]\nlevels = { East = 0.5, West = 0.5 }\n"
+FACTOR = "[scenario.other.factors.SEX]\nlevels = { F = 0.5, M = 0.5 }\n"
+FARTHEST = f"{FACTOR}death = {{ F = 1000 }}\nprogression = {{ M = 0.001 }}\n{REGION}"
+# Lines of the scenario with a place for a number, the path of that number.
+NUMBERS = [
+    (f"{MEDIAN}accrual_pace = [{{ pace = %s }}]\n", "accrual_pace[0].pace"),
+    (f"{MEDIAN}sites = {{ A = {{ pace = %s }} }}\n", "sites.A.pace"),
+    ('progression = { median = "6 months", hazard_ratio = { Drug = %s } }\n', "progression.hazard_ratio.Drug"),
+    (CHANGING, "progression.changing_hazard_ratio.Drug[0].hazard_ratio"),
+    ('progression = { median = "6 months", shape = %s }\n', "progression.shape"),
+    ("progression = { pieces = [{ monthly_hazard = %s }] }\n", "progression.pieces[0].monthly_hazard"),
+    (f'{MEDIAN}dropout = {{ median = "9 years", cured = {{ Drug = %s }} }}\n', "dropout.cured.Drug"),
+    (f"{MEDIAN}{FACTOR}death = {{ F = %s }}\n", "factors.SEX.death.F"),
+    (f"{MEDIAN}{FACTOR}progression = {{ F = %s }}\n", "factors.SEX.progression.F"),
+    (f"{MEDIAN}{FACTOR}death_by_arm = {{ Drug = {{ F = %s }} }}\n", "factors.SEX.death_by_arm.Drug.F"),
+    (f"{MEDIAN}{FACTOR}progression_by_arm = {{ Drug = {{ F = %s }} }}\n", "factors.SEX.progression_by_arm.Drug.F"),
+    (f"{CROSSING}probability = 0.5, death_hazard_ratio = %s }}\n", "crossover.death_hazard_ratio"),
+    (f"{CROSSING}probability = %s }}\n", "crossover.probability"),
+    (f"{MEDIAN}weight = {{ mean = 70, sd = %s }}\n", "weight.sd"),
+    (f"{MEDIAN}weight = {{ mean = 70, sd = 9, most = %s }}\n", "weight.most"),
+    (f"{MEDIAN}missed_doses = %s\n", "missed_doses"),
+]
+
+
+@pytest.mark.parametrize(("lines", "where"), NUMBERS)
+def test_numbers_of_a_scenario(lines: str, where: str, tmp_path: Path) -> None:
+    for number in EVERYWHERE:
+        refused(tmp_path, f"scenario.other.{where}", "Give ", scenario=lines % number)
+
+
+TOO_FAR = {
+    "shape": ("1e-9", "0", "101"),
+    "monthly_hazard": ("1e-300", "1001"),
+    "pace": ("5e-324", "2e9"),
+    "hazard_ratio": ("0", "0.0001", "1001"),
+    "death_hazard_ratio": ("0", "1001"),
+    "F": ("0", "1e-9", "2000"),
+}
+
+
+@pytest.mark.parametrize(
+    ("lines", "where", "number"),
+    [(lines, where, number) for lines, where in NUMBERS for number in TOO_FAR.get(where.rpartition(".")[2], ())],
+)
+def test_numbers_that_no_trial_has(lines: str, where: str, number: str, tmp_path: Path) -> None:
+    refused(tmp_path, f"scenario.other.{where}", "ive ", scenario=lines % number)
+
+
+def test_numbers_of_a_simulation(tmp_path: Path) -> None:
+    crossing = GRID.replace("hazard_ratio = [0.7, 1.0]", "crossover = [0.5]\nafter_crossing = { half = %s }")
+    scenario = f"{CROSSING}probability = 0.5 }}\n"
+    for number in EVERYWHERE:
+        grid = GRID.replace("0.7, 1.0", number)
+        refused(tmp_path, "simulation.grid.hazard_ratio[0]", "Give ", simulation=grid)
+        grid = GRID.replace("0.025", number)
+        refused(tmp_path, "simulation.grid.alpha", "Give ", simulation=grid)
+        refused(
+            tmp_path, "simulation.grid.after_crossing.half", "Give ", scenario=scenario, simulation=crossing % number
+        )
+    for number in ("0", f"1{'0' * 400}"):
+        refused(tmp_path, "simulation.grid.events[0]", "Give ", simulation=GRID.replace("[40]", f"[{number}]"))
+
+
+def test_a_limit_is_told_as_one_reads_it(tmp_path: Path) -> None:
+    pace = f"{MEDIAN}accrual_pace = [{{ pace = 2e9 }}]\n"
+    refused(tmp_path, "scenario.other.accrual_pace[0].pace", "Give 1,000,000,000 or less.", scenario=pace)
+    refused(
+        tmp_path, "scenario.other.progression.shape", "Give 0.1 or more.",
+        scenario='progression = { median = "6 months", shape = 1e-9 }\n',
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "scenario",
+    [
+        f'{law}dropout = {{ median = "1 day", shape = 100 }}\n{FARTHEST}'
+        for law in (
+            'progression = { median = "6 months", shape = 0.1, hazard_ratio = { Drug = 0.001 } }\n',
+            'progression = { median = "6 months", shape = 100, hazard_ratio = { Drug = 1000 } }\n',
+            "progression = { pieces = [{ monthly_hazard = 1000 }], hazard_ratio = { Drug = 1000 } }\n",
+            "progression = { pieces = [{ monthly_hazard = 1e-9 }], hazard_ratio = { Drug = 0.001 } }\n"
+            'accrual_pace = [{ pace = 1e9, until = "3 months" }, { pace = 1e-9 }]\n',
+        )
+    ],
+)
+@pytest.mark.filterwarnings("error")
+def test_what_is_let_through_is_drawn(scenario: str, tmp_path: Path) -> None:
+    protocol = made(tmp_path, scenario, simulation="")
+    adsl = trial(protocol, "other", seed=1).adsl
+    assert adsl is not None
+    assert adsl.height == 100

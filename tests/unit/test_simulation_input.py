@@ -8,7 +8,7 @@ import pytest
 
 from equipoise.errors import ProtocolError
 from equipoise.protocol import Protocol, read
-from equipoise.simulate import trial
+from equipoise.simulate import study, trial
 
 MADE = (Path(__file__).parent / "simulated_trial.toml").read_text(encoding="utf-8")
 GRID = """
@@ -147,3 +147,37 @@ def test_what_is_let_through_is_drawn(scenario: str, tmp_path: Path) -> None:
     adsl = trial(protocol, "other", seed=1).adsl
     assert adsl is not None
     assert adsl.height == 100
+
+
+def test_sides_are_a_number(tmp_path: Path) -> None:
+    for given in ("true", "false", "1.0", "3"):
+        grid = GRID.replace("sided = 1", f"sided = {given}")
+        refused(tmp_path, "simulation.grid.sided", "1 or 2", simulation=grid)
+    for given in (1, 2):
+        read_so = made(tmp_path, simulation=GRID.replace("sided = 1", f"sided = {given}"))
+        assert read_so.simulation["grid"].sided == given
+
+
+@pytest.mark.parametrize(
+    ("key", "simulation"),
+    [
+        ("scenario", GRID.replace('"other"', "UNKNOWN")),
+        ("subjects", f"{GRID}subjects = UNKNOWN\n"),
+        ("events", GRID.replace("[40]", "UNKNOWN")),
+        ("delay", f"{GRID}delay = UNKNOWN\n"),
+        ("milestone", f"{GRID}milestone = UNKNOWN\n"),
+        ("truth", f"{GRID}truth = UNKNOWN\n"),
+        ("designs.two.efficacy", f"{GRID}designs.two = {{ events = [30], efficacy = UNKNOWN }}\n"),
+    ],
+)
+def test_what_is_unknown_of_a_simulation_stops_it(key: str, simulation: str, tmp_path: Path) -> None:
+    """Whether on reading, where there is no default, or before anything is simulated."""
+    told: list[str] = []
+    simulation = simulation.replace("UNKNOWN", '{ unknown = "not yet agreed" }')
+    if key.startswith("designs"):
+        simulation = simulation.replace("events = [40]\n", "")
+    with pytest.raises(ProtocolError) as found:
+        study(made(tmp_path, simulation=simulation), trials=10, progress=told.append)
+    assert found.value.where == f"simulation.grid.{key}"
+    assert "unknown" in str(found.value)
+    assert not told

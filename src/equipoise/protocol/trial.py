@@ -238,6 +238,8 @@ def _check_simulation(protocol: Protocol, simulation: Simulation, path: str) -> 
         known(name, protocol.scenario, "scenario", f"{path}.scenarios[{i}]")
     if simulation.scenario is not None:
         known(simulation.scenario, protocol.scenario, "scenario", f"{path}.scenario")
+    if {f"{path}.scenario", f"{path}.scenarios"} & protocol.unknown.keys():
+        return  # nothing says of which scenario; whoever simulates refuses that
     stated = [one for one in protocol.scenario.values() if one.role == "stated"] or list(protocol.scenario.values())
     named = simulation.scenarios or (() if simulation.scenario is None else (simulation.scenario,))
     for scenario in [protocol.scenario[name] for name in named] or stated[:1]:

@@ -86,6 +86,7 @@ def study(
             where="simulation",
             remedy="Add [simulation.NAME] with label, estimand, alpha, sided and hazard_ratio, or a [design].",
         )
+    _check_known(protocol)
     grids: list[Grid] = []
     designs: list[DesignGrid] = []
     of_plan: list[Operating] = []
@@ -137,6 +138,17 @@ def study(
         notes=(*stopped, f"{shared}; seed {seed}", *dict.fromkeys([*notes, *left_out])),
         interrupted=interrupted,
     )
+
+
+def _check_known(protocol: Protocol) -> None:
+    """Refuse to simulate what a [simulation] says is unknown: left out, it would be taken for something else."""
+    for path, why in protocol.unknown.items():
+        if path.startswith("simulation."):
+            raise ProtocolError(
+                f"what is to be simulated is unknown: {why}",
+                where=path,
+                remedy="Give it a value, assumed if need be, or leave the key out for what it is by default.",
+            )
 
 
 def _stopped(last: Operating, trials: int) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import pairwise
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field, model_validator
 
@@ -12,7 +12,7 @@ from ..units import days
 from .design import Bounds, Probability
 from .hazards import Ratio, Share
 from .scenarios import MOST_PATIENTS
-from .section import Duration, Many, Section, Table, Text
+from .section import Duration, Many, Section, Sided, Table, Text
 
 
 class SimulatedDesign(Section):
@@ -59,7 +59,7 @@ class Simulation(Section):
     scenarios: Many[Text] = ()
     designs: Table[SimulatedDesign] = Field(default_factory=dict, validate_default=True)
     alpha: Annotated[float, Field(gt=0, lt=0.5, allow_inf_nan=False)]
-    sided: Literal[1, 2]
+    sided: Sided
     events: Many[Annotated[int, Field(ge=1, le=MOST_PATIENTS)]] = ()
     subjects: Annotated[int, Field(ge=2)] | Table[int] | None = None
     hazard_ratio: Many[Ratio] = ()

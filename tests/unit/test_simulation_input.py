@@ -8,6 +8,7 @@ import pytest
 
 from equipoise.errors import ProtocolError
 from equipoise.protocol import Protocol, read
+from equipoise.protocol.scenarios import OWN_COLUMNS
 from equipoise.simulate import study, trial
 
 MADE = (Path(__file__).parent / "simulated_trial.toml").read_text(encoding="utf-8")
@@ -36,10 +37,10 @@ CROSSING = (
 )
 
 
-def made(folder: Path, scenario: str = MEDIAN, simulation: str = GRID, head: str = OTHER) -> Protocol:
+def made(folder: Path, scenario: str = MEDIAN, simulation: str = GRID, *, trial_: str = MADE) -> Protocol:
     """The made-up trial with one more scenario, named other, and a simulation of it."""
     path = folder / "made.toml"
-    path.write_text(f"{MADE}{head}{scenario}{simulation}", encoding="utf-8")
+    path.write_text(f"{trial_}{OTHER}{scenario}{simulation}", encoding="utf-8")
     return read(path)
 
 
@@ -181,3 +182,29 @@ def test_what_is_unknown_of_a_simulation_stops_it(key: str, simulation: str, tmp
     assert found.value.where == f"simulation.grid.{key}"
     assert "unknown" in str(found.value)
     assert not told
+
+
+LEVELS = "{ levels = { F = 0.5, M = 0.5 } }"
+
+
+def test_factors_are_columns_of_their_own(tmp_path: Path) -> None:
+    for name in (*OWN_COLUMNS, "TRT01P", "TRT01PN", "siteid", "Xofl"):
+        lines = f"{MEDIAN}factors = {{ {name} = {LEVELS} }}\n"
+        refused(tmp_path, f"scenario.other.factors.{name}", "Name the factor otherwise", scenario=lines)
+    lines = f"{MEDIAN}factors = {{ Sex = {LEVELS}, SEX = {LEVELS} }}\n"
+    refused(tmp_path, "scenario.other.factors.SEX", "'Sex'", scenario=lines)
+    with_data = MADE.replace("[data]\n", '[data]\narm = "Group"\n')
+    for name in ("GROUP", "GroupN"):
+        lines = f"{MEDIAN}factors = {{ {name} = {LEVELS} }}\n"
+        refused(tmp_path, f"scenario.other.factors.{name}", "of their own", scenario=lines, trial_=with_data)
+
+
+def test_the_columns_that_simulated_data_have_of_their_own(tmp_path: Path) -> None:
+    """The list by which factors are refused is that of the columns which there are."""
+    lines = (
+        f"{CROSSING}probability = 0.5 }}\nsites = {{ A = {{ pace = 1 }} }}\nweight = {{ mean = 70, sd = 9 }}\n"
+        f"{FACTOR}{REGION}"
+    )
+    adsl = trial(made(tmp_path, lines), "other", seed=1).adsl
+    assert adsl is not None
+    assert {*adsl.columns} == {*OWN_COLUMNS, "TRT01P", "TRT01PN", "ITTFL", "SAFFL", "SEX", "REGION"}

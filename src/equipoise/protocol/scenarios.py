@@ -13,6 +13,11 @@ from .hazards import Hazard, Pace, Ratio, Share, check_pieces
 from .section import Duration, Many, Section, Table, Text
 
 MOST_PATIENTS = 10_000_000  # of a simulated trial
+# Columns that simulated subjects have whatever the factors are, beside those of [data] and the flags of populations.
+OWN_COLUMNS = (
+    "STUDYID", "USUBJID", "SUBJID", "SITEID", "SYNTHFL", "SYNTYPE", "TRT01A", "RANDDT", "TRTSDT", "TRTEDT", "DTHDT",
+    "LSTALVDT", "DCUTDT", "XOFL", "XODT", "WEIGHTBL",
+)  # fmt: skip
 
 
 class Site(Section):

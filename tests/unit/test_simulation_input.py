@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from equipoise.errors import ProtocolError
+from equipoise.errors import DesignError, ProtocolError
 from equipoise.protocol import Protocol, read
 from equipoise.protocol.scenarios import OWN_COLUMNS
-from equipoise.simulate import study, trial
+from equipoise.simulate import Cut, Looks, operating, study, trial
 
 MADE = (Path(__file__).parent / "simulated_trial.toml").read_text(encoding="utf-8")
 GRID = """
@@ -37,10 +37,12 @@ CROSSING = (
 )
 
 
-def made(folder: Path, scenario: str = MEDIAN, simulation: str = GRID, *, trial_: str = MADE) -> Protocol:
+def made(
+    folder: Path, scenario: str = MEDIAN, simulation: str = GRID, *, trial_: str = MADE, head: str = OTHER
+) -> Protocol:
     """The made-up trial with one more scenario, named other, and a simulation of it."""
     path = folder / "made.toml"
-    path.write_text(f"{trial_}{OTHER}{scenario}{simulation}", encoding="utf-8")
+    path.write_text(f"{trial_}{head}{scenario}{simulation}", encoding="utf-8")
     return read(path)
 
 
@@ -208,3 +210,59 @@ def test_the_columns_that_simulated_data_have_of_their_own(tmp_path: Path) -> No
     adsl = trial(made(tmp_path, lines), "other", seed=1).adsl
     assert adsl is not None
     assert {*adsl.columns} == {*OWN_COLUMNS, "TRT01P", "TRT01PN", "ITTFL", "SAFFL", "SEX", "REGION"}
+
+
+ABSURD = ["99999999999 years", "101 years", "36526 days"]
+
+
+@pytest.mark.parametrize("duration", ABSURD)
+def test_durations_that_no_trial_has(duration: str, tmp_path: Path) -> None:
+    lines = {
+        "sites.A.opens": f'{MEDIAN}sites = {{ A = {{ pace = 1, opens = "{duration}" }} }}\n',
+        "sites.A.closes": f'{MEDIAN}sites = {{ A = {{ pace = 1, closes = "{duration}" }} }}\n',
+        "detection.spread": f'{MEDIAN}detection = {{ visit = "scan", spread = "{duration}" }}\n',
+        "detection.lag.Drug": f'{MEDIAN}detection = {{ visit = "scan", lag = {{ Drug = "{duration}" }} }}\n',
+        "crossover.delay": f'{CROSSING}probability = 0.5, delay = "{duration}" }}\n',
+    }
+    for where, scenario in lines.items():
+        refused(tmp_path, f"scenario.other.{where}", "give 100 years or less", scenario=scenario)
+    for key, own in (("accrual", "12 months"), ("cutoff", "36 months")):
+        other = OTHER.replace(f'{key} = "{own}"', f'{key} = "{duration}"')
+        refused(tmp_path, f"scenario.other.{key}", "give 100 years or less", trial_=MADE + other, head="")
+    for key in ("delay", "accrual"):
+        grid = f'{GRID}{key} = ["{duration}"]\n'
+        refused(tmp_path, f"simulation.grid.{key}[0]", "give 100 years or less", simulation=grid)
+    for key in ("restricted_mean", "milestone"):
+        grid = f'{GRID}{key} = "{duration}"\n'
+        refused(tmp_path, f"simulation.grid.{key}", "give 100 years or less", simulation=grid)
+
+
+def test_dates_have_four_digits_of_a_year(tmp_path: Path) -> None:
+    other = OTHER.replace("2020-01-01", "9997-06-01")
+    refused(tmp_path, "scenario.other", "earlier first_patient", head=other)
+    late = made(tmp_path, MEDIAN + REGION, head=OTHER.replace("2020-01-01", "9996-12-01"))
+    adsl = trial(late, "other", seed=1).adsl
+    assert adsl is not None
+    assert str(adsl["DCUTDT"][0]) == "9999-12-02"
+    refused(tmp_path, "simulation.grid.accrual", "earlier first_patient", simulation=f'{GRID}accrual = ["2 years"]\n',
+            head=OTHER.replace("2020-01-01", "9996-12-01"))  # fmt: skip
+
+
+def test_numbers_of_patients_have_a_limit(tmp_path: Path) -> None:
+    most = "10,000,000 or less"
+    simple = MADE.replace('procedure = "permuted blocks"', 'procedure = "simple"')
+    simple = simple.replace('block_sizes = [3, 6]\nstrata = ["REGION"]\n', "")
+    for given, where in (
+        ("10_000_001", ".subjects"), (f"1{'0' * 400}", ".subjects"), ("{ Drug = 9_999_999, Placebo = 2 }", ""),
+        (f"{{ Drug = 1{'0' * 400}, Placebo = 2 }}", ""),
+    ):  # fmt: skip
+        grid = f"{GRID}subjects = {given}\n"
+        refused(tmp_path, f"simulation.grid{where}", most, simulation=grid, trial_=simple)
+    protocol = made(tmp_path, MEDIAN, trial_=simple)
+    looks = Looks(cuts=(Cut(events=50),), efficacy=[1.96], sided=1)
+    for subjects in (10_000_001, 10**400, {"Drug": 9_999_999, "Placebo": 2}):
+        with pytest.raises(DesignError, match=most) as found:
+            trial(protocol, "other", seed=1, subjects=subjects)
+        assert found.value.where == "subjects"
+        with pytest.raises(DesignError, match=most):
+            operating(protocol, looks=looks, scenario="other", trials=1, seed=1, subjects=subjects)

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from ..units import days
 from .hazards import Hazard, Pace, Ratio, Share, check_pieces
-from .section import Duration, Many, Section, Table, Text
+from .section import Many, Section, Span, Table, Text
 
 MOST_PATIENTS = 10_000_000  # of a simulated trial
 # Columns that simulated subjects have whatever the factors are, beside those of [data] and the flags of populations.
@@ -25,8 +25,8 @@ class Site(Section):
     the end of accrual (both from the first patient on)."""
 
     pace: Annotated[float, Field(ge=1e-9, le=1e9, allow_inf_nan=False)]
-    opens: Duration = "0 days"
-    closes: Duration | None = None
+    opens: Span = "0 days"
+    closes: Span | None = None
 
     @model_validator(mode="after")
     def _opens_first(self) -> Site:
@@ -42,11 +42,11 @@ class Detection(Section):
     schedule (both are a bias of evaluation in themselves)."""
 
     visit: Text
-    spread: Duration = "0 days"
+    spread: Span = "0 days"
     missed: Share = 0.0
     between_visits: Share = 0.0
     by_arm: Table[Text] = Field(default_factory=dict, validate_default=True)
-    lag: Table[Duration] = Field(default_factory=dict, validate_default=True)
+    lag: Table[Span] = Field(default_factory=dict, validate_default=True)
 
 
 class Crossover(Section):
@@ -61,7 +61,7 @@ class Crossover(Section):
     arm: Text
     drug: Text
     probability: Share
-    delay: Duration = "1 day"
+    delay: Span = "1 day"
     death_hazard_ratio: Ratio = 1.0
     by: Text | None = None
     shares: Table[Share] = Field(default_factory=dict, validate_default=True)
@@ -169,8 +169,8 @@ class Scenario(Section):
     label: Text
     based_on: Text | None = None
     first_patient: date
-    accrual: Duration
-    cutoff: Duration
+    accrual: Span
+    cutoff: Span
     patients: Annotated[int, Field(ge=2, le=MOST_PATIENTS)] | None = None
     entry: Literal["random", "even"] | None = None
     accrual_pace: Many[Pace] = ()
@@ -195,6 +195,8 @@ class Scenario(Section):
             raise ValueError("the accrual takes less than a day: give it one day at least")
         if days(self.cutoff) < days(self.accrual) + 1:
             raise ValueError("the cut-off lies before the last patient can have entered: shorten the accrual")
+        if days(self.cutoff) + 1 > (date.max - self.first_patient).days:
+            raise ValueError("the cut-off lies after the year 9999: give an earlier first_patient")
         check_pieces(self.accrual_pace)
         ends = [days(one.until) for one in self.accrual_pace if one.until is not None]
         if ends and ends[-1] >= days(self.accrual):

@@ -32,6 +32,16 @@ Duration = Annotated[str, BeforeValidator(_check_duration)]
 """A duration as written, with its unit ("8 weeks"); ``units.days`` gives its days."""
 
 
+def _check_span(value: str) -> str:
+    if days(value) > 100 * days("1 year"):
+        raise ValueError(f"{value!r} is longer than any trial: give 100 years or less")
+    return value
+
+
+Span = Annotated[Duration, AfterValidator(_check_span)]
+"""A duration that a trial can have."""
+
+
 def zero_or_more_than_a_speck(value: float) -> float:
     """Refuse a number so near to zero that what it is divided into is no number any more."""
     if 0 < value < 1e-9:

@@ -12,7 +12,7 @@ from ..units import days
 from .design import Bounds, Probability
 from .hazards import Ratio, Share
 from .scenarios import MOST_PATIENTS
-from .section import Duration, Many, Section, Sided, Table, Text
+from .section import Many, Section, Sided, Span, Table, Text
 
 
 class SimulatedDesign(Section):
@@ -61,12 +61,12 @@ class Simulation(Section):
     alpha: Annotated[float, Field(gt=0, lt=0.5, allow_inf_nan=False)]
     sided: Sided
     events: Many[Annotated[int, Field(ge=1, le=MOST_PATIENTS)]] = ()
-    subjects: Annotated[int, Field(ge=2)] | Table[int] | None = None
+    subjects: Annotated[int, Field(ge=2, le=MOST_PATIENTS)] | Table[int] | None = None
     hazard_ratio: Many[Ratio] = ()
-    delay: Many[Duration] = ()
-    accrual: Many[Duration] = ()
-    restricted_mean: Duration | None = None
-    milestone: Duration | None = None
+    delay: Many[Span] = ()
+    accrual: Many[Span] = ()
+    restricted_mean: Span | None = None
+    milestone: Span | None = None
     truth: bool = False
     crossover: Many[Share] = ()
     after_crossing: Table[Ratio] = Field(default_factory=dict, validate_default=True)
@@ -87,6 +87,8 @@ class Simulation(Section):
             raise ValueError("`delay` and `accrual` go with `hazard_ratio`")
         if isinstance(self.subjects, Mapping) and any(n < 1 for n in self.subjects.values()):
             raise ValueError("`subjects` of an arm are 1 or more")
+        if isinstance(self.subjects, Mapping) and sum(self.subjects.values()) > MOST_PATIENTS:
+            raise ValueError(f"`subjects` are {sum(self.subjects.values()):,} in all: give {MOST_PATIENTS:,} or less")
         for name in ("restricted_mean", "milestone"):
             time = getattr(self, name)
             if time is not None and days(time) < 1:

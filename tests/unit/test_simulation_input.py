@@ -266,3 +266,27 @@ def test_numbers_of_patients_have_a_limit(tmp_path: Path) -> None:
         assert found.value.where == "subjects"
         with pytest.raises(DesignError, match=most):
             operating(protocol, looks=looks, scenario="other", trials=1, seed=1, subjects=subjects)
+
+
+def test_numbers_of_trials_have_a_limit(tmp_path: Path) -> None:
+    protocol = made(tmp_path)
+    looks = Looks(cuts=(Cut(events=50),), efficacy=[1.96], sided=1)
+    for trials in (10**10 + 1, 10**20, 10**400):
+        with pytest.raises(DesignError, match=r"Give at most 10,000,000,000\."):
+            operating(protocol, looks=looks, scenario="survival alone", estimand="OS", trials=trials, seed=1)
+        with pytest.raises(DesignError, match="Give at most"):
+            study(protocol, trials=trials)
+
+
+def test_as_many_trials_as_may_be_begin_at_once(tmp_path: Path) -> None:
+    """What is still to be done takes no memory and no time: the first thousand are there, then it is stopped."""
+
+    def stop(_: float) -> None:
+        raise KeyboardInterrupt
+
+    looks = Looks(cuts=(Cut(events=50),), efficacy=[1.96], sided=1)
+    found = operating(
+        made(tmp_path), looks=looks, scenario="survival alone", estimand="OS", trials=10**10, seed=1, progress=stop
+    )
+    assert found.interrupted
+    assert found.trials == 1_000

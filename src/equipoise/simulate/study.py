@@ -21,6 +21,7 @@ from .curves import Curves, curves
 from .design_grid import DesignGrid, design_grid, scenarios_of
 from .grid import Grid, grid_of, tenths
 from .looks import Looks, looks_of
+from .many import check_trials
 from .operating import operating
 from .paired import Paired, compare_designs
 
@@ -86,6 +87,7 @@ def study(
             where="simulation",
             remedy="Add [simulation.NAME] with label, estimand, alpha, sided and hazard_ratio, or a [design].",
         )
+    check_trials(trials)
     _check_known(protocol)
     grids: list[Grid] = []
     designs: list[DesignGrid] = []

@@ -213,7 +213,7 @@ def _first_error(error: ValidationError, content: Any, unknown: dict[str, str]) 
 
 def _plain(limit: float) -> str:
     """A limit as one reads it: 1,000,000,000 rather than 1e+09."""
-    return f"{limit:,.0f}" if limit >= 1e6 else f"{limit:g}"
+    return f"{int(limit):,}" if limit >= 1e6 else f"{limit:g}"
 
 
 def _in_file(loc: tuple[str | int, ...], content: Any) -> tuple[str | int, ...]:

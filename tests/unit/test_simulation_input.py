@@ -9,6 +9,7 @@ import pytest
 from equipoise.errors import DesignError, ProtocolError
 from equipoise.protocol import Protocol, read
 from equipoise.protocol.scenarios import OWN_COLUMNS
+from equipoise.reconstruct import demonstrate
 from equipoise.simulate import Cut, Looks, operating, study, trial
 
 MADE = (Path(__file__).parent / "simulated_trial.toml").read_text(encoding="utf-8")
@@ -290,3 +291,12 @@ def test_as_many_trials_as_may_be_begin_at_once(tmp_path: Path) -> None:
     )
     assert found.interrupted
     assert found.trials == 1_000
+
+
+def test_what_is_unknown_of_a_simulation_is_not_demonstrated(tmp_path: Path) -> None:
+    """The scenario that a table does not know may be any: the first, which may have no crossover, is not taken."""
+    grid = GRID.replace("hazard_ratio = [0.7, 1.0]", "crossover = [0.5]\nafter_crossing = { half = 0.5 }")
+    protocol = made(tmp_path, simulation=grid.replace('"other"', '{ unknown = "not agreed" }'))
+    with pytest.raises(ProtocolError, match="unknown: not agreed") as found:
+        demonstrate(protocol, "grid", trial(protocol, "everything", seed=1), cohorts=1)
+    assert found.value.where == "simulation.grid.scenario"

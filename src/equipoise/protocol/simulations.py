@@ -8,11 +8,23 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
+from ..errors import ProtocolError
 from ..units import days
 from .design import Bounds, Probability
 from .hazards import Ratio, Share
 from .scenarios import MOST_PATIENTS
 from .section import Many, Section, Sided, Span, Table, Text
+
+
+def refuse_unknown(unknown: Mapping[str, str], path: str) -> None:
+    """Refuse to simulate what a [simulation] says is unknown: left out, it would be taken for something else."""
+    for where, why in unknown.items():
+        if where.startswith(f"{path}."):
+            raise ProtocolError(
+                f"what is to be simulated is unknown: {why}",
+                where=where,
+                remedy="Give it a value, assumed if need be, or leave the key out for what it is by default.",
+            )
 
 
 class SimulatedDesign(Section):

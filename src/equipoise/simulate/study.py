@@ -15,6 +15,7 @@ from .. import results
 from ..design import Plan, justification
 from ..errors import EquipoiseError, ProtocolError
 from ..protocol import Protocol, Scenario, Simulation
+from ..protocol.simulations import refuse_unknown
 from ..results import Row
 from .characteristics import Operating
 from .curves import Curves, curves
@@ -88,7 +89,7 @@ def study(
             remedy="Add [simulation.NAME] with label, estimand, alpha, sided and hazard_ratio, or a [design].",
         )
     check_trials(trials)
-    _check_known(protocol)
+    refuse_unknown(protocol.unknown, "simulation")
     grids: list[Grid] = []
     designs: list[DesignGrid] = []
     of_plan: list[Operating] = []
@@ -140,17 +141,6 @@ def study(
         notes=(*stopped, f"{shared}; seed {seed}", *dict.fromkeys([*notes, *left_out])),
         interrupted=interrupted,
     )
-
-
-def _check_known(protocol: Protocol) -> None:
-    """Refuse to simulate what a [simulation] says is unknown: left out, it would be taken for something else."""
-    for path, why in protocol.unknown.items():
-        if path.startswith("simulation."):
-            raise ProtocolError(
-                f"what is to be simulated is unknown: {why}",
-                where=path,
-                remedy="Give it a value, assumed if need be, or leave the key out for what it is by default.",
-            )
 
 
 def _stopped(last: Operating, trials: int) -> str:

@@ -300,3 +300,8 @@ def test_what_is_unknown_of_a_simulation_is_not_demonstrated(tmp_path: Path) -> 
     with pytest.raises(ProtocolError, match="unknown: not agreed") as found:
         demonstrate(protocol, "grid", trial(protocol, "everything", seed=1), cohorts=1)
     assert found.value.where == "simulation.grid.scenario"
+
+
+def test_a_number_of_thousands_of_digits_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ProtocolError, match="too many digits"):
+        made(tmp_path, simulation=GRID.replace("[40]", f"[1{'0' * 5000}]"))

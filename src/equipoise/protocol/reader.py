@@ -76,6 +76,8 @@ def read(path: str | Path) -> Protocol:
         raise ProtocolError(
             f"{path.name} is not a TOML file: {error}", remedy="Mend the line named; the rest was not read."
         ) from None
+    except ValueError:  # Python reads no whole number of more than 4300 digits
+        raise ProtocolError(f"{path.name} has a number of too many digits", remedy="Give a smaller one.") from None
     return _protocol(content, path, hashlib.sha256(raw).hexdigest())
 
 

@@ -150,6 +150,7 @@ def report(
     json_: Json = False,
 ) -> int:
     """Analyze and write report.html and results.csv."""
+    check_folder(out)
     trial = _protocol(protocol)
     with progress(quiet=json_) as tell:
         tell("reading the data")
@@ -174,6 +175,7 @@ def run(
     json_: Json = False,
 ) -> int:
     """Check, analyze, tie out with published numbers and report; without data, reconstruct them first."""
+    check_folder(out)
     trial = _protocol(protocol)
     rebuilt = None
     with progress(quiet=json_) as tell:
@@ -255,6 +257,7 @@ def simulate(
 ) -> int:
     """Simulate what the protocol's [simulation] lists, and the looks of its [design]: power, dates, numbers."""
     check_folder(out)
+    check_folder(keep, "--keep", "simulated trials cannot be kept")
     trial = _protocol(protocol)
     files: tuple[Path, ...] = ()
     with progress(quiet=json_) as tell:
@@ -317,6 +320,7 @@ def switching(
 @app.command
 def audit(protocol: ProtocolName, *, out: AuditOut = None, json_: Json = False) -> int:
     """Say whether the published numbers of the protocol can all be true, by arithmetic alone."""
+    check_folder(out)
     from .reconstruct import audit as audit_numbers
     from .report import write_audit
 
@@ -343,6 +347,7 @@ def reconstruct(
         raise EquipoiseError("curves are rebuilt without chance", where="--seed, --cohorts", remedy="Leave them out.")
     if estimand is not None and not curves:
         raise EquipoiseError("a search is for all estimands", where="--estimand", remedy="Give --curves with it.")
+    check_folder(out)
     trial = _protocol(protocol)
     with progress(quiet=json_) as tell:
         if curves:

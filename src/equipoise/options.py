@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -61,16 +61,37 @@ Draws = Annotated[
 ]
 
 
-def check_folder(folder: str | None) -> None:
-    """Refuse a folder into which no report can be written, before there is one to write."""
+def check_folder(folder: str | None, option: str = "--out", what: str = "the report cannot be written") -> None:
+    """Refuse a folder into which nothing can be written, before there is something to write: it is made, a file is
+    opened in it, and what was not there before is taken away again."""
     if folder is None:
         return
+    remedy = f"Choose another {option} folder."
+    if not folder.strip():
+        raise EquipoiseError(f"{what}: the folder has no name", where=option, remedy=remedy)
+    from tempfile import NamedTemporaryFile
+
     there = Path(folder).absolute()
-    while not there.exists() and there != there.parent:
-        there = there.parent
-    if there.is_dir() and os.access(there, os.W_OK | os.X_OK):
-        return
-    why = "no permission to write" if there.is_dir() else "there is a file of this name"
-    raise EquipoiseError(
-        f"the report cannot be written: {why}", where=str(there), remedy="Choose another --out folder."
-    )
+    made: list[Path] = []
+    try:
+        for one in (*reversed(there.parents), there):
+            with suppress(FileExistsError):  # of a file, the next step says it
+                if not one.is_dir():
+                    one.mkdir()
+                    made.append(one)
+        with NamedTemporaryFile(dir=there):
+            pass
+    except (OSError, ValueError) as error:
+        raise EquipoiseError(f"{what}: {_why(error)}", where=str(there), remedy=remedy) from None
+    finally:
+        for one in reversed(made):
+            with suppress(OSError):  # somebody else has put something into it meanwhile
+                one.rmdir()
+
+
+def _why(error: OSError | ValueError) -> str:
+    if isinstance(error, PermissionError):
+        return "no permission to write"
+    if isinstance(error, NotADirectoryError):
+        return "there is a file of this name"
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)

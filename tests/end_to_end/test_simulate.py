@@ -171,7 +171,7 @@ def test_a_page_of_a_run_that_was_stopped(tmp_path: Path) -> None:
         (GRID.replace("hazard_ratio = [0.5, 1.0]", ""), "what is varied"),
         (GRID + "crossover = [0.5]\n", "what is varied"),
         (GRID.replace("[0.5, 1.0]", "[1.0, 0.5]"), "must rise"),
-        (GRID.replace("[0.5, 1.0]", "[-1]"), "greater than 0"),
+        (GRID.replace("[0.5, 1.0]", "[-1]"), "Give 0.001 or more"),
         (GRID.replace("hazard_ratio = [0.5, 1.0]", "crossover = [0.5]\nafter_crossing = { none = 1 }"), "no crossover"),
         (GRID.replace("hazard_ratio = [0.5, 1.0]", "crossover = [0.5]"), "go together"),
         (GRID.replace("0.025", "0.6"), "less than 0.5"),

@@ -14,6 +14,7 @@ from equipoise.design import accrual, group_sequential, median, obrien_fleming, 
 from equipoise.errors import DataError, DesignError
 from equipoise.protocol import example
 from equipoise.simulate import Cut, Looks, nature_of, operating
+from equipoise.simulate.kept import COLUMNS, OF_ANALYSIS, Kept
 from equipoise.simulate.many import RATIO
 
 
@@ -63,6 +64,68 @@ def test_a_file_that_was_tampered_with_is_refused(tmp_path: Path) -> None:
     path.write_text("nothing")
     with pytest.raises(DataError, match="Delete it"):
         operating(None, plan=planned, trials=1_000, seed=5, keep=tmp_path)
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_what_is_not_what_was_written_is_refused(own: bool, tmp_path: Path) -> None:
+    """Nulls, other types, other looks, columns that are missing or too many; a file as it was is read."""
+    kept = Kept(tmp_path, (*COLUMNS, *OF_ANALYSIS) if own else COLUMNS)
+    found = np.arange(5 * 2 * len(kept.columns), dtype=float).reshape(5, 2, -1)
+    found[1, 1, 6] = math.nan  # an estimate that there is none of
+    kept.write(1_000, found, ["trial 1003, look 2: no event"] if own else [])
+    path = kept.chunk(1_000, 5)
+    right = pl.read_parquet(path)
+    other = {
+        "a null": right.with_columns(z=pl.when(pl.col("trial") == 1_002).then(None).otherwise(pl.col("z"))),
+        "a null trial": right.with_columns(trial=pl.when(pl.col("look") == 1).then(None).otherwise(pl.col("trial"))),
+        "nothing but nulls": right.with_columns(z=pl.lit(None)),
+        "text": right.with_columns(pl.col("z").cast(pl.String)),
+        "whole numbers": right.with_columns(pl.col("met").cast(pl.Int64)),
+        "small numbers": right.with_columns(pl.col("z").cast(pl.Float32)),
+        "lists": right.with_columns(z=pl.concat_list("z", "z")),
+        "trials as text": right.with_columns(pl.col("trial").cast(pl.String)),
+        "trials with a point": right.with_columns(pl.col("trial").cast(pl.Float64)),
+        "other trials": right.with_columns(pl.col("trial") + 1),
+        "other looks": right.with_columns(pl.col("look") + 1),
+        "looks turned round": right.with_columns(pl.col("look").reverse()),
+        "no looks": right.drop("look"),
+        "no Z": right.drop("z"),
+        "another column": right.with_columns(more=pl.lit(1.0)),
+        "fewer rows": right.head(8),
+        "no rows": right.head(0),
+        "reasons that are numbers": right.with_columns(wrong=pl.lit(1)),
+    }
+    if own:
+        other["no reasons"] = right.drop("wrong")
+    for name, frame in other.items():
+        frame.write_parquet(path)
+        with pytest.raises(DataError, match="does not hold the trials") as refused:
+            kept.read(1_000, 5, 2)
+        assert "Delete it" in str(refused.value), name
+    right.write_parquet(path)
+    again = kept.read(1_000, 5, 2)
+    assert again is not None
+    assert np.array_equal(again[0], found, equal_nan=True)
+    assert again[1] == (["trial 1003, look 2: no event"] if own else [])
+
+
+def test_half_a_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = Kept(tmp_path)
+    kept.write(0, np.random.default_rng(1).random((20, 2, len(COLUMNS))), [])
+    path = kept.chunk(0, 20)
+    whole = path.read_bytes()
+    for length in (0, 3, 12, len(whole) // 2, len(whole) - 1):
+        path.write_bytes(whole[:length])
+        with pytest.raises(DataError, match="Delete it"):
+            kept.read(0, 20, 2)
+
+    def panic(_: Path) -> pl.DataFrame:
+        raise pl.exceptions.PanicException("Thrift out of range")
+
+    # What polars does at some damaged bytes, and what is no Exception.
+    monkeypatch.setattr(pl, "read_parquet", panic)
+    with pytest.raises(DataError, match="Delete it"):
+        kept.read(0, 20, 2)
 
 
 def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:

@@ -138,7 +138,7 @@ def test_a_model_without_progression_takes_the_same_way_as_one_with_it(protocol:
     alone = protocol.scenario["survival alone"]
     never = alone.model_copy(
         update={
-            "progression": eq.protocol.Hazard(pieces=({"monthly_hazard": 1e-300},)),  # type: ignore[arg-type]
+            "progression": eq.protocol.Hazard(pieces=({"monthly_hazard": 1e-9},)),  # type: ignore[arg-type]
             "death_after_progression": eq.protocol.Hazard(median="1 month"),
         }
     )

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from .section import Duration, Many, Section, Table, Text
+from .section import Duration, Many, Section, Sided, Table, Text
 from .switching import Switching
 
 Role = Literal["primary", "key secondary", "sensitivity", "supplementary", "exploratory", "post hoc"]
@@ -100,7 +100,7 @@ class Testing(Section):
 
     procedure: Literal["fixed sequence", "holm", "hochberg", "hommel", "graph"]
     alpha: Annotated[float, Field(gt=0, lt=0.5)]
-    sided: Literal[1, 2]
+    sided: Sided
     order: Annotated[Many[Text], Field(min_length=1)]
     weights: Table[float] = Field(default_factory=dict, validate_default=True)
     transitions: Table[Table[float]] = Field(default_factory=dict, validate_default=True)

@@ -13,7 +13,7 @@ from ..errors import ProtocolError
 from ..units import days
 from .arms import plain
 from .hazards import Piece, Ratio, Share, check_pieces
-from .section import Duration, Many, Section, Table, Text, known, quoted
+from .section import Duration, Many, Section, Sided, Table, Text, known, quoted
 
 if TYPE_CHECKING:
     from .trial import Protocol
@@ -198,7 +198,7 @@ class Design(Section):
     looks_of_this_trial: Text | None = None
     estimand: Text
     alpha: Annotated[float, Field(gt=0, lt=0.5)]
-    sided: Literal[1, 2]
+    sided: Sided
     power: Probability | None = None
     information_fractions: Annotated[Many[Fraction], Field(min_length=1)] = (1.0,)
     efficacy: Bounds

@@ -5,19 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from ..units import days
-from .section import Duration, Many, Section, Table, Text
+from .section import Duration, Many, Section, Table, Text, zero_or_more_than_a_speck
 
-Share = Annotated[float, Field(ge=0, le=1)]
-Ratio = Annotated[float, Field(gt=0)]
+# Limits that no trial meets, within which no time and no rate drawn from a model is too large or small for a number.
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Ratio = Annotated[float, Field(ge=0.001, le=1000, allow_inf_nan=False)]
+Shape = Annotated[float, Field(ge=0.1, le=100, allow_inf_nan=False)]
+MonthlyHazard = Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False), AfterValidator(zero_or_more_than_a_speck)]
+RelativePace = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False), AfterValidator(zero_or_more_than_a_speck)]
 
 
 class Piece(Section):
     """A constant hazard (events a month) until a time; the last piece has no end."""
 
-    monthly_hazard: Annotated[float, Field(ge=0)]
+    monthly_hazard: MonthlyHazard
     until: Duration | None = None
 
 
@@ -31,7 +35,7 @@ class RatioPiece(Section):
 class Pace(Section):
     """A relative pace of accrual until a time; the last has no end but that of accrual."""
 
-    pace: Annotated[float, Field(ge=0)]
+    pace: RelativePace
     until: Duration | None = None
 
 
@@ -57,7 +61,7 @@ class HazardOfLevel(Section):
     with hazard ratios of its own, or both; what it does not give is that of all."""
 
     median: Duration | None = None
-    shape: Annotated[float, Field(gt=0)] | None = None
+    shape: Shape | None = None
     pieces: Many[Piece] = ()
     hazard_ratio: Table[Ratio] = Field(default_factory=dict, validate_default=True)
     changing_hazard_ratio: Table[Many[RatioPiece]] = Field(default_factory=dict, validate_default=True)
@@ -81,7 +85,7 @@ class Hazard(Section):
     """
 
     median: Duration | None = None
-    shape: Annotated[float, Field(gt=0)] = 1.0
+    shape: Shape = 1.0
     pieces: Many[Piece] = ()
     hazard_ratio: Table[Ratio] = Field(default_factory=dict, validate_default=True)
     changing_hazard_ratio: Table[Many[RatioPiece]] = Field(default_factory=dict, validate_default=True)

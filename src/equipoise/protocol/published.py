@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from ..errors import EquipoiseError
 from ..units import TimeUnit, days
-from .section import Duration, Many, Section, Table, Text
+from .section import Duration, Many, Section, Sided, Table, Text
 
 Word = Literal["", "not significant", "significant", "more frequent", "not reached"]
 _WORDS: tuple[Word, ...] = ("not significant", "significant", "more frequent", "not reached")
@@ -143,7 +143,7 @@ class PublishedNumber(Section):
     outcome: Text | None = None
     column: Text | None = None
     of: Annotated[int, Field(ge=1)] | None = None
-    sided: Literal[1, 2] | None = None
+    sided: Sided | None = None
     stratified: bool | None = None
     confidence: Annotated[float, Field(gt=0.5, lt=1)] | None = None
     conf_type: Literal["plain", "log", "log-log"] | None = None

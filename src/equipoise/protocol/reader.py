@@ -46,6 +46,7 @@ _FORMS = {
     "int_type": "Give a whole number, without quotes and without a point.",
     "int_from_float": "Give a number without a fraction.",
     "float_type": "Give a number, without quotes.",
+    "finite_number": "Give a number such as 1, not inf or nan.",
 }
 
 
@@ -75,6 +76,8 @@ def read(path: str | Path) -> Protocol:
         raise ProtocolError(
             f"{path.name} is not a TOML file: {error}", remedy="Mend the line named; the rest was not read."
         ) from None
+    except ValueError:  # Python reads no whole number of more than 4300 digits
+        raise ProtocolError(f"{path.name} has a number of too many digits", remedy="Give a smaller one.") from None
     return _protocol(content, path, hashlib.sha256(raw).hexdigest())
 
 
@@ -206,8 +209,13 @@ def _first_error(error: ValidationError, content: Any, unknown: dict[str, str]) 
     if kind == "value_error":
         return ProtocolError(message.rstrip("."), where=where)
     name, remedy = _LIMITS.get(kind, ("", ""))
-    remedy = remedy.format(f"{found['ctx'][name]:g}") if name else _FORMS.get(kind, "")
+    remedy = remedy.format(_plain(found["ctx"][name])) if name else _FORMS.get(kind, "")
     return ProtocolError(f"{given}{message[0].lower()}{message[1:]}", where=where, remedy=remedy)
+
+
+def _plain(limit: float) -> str:
+    """A limit as one reads it: 1,000,000,000 rather than 1e+09."""
+    return f"{int(limit):,}" if limit >= 1e6 else f"{limit:g}"
 
 
 def _in_file(loc: tuple[str | int, ...], content: Any) -> tuple[str | int, ...]:

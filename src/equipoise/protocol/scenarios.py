@@ -10,16 +10,23 @@ from pydantic import Field, model_validator
 
 from ..units import days
 from .hazards import Hazard, Pace, Ratio, Share, check_pieces
-from .section import Duration, Many, Section, Table, Text
+from .section import Many, Section, Span, Table, Text
+
+MOST_PATIENTS = 10_000_000  # of a simulated trial
+# Columns that simulated subjects have whatever the factors are, beside those of [data] and the flags of populations.
+OWN_COLUMNS = (
+    "STUDYID", "USUBJID", "SUBJID", "SITEID", "SYNTHFL", "SYNTYPE", "TRT01A", "RANDDT", "TRTSDT", "TRTEDT", "DTHDT",
+    "LSTALVDT", "DCUTDT", "XOFL", "XODT", "WEIGHTBL",
+)  # fmt: skip
 
 
 class Site(Section):
     """A site that enters patients at a relative ``pace`` from when it ``opens`` until it ``closes``, if it does before
     the end of accrual (both from the first patient on)."""
 
-    pace: Annotated[float, Field(gt=0)]
-    opens: Duration = "0 days"
-    closes: Duration | None = None
+    pace: Annotated[float, Field(ge=1e-9, le=1e9, allow_inf_nan=False)]
+    opens: Span = "0 days"
+    closes: Span | None = None
 
     @model_validator(mode="after")
     def _opens_first(self) -> Site:
@@ -35,11 +42,11 @@ class Detection(Section):
     schedule (both are a bias of evaluation in themselves)."""
 
     visit: Text
-    spread: Duration = "0 days"
+    spread: Span = "0 days"
     missed: Share = 0.0
     between_visits: Share = 0.0
     by_arm: Table[Text] = Field(default_factory=dict, validate_default=True)
-    lag: Table[Duration] = Field(default_factory=dict, validate_default=True)
+    lag: Table[Span] = Field(default_factory=dict, validate_default=True)
 
 
 class Crossover(Section):
@@ -54,7 +61,7 @@ class Crossover(Section):
     arm: Text
     drug: Text
     probability: Share
-    delay: Duration = "1 day"
+    delay: Span = "1 day"
     death_hazard_ratio: Ratio = 1.0
     by: Text | None = None
     shares: Table[Share] = Field(default_factory=dict, validate_default=True)
@@ -109,9 +116,9 @@ class Weight(Section):
     """Body weight in kilograms, normal within ``least`` and ``most``."""
 
     mean: Annotated[float, Field(ge=20, le=300)]
-    sd: Annotated[float, Field(ge=0)]
-    least: Annotated[float, Field(ge=20)] = 35.0
-    most: Annotated[float, Field(le=300)] = 150.0
+    sd: Annotated[float, Field(ge=0, le=300, allow_inf_nan=False)]
+    least: Annotated[float, Field(ge=20, le=300)] = 35.0
+    most: Annotated[float, Field(ge=20, le=300)] = 150.0
 
     @model_validator(mode="after")
     def _in_order(self) -> Weight:
@@ -162,9 +169,9 @@ class Scenario(Section):
     label: Text
     based_on: Text | None = None
     first_patient: date
-    accrual: Duration
-    cutoff: Duration
-    patients: Annotated[int, Field(ge=2, le=10_000_000)] | None = None
+    accrual: Span
+    cutoff: Span
+    patients: Annotated[int, Field(ge=2, le=MOST_PATIENTS)] | None = None
     entry: Literal["random", "even"] | None = None
     accrual_pace: Many[Pace] = ()
     sites: Table[Site] = Field(default_factory=dict, validate_default=True)
@@ -188,6 +195,8 @@ class Scenario(Section):
             raise ValueError("the accrual takes less than a day: give it one day at least")
         if days(self.cutoff) < days(self.accrual) + 1:
             raise ValueError("the cut-off lies before the last patient can have entered: shorten the accrual")
+        if days(self.cutoff) + 1 > (date.max - self.first_patient).days:
+            raise ValueError("the cut-off lies after the year 9999: give an earlier first_patient")
         check_pieces(self.accrual_pace)
         ends = [days(one.until) for one in self.accrual_pace if one.until is not None]
         if ends and ends[-1] >= days(self.accrual):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from difflib import get_close_matches
 from types import MappingProxyType
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, StringConstraints
 
@@ -30,6 +30,33 @@ def _check_duration(value: Any) -> Any:
 
 Duration = Annotated[str, BeforeValidator(_check_duration)]
 """A duration as written, with its unit ("8 weeks"); ``units.days`` gives its days."""
+
+
+def _check_span(value: str) -> str:
+    if days(value) > 100 * days("1 year"):
+        raise ValueError(f"{value!r} is longer than any trial: give 100 years or less")
+    return value
+
+
+Span = Annotated[Duration, AfterValidator(_check_span)]
+"""A duration that a trial can have."""
+
+
+def zero_or_more_than_a_speck(value: float) -> float:
+    """Refuse a number so near to zero that what it is divided into is no number any more."""
+    if 0 < value < 1e-9:
+        raise ValueError(f"{value:g} is neither zero nor a number that counts: give 0, or 1e-9 or more")
+    return value
+
+
+def _check_whole(value: Any) -> Any:
+    if isinstance(value, bool | float):  # true would pass for 1, which it equals
+        raise ValueError(f"{str(value).lower()} is no number of sides: give 1 or 2")
+    return value
+
+
+Sided = Annotated[Literal[1, 2], BeforeValidator(_check_whole)]
+"""Whether a test or a P is one-sided or two-sided."""
 
 
 class Section(BaseModel):

@@ -4,21 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import pairwise
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field, model_validator
 
+from ..errors import ProtocolError
 from ..units import days
 from .design import Bounds, Probability
 from .hazards import Ratio, Share
-from .section import Duration, Many, Section, Table, Text
+from .scenarios import MOST_PATIENTS
+from .section import Many, Section, Sided, Span, Table, Text
+
+
+def refuse_unknown(unknown: Mapping[str, str], path: str) -> None:
+    """Refuse to simulate what a [simulation] says is unknown: left out, it would be taken for something else."""
+    for where, why in unknown.items():
+        if where.startswith(f"{path}."):
+            raise ProtocolError(
+                f"what is to be simulated is unknown: {why}",
+                where=where,
+                remedy="Give it a value, assumed if need be, or leave the key out for what it is by default.",
+            )
 
 
 class SimulatedDesign(Section):
     """Looks at numbers of ``events``, with bounds of the family ``efficacy`` (one look needs none: that of alpha) and,
     where ``power`` says at which effect errors of the second kind are spent, for ``futility``, ``binding`` or not."""
 
-    events: Annotated[Many[Annotated[int, Field(ge=1)]], Field(min_length=1)]
+    events: Annotated[Many[Annotated[int, Field(ge=1, le=MOST_PATIENTS)]], Field(min_length=1)]
     efficacy: Bounds | None = None
     futility: Bounds | None = None
     binding: bool = False
@@ -57,15 +70,15 @@ class Simulation(Section):
     scenario: Text | None = None
     scenarios: Many[Text] = ()
     designs: Table[SimulatedDesign] = Field(default_factory=dict, validate_default=True)
-    alpha: Annotated[float, Field(gt=0, lt=0.5)]
-    sided: Literal[1, 2]
-    events: Many[Annotated[int, Field(ge=1)]] = ()
-    subjects: Annotated[int, Field(ge=2)] | Table[int] | None = None
+    alpha: Annotated[float, Field(gt=0, lt=0.5, allow_inf_nan=False)]
+    sided: Sided
+    events: Many[Annotated[int, Field(ge=1, le=MOST_PATIENTS)]] = ()
+    subjects: Annotated[int, Field(ge=2, le=MOST_PATIENTS)] | Table[int] | None = None
     hazard_ratio: Many[Ratio] = ()
-    delay: Many[Duration] = ()
-    accrual: Many[Duration] = ()
-    restricted_mean: Duration | None = None
-    milestone: Duration | None = None
+    delay: Many[Span] = ()
+    accrual: Many[Span] = ()
+    restricted_mean: Span | None = None
+    milestone: Span | None = None
     truth: bool = False
     crossover: Many[Share] = ()
     after_crossing: Table[Ratio] = Field(default_factory=dict, validate_default=True)
@@ -86,6 +99,8 @@ class Simulation(Section):
             raise ValueError("`delay` and `accrual` go with `hazard_ratio`")
         if isinstance(self.subjects, Mapping) and any(n < 1 for n in self.subjects.values()):
             raise ValueError("`subjects` of an arm are 1 or more")
+        if isinstance(self.subjects, Mapping) and sum(self.subjects.values()) > MOST_PATIENTS:
+            raise ValueError(f"`subjects` are {sum(self.subjects.values()):,} in all: give {MOST_PATIENTS:,} or less")
         for name in ("restricted_mean", "milestone"):
             time = getattr(self, name)
             if time is not None and days(time) < 1:

@@ -20,7 +20,7 @@ from .names import DataNames
 from .published import Published, PublishedCurve, PublishedNumber
 from .randomization import Randomization
 from .safety import Safety
-from .scenarios import Scenario
+from .scenarios import OWN_COLUMNS, Scenario
 from .section import Many, Section, Table, Text, known, quoted
 from .simulations import Simulation
 from .varied import check_effect, check_varied
@@ -238,6 +238,8 @@ def _check_simulation(protocol: Protocol, simulation: Simulation, path: str) -> 
         known(name, protocol.scenario, "scenario", f"{path}.scenarios[{i}]")
     if simulation.scenario is not None:
         known(simulation.scenario, protocol.scenario, "scenario", f"{path}.scenario")
+    if {f"{path}.scenario", f"{path}.scenarios"} & protocol.unknown.keys():
+        return  # nothing says of which scenario; whoever simulates refuses that
     stated = [one for one in protocol.scenario.values() if one.role == "stated"] or list(protocol.scenario.values())
     named = simulation.scenarios or (() if simulation.scenario is None else (simulation.scenario,))
     for scenario in [protocol.scenario[name] for name in named] or stated[:1]:
@@ -284,7 +286,17 @@ def _check_simulated(protocol: Protocol, simulation: Simulation, scenario: Scena
 
 
 def _check_factors(protocol: Protocol, scenario: Scenario, path: str) -> None:
+    arm = protocol.data.arm.upper()
+    taken = dict.fromkeys((*OWN_COLUMNS, arm, f"{arm}N"), "a column that simulated data have of their own")
     for name, factor in scenario.factors.items():
+        if name.upper() in taken:
+            raise ProtocolError(
+                f"the name of the factor {name!r} is that of {taken[name.upper()]}: columns are told apart in upper "
+                "case",
+                where=f"{path}.factors.{quoted(name)}",
+                remedy="Name the factor otherwise.",
+            )
+        taken[name.upper()] = f"the factor {name!r}"
         for table in ("progression_by_arm", "death_by_arm"):
             for arm in getattr(factor, table):
                 known(arm, protocol.arms, "arm", f"{path}.factors.{quoted(name)}.{table}.{quoted(arm)}")

@@ -22,6 +22,7 @@ from ..data import Patients, TimeToEvent
 from ..errors import EquipoiseError, ProtocolError
 from ..kernels import histories
 from ..protocol import Protocol, Scenario, quoted
+from ..protocol.simulations import refuse_unknown
 from ..results import Row, fixed, number
 from ..simulate import patients
 from ..simulate import trial as simulated
@@ -195,6 +196,7 @@ def demonstrate(
     >>> [(one.label, one.met) for one in found.assumed]
     [('no effect', 1), ('half effect', 1), ('full effect', 1), ("the model's own", 1)]
     """
+    refuse_unknown(trial.unknown, f"simulation.{quoted(name)}")
     table = trial.simulation.get(name)
     if table is None or not table.crossover:
         raise ProtocolError(

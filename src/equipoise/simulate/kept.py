@@ -50,16 +50,30 @@ class Kept:
             return None
         try:
             frame = pl.read_parquet(path)
-            found = frame.select(self.columns).to_numpy().reshape(trials, looks, len(self.columns))
-            wrong = frame["wrong"].drop_nulls().to_list() if len(self.columns) > len(COLUMNS) else []
-            whole = frame["trial"].to_list() == np.repeat(np.arange(first, first + trials), looks).tolist()
-        except (pl.exceptions.PolarsError, ValueError, OSError):
-            whole = False
-        if not whole:
+        except (pl.exceptions.PolarsError, pl.exceptions.PanicException, ValueError, OSError):
+            frame = pl.DataFrame()
+        if not self._holds(frame, first, trials, looks):
             raise DataError(
                 "this file does not hold the trials that its name says", file=str(path), remedy="Delete it."
             )
+        found = frame.select(self.columns).to_numpy().reshape(trials, looks, len(self.columns))
+        wrong = frame["wrong"].drop_nulls().to_list() if len(self.columns) > len(COLUMNS) else []
         return np.ascontiguousarray(found, dtype=float), wrong
+
+    def _holds(self, frame: pl.DataFrame, first: int, trials: int, looks: int) -> bool:
+        """Whether a frame has the columns, types and rows that ``write`` gives these trials, and every number."""
+        kinds: dict[str, pl.DataType] = {"trial": pl.Int64(), "look": pl.Int64()}
+        kinds |= dict.fromkeys(self.columns, pl.Float64())
+        numbers = list(kinds)
+        if len(self.columns) > len(COLUMNS):
+            kinds["wrong"] = pl.String()
+        return (
+            dict(frame.schema) == kinds
+            and frame.height == trials * looks
+            and frame.select(numbers).null_count().row(0) == (0,) * len(numbers)
+            and bool((frame["trial"].to_numpy() == np.repeat(np.arange(first, first + trials), looks)).all())
+            and bool((frame["look"].to_numpy() == np.tile(np.arange(1, looks + 1), trials)).all())
+        )
 
     def write(self, first: int, found: Vector, wrong: list[str]) -> None:
         """Keep a chunk; never half of one."""

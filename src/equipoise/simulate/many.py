@@ -32,6 +32,7 @@ T = TypeVar("T")
 Vector = NDArray[np.float64]
 CHUNK = 1_000  # trials after which a wanted precision is asked for, whoever has simulated them
 _AHEAD, _AHEAD_ELSEWHERE = 4, 256  # chunks under way: for each core, and for an executor whose size nobody tells
+_MOST = 10**10  # trials
 _LIMIT = 1.959963984540054
 RATIO = "log hazard ratio"
 # Estimates and their columns, each followed by its standard error.
@@ -251,7 +252,7 @@ def run_trials(
     if precision is not None and not 0 < real_number(precision) < 0.5:
         raise DesignError(f"precision = {precision!r} is none", where="precision", remedy="Such as 0.002.")
     check_executor(executor, task)
-    chunks = [(first, min(CHUNK, trials - first)) for first in range(0, trials, CHUNK)]
+    chunks = ((first, min(CHUNK, trials - first)) for first in range(0, trials, CHUNK))
     total = Sums(0)
     interrupted = False
     taken = _in_order(task, chunks, executor, None if keep is None else kept_in(keep, task))
@@ -272,7 +273,7 @@ def run_trials(
 
 
 def _in_order(
-    task: Trials, chunks: list[tuple[int, int]], executor: Executor | None, kept: Kept | None
+    task: Trials, chunks: Iterator[tuple[int, int]], executor: Executor | None, kept: Kept | None
 ) -> Generator[Sums]:
     """What each chunk adds, in their order; some are under way at a time, and what is not taken is cancelled."""
     own = ThreadPoolExecutor(max_workers=os.cpu_count() or 1) if executor is None else None
@@ -280,10 +281,9 @@ def _in_order(
     assert pool is not None
     ahead = _AHEAD * (os.cpu_count() or 1) if executor is None else _AHEAD_ELSEWHERE
     waiting: list[tuple[int, Future[tuple[Sums, Vector | None]] | Sums]] = []
-    following = iter(chunks)
     try:
         while True:
-            for first, trials in islice(following, ahead - len(waiting)):
+            for first, trials in islice(chunks, ahead - len(waiting)):
                 held = None if kept is None else kept.read(first, trials, len(task.looks.cuts))
                 if held is None:
                     waiting.append((first, pool.submit(_chunk, task, first, trials, kept is not None)))
@@ -327,6 +327,10 @@ def check_trials(trials: object) -> None:
     """Refuse what is no number of trials."""
     if isinstance(trials, bool) or not isinstance(trials, int | np.integer) or trials < 1:
         raise DesignError(f"{trials!r} is no number of trials", where="trials", remedy="Such as 10_000.")
+    if trials > _MOST:
+        raise DesignError(
+            "these are more trials than can be simulated", where="trials", remedy=f"Give at most {_MOST:,}."
+        )
 
 
 def check_executor(executor: object, task: Trials) -> None:

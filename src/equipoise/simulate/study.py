@@ -15,12 +15,14 @@ from .. import results
 from ..design import Plan, justification
 from ..errors import EquipoiseError, ProtocolError
 from ..protocol import Protocol, Scenario, Simulation
+from ..protocol.simulations import refuse_unknown
 from ..results import Row
 from .characteristics import Operating
 from .curves import Curves, curves
 from .design_grid import DesignGrid, design_grid, scenarios_of
 from .grid import Grid, grid_of, tenths
 from .looks import Looks, looks_of
+from .many import check_trials
 from .operating import operating
 from .paired import Paired, compare_designs
 
@@ -86,6 +88,8 @@ def study(
             where="simulation",
             remedy="Add [simulation.NAME] with label, estimand, alpha, sided and hazard_ratio, or a [design].",
         )
+    check_trials(trials)
+    refuse_unknown(protocol.unknown, "simulation")
     grids: list[Grid] = []
     designs: list[DesignGrid] = []
     of_plan: list[Operating] = []

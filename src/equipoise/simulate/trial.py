@@ -10,6 +10,7 @@ import numpy as np
 from ..data import Patients
 from ..errors import DesignError, ProtocolError
 from ..protocol import Analysis, Protocol, Scenario
+from ..protocol.scenarios import MOST_PATIENTS
 from .cohort import FIELDS, Cohort, cohort, draw_baseline, draw_columns
 from .looks import Cut
 from .model import model
@@ -142,6 +143,7 @@ def subjects_of(protocol: Protocol, scenario: Scenario, given: Subjects | None) 
         right = all(not isinstance(one, bool) and isinstance(one, int | np.integer) and one > 0 for one in numbers)
         if not right or sum(numbers) < 2:
             raise DesignError(f"{given!r} is no number of patients", where="subjects", remedy="Give 2 or more.")
+        _check_number(sum(numbers), "subjects")
         return dict(given) if isinstance(given, Mapping) else int(given)
     if scenario.patients is not None:
         return scenario.patients
@@ -157,7 +159,18 @@ def subjects_of(protocol: Protocol, scenario: Scenario, given: Subjects | None) 
             where="scenario.NAME.patients",
             remedy="Give the scenario its patients, or the argument subjects.",
         )
+    _check_number(sum(published.values()), "published.numbers")
     return sum(published.values())
+
+
+def _check_number(patients: int, where: str) -> None:
+    """Refuse more patients than a scenario may have."""
+    if patients > MOST_PATIENTS:
+        raise DesignError(
+            f"{patients:,} are more patients than a trial has",
+            where=where,
+            remedy=f"Give {MOST_PATIENTS:,} or less.",
+        )
 
 
 def analysis_of(protocol: Protocol, estimand: str | None) -> Analysis:

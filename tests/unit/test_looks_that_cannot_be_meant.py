@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from equipoise.errors import DesignError
+from equipoise.errors import DesignError, ProtocolError
 from equipoise.protocol import read
 from equipoise.simulate import Cut, Looks, trial
 
@@ -47,3 +47,17 @@ def test_a_cut_that_never_comes_is_noted() -> None:
     assert not whole.notes
     assert never.notes == ("the cut at 1000 events does not come by the cut-off, at which these data are cut",)
     assert not trial(protocol, "survival alone", seed=1, cut=Cut(events=50), estimand="OS").notes
+
+
+@pytest.mark.parametrize("key", ["dropout", "entry", "crossover"])
+def test_what_is_unknown_of_a_scenario_stops_its_trials(tmp_path: Path, key: str) -> None:
+    file = tmp_path / "trial.toml"
+    text = TOML.read_text().replace('[scenario."survival alone"]\n', f'[scenario."survival alone"]\n{key} = UNKNOWN\n')
+    for line in ('entry = "even"\n', 'dropout = { median = "80 months" }\n'):
+        text = text.replace(line, "")
+    file.write_text(text.replace("UNKNOWN", '{ unknown = "not agreed" }'))
+    protocol = read(file)
+    with pytest.raises(ProtocolError, match="drawn from is unknown: not agreed") as refused:
+        trial(protocol, "survival alone", seed=1)
+    assert refused.value.where == f'scenario."survival alone".{key}'
+    assert trial(protocol, "everything", seed=1).adtte.height > 0

@@ -244,7 +244,7 @@ def test_dates_have_four_digits_of_a_year(tmp_path: Path) -> None:
     late = made(tmp_path, MEDIAN + REGION, head=OTHER.replace("2020-01-01", "9996-12-01"))
     adsl = trial(late, "other", seed=1).adsl
     assert adsl is not None
-    assert str(adsl["DCUTDT"][0]) == "9999-12-02"
+    assert str(adsl["DCUTDT"][0]) == "9999-12-01"
     refused(tmp_path, "simulation.grid.accrual", "earlier first_patient", simulation=f'{GRID}accrual = ["2 years"]\n',
             head=OTHER.replace("2020-01-01", "9996-12-01"))  # fmt: skip
 

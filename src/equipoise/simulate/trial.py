@@ -9,7 +9,7 @@ import numpy as np
 
 from ..data import Patients
 from ..errors import DesignError, ProtocolError
-from ..protocol import Analysis, Protocol, Scenario
+from ..protocol import Analysis, Protocol, Scenario, quoted
 from ..protocol.scenarios import MOST_PATIENTS
 from .cohort import FIELDS, Cohort, cohort, draw_baseline, draw_columns
 from .looks import Cut
@@ -123,11 +123,18 @@ def scenario_of(protocol: Protocol, scenario: str | Scenario | None) -> Scenario
             remedy="Add [scenario.NAME] with first_patient, accrual, cutoff and the hazards.",
         )
     if scenario is None:
-        return next((one for one in known.values() if one.role == "stated"), next(iter(known.values())))
+        scenario = next((name for name, one in known.items() if one.role == "stated"), next(iter(known)))
     if scenario not in known:
         raise ProtocolError(
             f"there is no scenario {scenario!r}", where="scenario", remedy=f"Known: {', '.join(map(repr, known))}."
         )
+    for path, why in protocol.unknown.items():
+        if path.startswith(f"scenario.{quoted(scenario)}."):
+            raise ProtocolError(
+                f"what patients are drawn from is unknown: {why}",
+                where=path,
+                remedy="Give it a value, assumed if need be, or leave the key out for what it is by default.",
+            )
     return known[scenario]
 
 

@@ -153,6 +153,7 @@ def quick(case: dict[str, Any]) -> bool:
     return len(a["lower"]) < 6 or a["lower"][1] == "-Inf" or a["correlation"][0][1] == 0.5
 
 
+@pytest.mark.slow  # our own probabilities stand beside R's in tests/reference
 @pytest.mark.parametrize("case", [c for c in kind("rectangle") if quick(c.values[0])])
 def test_rectangle(case: dict[str, Any]) -> None:
     a = case["arguments"]
@@ -166,6 +167,7 @@ def test_rectangle(case: dict[str, Any]) -> None:
 LOW_RANK = [c for c in kind("rectangle") if "singular" in c.values[0]["note"] and "nearly" not in c.values[0]["note"]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", LOW_RANK)
 def test_singular_rectangles_by_slices(case: dict[str, Any]) -> None:
     a = case["arguments"]

@@ -71,7 +71,7 @@ def numbers(draw: st.DrawFn) -> list[dict[str, Any]]:
     return [n for n in found if n is not None]
 
 
-@settings(max_examples=600, deadline=None, derandomize=True, database=None)
+@settings(max_examples=300, deadline=None, derandomize=True, database=None)
 @given(given_numbers=numbers())
 def test_an_audit_of_anything(given_numbers: list[dict[str, Any]]) -> None:
     if not given_numbers:

@@ -105,7 +105,7 @@ def test_profile_limits_of_the_exact_methods(data: Awkward, ties: str, level: fl
 
 
 # ---------------------------------------------------------------------- Firth's penalty
-@plenty(150)
+@plenty(75)
 @given(with_covariates(least=3, most=16, arms=(1, 3), most_columns=1, weights=(None,)), TWO_TIES)
 def test_firth_estimates(case: Case, ties: str) -> None:
     """However few the events: the twin's maximum, and the value of its penalized likelihood there and at zero."""
@@ -131,7 +131,7 @@ def test_firth_estimates(case: Case, ties: str) -> None:
     assert fit.likelihood_ratio.statistic == pytest.approx(2 * (fit.loglik[1] - fit.loglik[0]), abs=1e-12)
 
 
-@plenty(24)
+@plenty(12)
 @given(with_covariates(least=6, most=16, arms=(1, 3), most_columns=1, weights=(None,)), TWO_TIES, LEVELS)
 def test_firth_tests_and_limits(case: Case, ties: str, level: float) -> None:
     """Where there are events enough: with hardly more than coefficients the twin's search loses its way, and the

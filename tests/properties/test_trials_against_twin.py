@@ -15,7 +15,7 @@ from tests.properties.examples import plenty
 from equipoise.kernels.trials import DAY, FOUND, MET, Z, simulate_trials
 from equipoise.protocol import Randomization
 from equipoise.randomize import Purpose, allocate, generator
-from equipoise.simulate import Cut, Looks
+from equipoise.simulate import Cut
 
 KINDS = ("events", "day", "later", "earlier")
 
@@ -57,7 +57,10 @@ def test_looks_of_trials(case: dict[str, Any]) -> None:
     n, shares = case["n"], case["shares"]
     blocks, strata = case["sizes"], len(case["shares"]) > 1 and bool(case["sizes"])
     ratio, lost = case["ratio"], case["lost"]
-    cuts = tuple(cut_of(*one) for one in case["cuts"])
+    rules = np.zeros((len(case["cuts"]), 2, 4))  # in any order: no look comes before the one before it
+    for k, one in enumerate(case["cuts"]):
+        parts = cut_of(*one).rule((None,), None)
+        rules[k, : len(parts)] = parts
     laws = np.zeros((len(shares) if case["own laws"] else 1, 2, 5, 5))
     for s in range(len(laws)):
         for a, factor in ((0, 1.0), (1, ratio)):
@@ -75,7 +78,7 @@ def test_looks_of_trials(case: dict[str, Any]) -> None:
         np.stack([case["ends"], case["entered"]]), False, laws,
         0, np.ones((5, 2)), timings, math.inf, np.array([-1.0, 0.0, 1.0, 1.0]),
         np.zeros((5, 2)), np.empty(0), -1, np.full((1, len(shares), len(shares)), -1.0),
-        Looks(cuts=cuts, efficacy=[9.0] * len(cuts), sided=1).rules(), np.array([7]), np.array([7]),
+        rules, np.array([7]), np.array([7]),
         np.array([0, 1]), np.array([1]), False, np.full(2, math.nan), n, results,
         np.zeros((0, 1, 1, 4, n), dtype=np.int64),
     )  # fmt: skip

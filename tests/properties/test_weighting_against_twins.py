@@ -33,7 +33,7 @@ def close(got: Any, want: Any, rel: float = 1e-9, abs_: float = 1e-11) -> None:
     np.testing.assert_allclose(np.asarray(got, dtype=float), np.asarray(want, dtype=float), rtol=rel, atol=abs_)
 
 
-@plenty(30)
+@plenty(16)
 @given(awkward(arms=(1, 2), weights=(None,), late=False), st.sampled_from(LAWS), st.booleans())
 def test_accelerated(data: Awkward, law: str, adjusted: bool) -> None:
     """At the maximum: the twin's log-likelihood, no direction that climbs, and errors of its second derivatives."""

@@ -57,7 +57,7 @@ def test_what_is_unknown_of_a_scenario_stops_its_trials(tmp_path: Path, key: str
         text = text.replace(line, "")
     file.write_text(text.replace("UNKNOWN", '{ unknown = "not agreed" }'))
     protocol = read(file)
-    with pytest.raises(ProtocolError, match="drawn from is unknown: not agreed") as refused:
+    with pytest.raises(ProtocolError, match="what is to be simulated is unknown: not agreed") as refused:
         trial(protocol, "survival alone", seed=1)
     assert refused.value.where == f'scenario."survival alone".{key}'
     assert trial(protocol, "everything", seed=1).adtte.height > 0

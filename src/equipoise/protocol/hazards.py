@@ -123,8 +123,10 @@ class Hazard(Section):
     def cured_alike(self, arms: Sequence[str] = ()) -> bool:
         """Whether as many are cured in each of some arms, of which one that is not named has none; without ``arms`` in
         all that there may be, so that a share of one arm alone is a difference."""
-        named = [self.cured.get(arm, 0.0) for arm in arms] or [*self.cured.values(), *[0.0] * (len(self.cured) == 1)]
-        return len(set(named)) < 2
+        shares = {self.cured.get(arm, 0.0) for arm in arms} if arms else set(self.cured.values())
+        if not arms and len(self.cured) == 1:  # a trial has another arm
+            shares.add(0.0)
+        return len(shares) < 2
 
     def with_ratios(self, ratios: Mapping[str, Any]) -> Hazard:
         """The same with these ``hazard_ratio`` or ``changing_hazard_ratio`` in all levels, and no others.

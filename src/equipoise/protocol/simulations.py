@@ -17,7 +17,8 @@ from .section import Many, Section, Sided, Span, Table, Text
 
 
 def refuse_unknown(unknown: Mapping[str, str], path: str) -> None:
-    """Refuse to simulate what a [simulation] says is unknown: left out, it would be taken for something else."""
+    """Refuse to simulate what the protocol says is unknown below a path: left out, it would be taken for something
+    else."""
     for where, why in unknown.items():
         if where.startswith(f"{path}."):
             raise ProtocolError(

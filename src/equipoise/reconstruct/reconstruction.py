@@ -187,7 +187,9 @@ def _strain_rows(
 ) -> list[Row]:  # fmt: skip
     """The strain of the stated model and of the no-effect control, and how often other models are flagged."""
     name = stated_scenario(trial)
-    without = without_effect(trial.scenario[name], of="survival" if primary_place(trial) == 1 else "progression")
+    scenario = trial.scenario[name]
+    of_survival = primary_place(trial) == 1 or scenario.progression is None
+    without = without_effect(scenario, of="survival" if of_survival else "progression")
     control = task_of(trial, name, without, "A", 0)
     todo = [replace(control, number=_CONTROL + j) for j in range(COHORTS)]
     tell = _percent(progress, "searching under no treatment effect, as a control")

@@ -78,14 +78,15 @@ class Grid:
                 ("look day", float(run.day[k]), 1, "days"),
                 ("look day Monte Carlo error", float(run.day_sd[k]) / root, 2, "days"),
             ]
-            told = [(*one, no_spread(mean, NO_TRIAL) if one[0].startswith("standard") or one[0].endswith("error")
-                     else NO_TRIAL) for one in found]  # fmt: skip
+            spread_of = ("geometric mean of hazard ratios Monte Carlo error", "standard deviation of log hazard ratios")
+            why = dict.fromkeys(spread_of, no_spread(mean, NO_TRIAL))
+            told = [(*one, why.get(one[0], NO_TRIAL)) for one in found]
             for name, one in run.estimates.items():
                 if name != RATIO or one.truth is not None:
                     told += _with_errors(run.told_of(name, k))
-            for statistic, value, digits, unit, why in told:
+            for statistic, value, digits, unit, reason in told:
                 held = results.number(value, fixed(value, digits) if math.isfinite(value) else results.NOT_ESTIMABLE,
-                                      "" if math.isfinite(value) else why)  # fmt: skip
+                                      "" if math.isfinite(value) else reason)  # fmt: skip
                 yield replace(
                     self.context, statistic=statistic, group=cell.group, at=cell.x, unit=unit, method=method,
                     **held,  # type: ignore[arg-type]

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from .many import Trials
 
 Vector = NDArray[np.float64]
+# Raised whenever the same model, cuts and seed give other trials than before: those of 1 had patients who were cured
+# and yet had the event.
+_GENERATION = 2
 COLUMNS = ("met", "day", "patients_control", "patients_experimental", "events_control", "events_experimental", "z",
            "score_variance", "log_hazard_ratio", "log_hazard_ratio_se", "restricted_mean_difference",
            "restricted_mean_difference_se", "survival_difference", "survival_difference_se")  # fmt: skip
@@ -107,7 +110,7 @@ class Kept:
 
 def kept_in(folder: str | Path, task: Trials) -> Kept:
     """The place of a task's trials in a folder."""
-    digest = hashlib.sha256(version("equipoise").encode())
+    digest = hashlib.sha256(f"{version('equipoise')} {_GENERATION}".encode())
     for name in ("experimental", "control", "endpoint", "seed", "by", "cox", "tau", "at", "counted"):
         digest.update(repr(getattr(task, name)).encode())
     digest.update(task.rules().tobytes())

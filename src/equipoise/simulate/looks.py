@@ -202,14 +202,16 @@ def _bounds(given: object, looks: int, name: str, sided: int) -> Vector:
         raise DesignError(f"{name} = {given!r} are no bounds on Z", where=name, remedy=remedy) from None
     if bounds.shape != (looks,):
         raise DesignError(f"{looks} looks need as many bounds, not {given!r}", where=name, remedy=remedy)
-    lowest = -math.inf if name == "futility" else (0.0 if sided == 2 else -1e9)
-    if np.isnan(bounds).any() or (name == "efficacy" and (bounds <= lowest).any()):
-        what = "above zero" if sided == 2 else "numbers"
+    # At or below its lowest a bound for a claim is met by every Z.
+    lowest, what = (0.0, "above zero") if sided == 2 else (-math.inf, "numbers")
+    if name == "efficacy" and not (bounds > lowest).all():
         raise DesignError(
-            f"{name} = {bounds.tolist()}: bounds on Z for a claim in a {sided}-sided test are {what}"
-            if name == "efficacy" else f"{name} = {bounds.tolist()} are no bounds on Z",
-            where=name, remedy=remedy,
-        )  # fmt: skip
+            f"{name} = {bounds.tolist()}: bounds on Z for a claim in a {sided}-sided test are {what}",
+            where=name,
+            remedy=remedy,
+        )
+    if np.isnan(bounds).any():
+        raise DesignError(f"{name} = {bounds.tolist()} are no bounds on Z", where=name, remedy=remedy)
     return bounds
 
 

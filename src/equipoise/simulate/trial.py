@@ -11,6 +11,7 @@ from ..data import Patients
 from ..errors import DesignError, ProtocolError
 from ..protocol import Analysis, Protocol, Scenario, quoted
 from ..protocol.scenarios import MOST_PATIENTS
+from ..protocol.simulations import refuse_unknown
 from .cohort import FIELDS, Cohort, cohort, draw_baseline, draw_columns
 from .looks import Cut
 from .model import model
@@ -128,13 +129,7 @@ def scenario_of(protocol: Protocol, scenario: str | Scenario | None) -> Scenario
         raise ProtocolError(
             f"there is no scenario {scenario!r}", where="scenario", remedy=f"Known: {', '.join(map(repr, known))}."
         )
-    for path, why in protocol.unknown.items():
-        if path.startswith(f"scenario.{quoted(scenario)}."):
-            raise ProtocolError(
-                f"what patients are drawn from is unknown: {why}",
-                where=path,
-                remedy="Give it a value, assumed if need be, or leave the key out for what it is by default.",
-            )
+    refuse_unknown(protocol.unknown, f"scenario.{quoted(scenario)}")
     return known[scenario]
 
 
